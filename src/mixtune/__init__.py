@@ -1,0 +1,1 @@
+"""mixtune: small language models tuned for relation extraction, as one matrix of experiments."""

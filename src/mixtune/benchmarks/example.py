@@ -1,0 +1,175 @@
+"""What every reader yields, and the few things that all readers need."""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ijson
+
+SPLITS = ("train", "validation", "test")
+
+
+class ReadError(ValueError):
+    """A native file cannot be read; the message names file, record and remedy."""
+
+    def __init__(self, path: Path, where: int | str | None, problem: str):
+        super().__init__(f"{path}{'' if where is None else f':{where}'}: {problem}")
+
+
+class MissingSplit(ReadError):
+    """The folder holds no file of the split that was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One text with a head and a tail entity and one gold relation.
+
+    Attributes:
+        id: Stable across runs and machines: `benchmark/split/native id`, and the pair or triple
+            where one text gives several.
+        head_start: Character offset of the head in `text`; `head_end` is exclusive. Both are -1 where
+            the mention is not in the text. The same holds for the tail.
+        head_type: Entity type as the benchmark spells it, or "".
+        relation: Never empty.
+        group: What must not be divided between splits (sentence, pair, document, book).
+    """
+
+    id: str
+    benchmark: str
+    split: str
+    text: str
+    head: str
+    tail: str
+    head_start: int
+    head_end: int
+    tail_start: int
+    tail_end: int
+    head_type: str
+    tail_type: str
+    relation: str
+    group: str
+
+    def __post_init__(self) -> None:
+        for name in ("id", "text", "head", "tail", "relation", "group"):
+            if not getattr(self, name).strip():
+                raise ValueError(f"{name} is empty")
+        for mention, start, end in (
+            (self.head, self.head_start, self.head_end),
+            (self.tail, self.tail_start, self.tail_end),
+        ):
+            if (start, end) != (-1, -1) and self.text[start:end] != mention:
+                raise ValueError(f"mention {mention!r} is not at {start}:{end} of the text")
+
+
+def text_group(text: str) -> str:
+    """A group shared by equal texts (case and white space aside), for benchmarks divided by sentence."""
+    return hashlib.sha256(" ".join(text.casefold().split()).encode()).hexdigest()[:16]
+
+
+def native_file(folder: Path, split: str, names: dict[str, tuple[str, ...]]) -> Path:
+    """The first of `names[split]` that exists in `folder`.
+
+    Raises:
+        MissingSplit: None does, or the format has no such split.
+    """
+    for name in names.get(split, ()):
+        if (folder / name).is_file():
+            return folder / name
+    wanted = " or ".join(names.get(split, ())) or f"no native file is known for split {split!r}"
+    raise MissingSplit(folder, None, f"split {split!r} not found (looked for: {wanted})")
+
+
+def utf8_lines(path: Path) -> Iterator[tuple[int, str]]:
+    """Lines of a UTF-8 file without their line end (LF or CRLF), numbered from 1.
+
+    Raises:
+        ReadError: A line is not UTF-8.
+    """
+    with path.open("rb") as file:
+        for number, line in enumerate(file, 1):
+            try:
+                yield number, line.decode("utf-8").rstrip("\r\n")
+            except UnicodeDecodeError as error:
+                raise ReadError(path, number, f"not UTF-8 ({error.reason}); convert the file to UTF-8") from None
+
+
+def json_records(path: Path) -> Iterator[tuple[int, Any]]:
+    """Records of a file that is one JSON array, streamed and numbered from 0.
+
+    Raises:
+        ReadError: The file is not one whole JSON array.
+    """
+    number = -1
+    with path.open("rb") as file:
+        first = file.read(1)
+        while first.isspace():
+            first = file.read(1)
+        if first != b"[":
+            raise ReadError(path, None, "expected one JSON array of records")
+        file.seek(0)
+        try:
+            for number, record in enumerate(ijson.items(file, "item", use_float=True)):
+                yield number, record
+        except (ijson.JSONError, UnicodeDecodeError) as error:
+            where = f"record {number + 1}"
+            raise ReadError(path, where, f"not valid JSON ({error}); is the file truncated?") from None
+
+
+def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+    """Objects of a JSON Lines file, numbered by line from 1; blank lines are passed over.
+
+    Raises:
+        ReadError: A line is not valid JSON.
+    """
+    for number, line in utf8_lines(path):
+        if line.strip():
+            try:
+                yield number, json.loads(line)
+            except ValueError as error:
+                raise ReadError(path, number, f"not valid JSON ({error})") from None
+
+
+def join_tokens(tokens: Iterable[str]) -> tuple[str, list[tuple[int, int]]]:
+    """Tokens joined by blanks, with each token's character span (end exclusive) in the result."""
+    spans, position = [], 0
+    tokens = list(tokens)
+    for token in tokens:
+        spans.append((position, position + len(token)))
+        position += len(token) + 1
+    return " ".join(tokens), spans
+
+
+def occurrences(text: str, mention: str) -> list[tuple[int, int]]:
+    """Spans of all occurrences of `mention` in `text`, from left to right, overlapping ones included."""
+    spans, start = [], text.find(mention)
+    while start != -1:
+        spans.append((start, start + len(mention)))
+        start = text.find(mention, start + 1)
+    return spans
+
+
+def locate(text: str, head: str, tail: str, counts: Counter[str]) -> tuple[int, int, int, int]:
+    """Offsets of two mentions in a text whose format gives none: the first pair that does not overlap.
+
+    A mention that is not there has offsets -1, -1. Counted: `mention not found` and `mention found more
+    than once`, once a mention.
+
+    Returns:
+        head_start, head_end, tail_start, tail_end.
+    """
+    found = []
+    for mention in (head, tail):
+        spans = occurrences(text, mention)
+        if len(spans) != 1:
+            counts["mention found more than once" if spans else "mention not found"] += 1
+        found.append(spans or [(-1, -1)])
+    pairs = ((h, t) for h in found[0] for t in found[1])
+    for h, t in pairs:
+        if h == (-1, -1) or t == (-1, -1) or h[1] <= t[0] or t[1] <= h[0]:
+            return *h, *t
+    counts["mentions overlap"] += 1
+    return *found[0][0], *found[1][0]
