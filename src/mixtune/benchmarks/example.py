@@ -10,10 +10,12 @@ from typing import Any
 
 import ijson
 
+from ..errors import UserError
+
 SPLITS = ("train", "validation", "test")
 
 
-class ReadError(ValueError):
+class ReadError(UserError, ValueError):
     """A native file cannot be read; the message names file, record and remedy."""
 
     def __init__(self, path: Path, where: int | str | None, problem: str):

@@ -52,7 +52,7 @@ def _rows(path: Path) -> Iterator[tuple[int | str, dict[str, Any]]]:
                     raise ReadError(path, line, problem)
                 yield line, dict(zip(columns, cells, strict=False))
     except UnicodeDecodeError as error:
-        raise ReadError(path, line + 1, f"not UTF-8 after this line ({error.reason}); convert it") from None
+        raise ReadError(path, line + 1, f"not UTF-8 here or further on ({error.reason})") from None
     except csv.Error as error:
         raise ReadError(path, line + 1, f"not valid CSV from here ({error}); is it truncated?") from None
     except (pyarrow.ArrowException, OSError) as error:

@@ -1,0 +1,62 @@
+"""The one way in: `read` finds the reader that fits a folder."""
+
+import importlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from . import hub
+from .example import Example, MissingSplit, ReadError
+from .registry import REGISTRY
+
+
+def read(
+    benchmark: str,
+    path: str | Path,
+    split: str,
+    counts: Counter[str] | None = None,
+    *,
+    negative: str | None = None,
+    config: str = "",
+) -> Iterator[Example]:
+    """Examples of one split, streamed in the order of the files.
+
+    Args:
+        benchmark: A name of the registry, or any other for a folder in hub layout.
+        path: A folder with the benchmark's native files or a copy in hub layout (columns text, entity1,
+            entity2, relation, optionally entity1Type and entity2Type); or a hub id (owner/name), which is
+            downloaded.
+        split: train, validation or test.
+        counts: Gets what was counted while reading, by reason.
+        negative: What a null relation means in a hub copy; the registry knows it for its benchmarks.
+        config: The config of a hub copy that has several.
+
+    Raises:
+        MissingSplit: There is no file of this split.
+        ReadError: A record cannot be read; names file and record.
+    """
+    counts = Counter() if counts is None else counts
+    folder = Path(path)
+    if not folder.is_dir():
+        folder = _download(benchmark, str(path))
+    known = REGISTRY.get(benchmark)
+    if known and not hub.is_hub_copy(folder):
+        reader = importlib.import_module(f".{benchmark}", __package__)
+        return reader.read(folder, split, counts)
+    return hub.read(folder, benchmark, split, counts, known.negative if known else negative, config)
+
+
+def _download(benchmark: str, path: str) -> Path:
+    """The local snapshot of a hub id."""
+    if path.count("/") != 1 or path.startswith((".", "/")):
+        known = REGISTRY.get(benchmark)
+        remedy = (known and known.remedy) or (known and f"expected {known.native}") or "see benchmarks.<name>.path"
+        raise MissingSplit(Path(path), None, f"no such folder; {remedy}")
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+
+    try:
+        return Path(snapshot_download(path, repo_type="dataset"))
+    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        problem = f"neither a folder nor a data set that the hub would give ({error})"
+        raise ReadError(Path(path), None, problem) from None

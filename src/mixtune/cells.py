@@ -1,0 +1,86 @@
+"""One cell's fine-tuning job: take finished work from scratch/, or tune, then write the adapter's folder."""
+
+import platform
+import time
+from collections.abc import Mapping
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from .manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
+from .models import Device, load_tokenizer
+from .rendered import read_rendered
+from .training import finetune
+
+PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers")
+
+
+def finetune_cell(
+    settings: Mapping[str, Any],
+    model: Path,
+    rendered: Path,
+    output: Path,
+    *,
+    device: Device,
+    micro_batch: int,
+    scratch: Path = Path("scratch"),
+) -> None:
+    """Tune an adapter, or restore it, and write its folder with the manifest last.
+
+    What is finished lies in `scratch` under the hash of all that it depends on: settings, and the contents of
+    model and rendered rows. Checkpoints of an interrupted run lie there, too.
+
+    Args:
+        settings: `training` of the config as resolved for this cell, `seed` and `code`.
+        model: Manifest of the base model.
+        rendered: Manifest of the rendered training rows.
+        output: Manifest to write.
+        micro_batch: Examples a forward pass.
+    """
+    base, rows = read_json(model), read_json(rendered)
+    folder = scratch / "finetune" / digest(canonical(settings), canonical(base["files"]), canonical(rows["files"]))
+    done = folder / "adapter" / "manifest.json"
+    if is_whole(done):
+        print(f"finished before: restored from {done.parent}")
+    else:
+        _tune(settings, base, rows, rendered.parent, folder, device, micro_batch)
+    copy_whole(done, output.parent)
+
+
+def _tune(settings, base, rows, rendered, folder, device, micro_batch) -> None:
+    print(f"computing on {device.name} in {device.dtype} because {device.why}")
+    tokenizer = load_tokenizer(base["folder"])
+    adapter = folder / "adapter"
+    begin = time.monotonic()
+    facts = finetune(
+        Path(base["folder"]),
+        base["name"],
+        read_rendered(rendered / "train.parquet"),
+        read_rendered(rendered / "validation.parquet"),
+        adapter,
+        folder / "checkpoints",
+        settings=settings,
+        seed=settings["seed"],
+        pad=tokenizer.pad_token_id or 0,
+        device=device,
+        micro_batch=micro_batch,
+    )
+    tokenizer.save_pretrained(adapter)
+    card = {
+        "base_model": base["name"],
+        "base_model_commit": base["commit"],
+        "template_hash": rows["template_hash"],
+        "settings": settings,
+        "rendered": rows["rendered"],
+        "device": torch.cuda.get_device_name() if device.name == "cuda" else platform.processor() or "cpu",
+        "dtype": str(device.dtype),
+        "seconds": round(time.monotonic() - begin, 1),
+        "peak_gpu_bytes": torch.cuda.max_memory_allocated() if device.name == "cuda" else None,
+        "versions": {package: version(package) for package in PACKAGES},
+        **facts,
+    }
+    write_json(adapter / "run_card.json", card)
+    files = [path for path in adapter.iterdir() if path.is_file() and path.name != "manifest.json"]
+    write_manifest(adapter / "manifest.json", files)

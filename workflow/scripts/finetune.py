@@ -1,0 +1,36 @@
+"""Tune one cell's adapter."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import torch
+
+from mixtune.cells import finetune_cell
+from mixtune.errors import run
+from mixtune.models import choose_device
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="manifest")
+    parser.add_argument("--rendered", type=Path, required=True, help="manifest")
+    parser.add_argument("--micro-batch", type=int, required=True)
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--manifest", type=Path, required=True)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    finetune_cell(
+        args.settings,
+        args.model,
+        args.rendered,
+        args.manifest,
+        device=choose_device(os.environ.get("MIXTUNE_DEVICE")),
+        micro_batch=args.micro_batch,
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,40 @@
+"""Ask one system every prompt: the base and its adapter are loaded once for all of them."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import torch
+
+from mixtune.errors import run
+from mixtune.models import choose_device
+from mixtune.predicting import predict_system
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="manifest")
+    parser.add_argument("--adapter", type=Path, nargs="?", help="manifest; none for an untuned base model")
+    parser.add_argument("--prompts", type=Path, required=True, help="manifest")
+    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files to write")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--manifest", type=Path, required=True)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    predict_system(
+        args.settings,
+        args.model,
+        args.adapter,
+        args.prompts,
+        {path.parent.name: path.parent for path in args.benchmarks},
+        args.predictions,
+        args.manifest,
+        device=choose_device(os.environ.get("MIXTUNE_DEVICE")),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,25 @@
+"""Turn test rows into prompts for one tokenizer, for every condition and benchmark."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mixtune.errors import run
+from mixtune.rendered import render_prompts
+from mixtune.rendering import load_renderer
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--model", type=Path, required=True, help="manifest")
+    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--prompts", type=Path, nargs="+", required=True, help="files to write")
+    parser.add_argument("--manifest", type=Path, required=True)
+    args = parser.parse_args(argv)
+    benchmarks = [path.parent for path in args.benchmarks]
+    render_prompts(args.settings, load_renderer(args.model), benchmarks, args.prompts, args.manifest)
+
+
+if __name__ == "__main__":
+    run(main)
