@@ -86,7 +86,9 @@ def references(raw: Mapping[str, Any]) -> list[str]:
         for name, entry in _mapping(raw.get(section)).items():
             origin = _mapping(entry).get("origin")
             if origin in ("hub", "path", "pypi") and not _mapping(entry).get(origin):
-                problems.append(f"{section}.{name}.origin: {origin!r} is chosen but {section}.{name}.{origin} is missing")
+                problems.append(
+                    f"{section}.{name}.origin: {origin!r} is chosen but {section}.{name}.{origin} is missing"
+                )
     for name, entry in _mapping(raw.get("benchmarks")).items():
         if name not in REGISTRY and not _mapping(entry).get("domain"):
             problems.append(

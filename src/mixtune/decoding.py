@@ -1,19 +1,16 @@
 """Labels for many prompts: greedy decoding in batches that share what their prompts share."""
 
 from collections.abc import Iterator, Sequence
-from os.path import commonprefix
 from typing import Any
 
 import torch
 from transformers import DynamicCache
 
 from .models import Device
+from .prefixes import expanded
 
 # Prompt tokens of a batch. Fixed per kind of device: with it, equal prompts make equal batches anywhere.
 TOKEN_BUDGET = {"cpu": 4_096, "cuda": 65_536}
-
-# Below this, computing the shared beginning apart costs more than it saves.
-SHORTEST_SHARED_PREFIX = 16
 
 
 def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
@@ -29,18 +26,6 @@ def batches(lengths: Sequence[int], budget: int) -> Iterator[list[int]]:
         batch.append(index)
     if batch:
         yield batch
-
-
-def shared_prefix(prompts: Sequence[Sequence[int]], model: Any) -> int:
-    """How many first tokens all prompts share and are worth computing once.
-
-    At least one token of each prompt is left. Models with sliding-window layers share nothing: padding between
-    the prefix and a shorter prompt would shift their window.
-    """
-    if len(prompts) < 2 or "sliding_attention" in (getattr(model.config, "layer_types", None) or ()):
-        return 0
-    shared = min(len(commonprefix([list(prompt) for prompt in prompts])), min(map(len, prompts)) - 1)
-    return shared if shared >= SHORTEST_SHARED_PREFIX else 0
 
 
 class Decoder:
@@ -80,13 +65,8 @@ class Decoder:
             ids[i, length - len(prompt) :] = torch.tensor(list(prompt))
             mask[i, shared + length - len(prompt) :] = 1
         positions = (mask.cumsum(1) - 1).clamp(min=0)
-        cache = DynamicCache(config=self.model.config)
-        if prefix is not None:
-            for layer in range(len(prefix.layers)):
-                keys, values = prefix.layers[layer].keys, prefix.layers[layer].values
-                cache.update(
-                    keys.expand(len(prompts), -1, -1, -1), values.expand(len(prompts), -1, -1, -1), layer
-                )
+        config = self.model.config
+        cache = expanded(prefix, len(prompts), config) if prefix is not None else DynamicCache(config=config)
         out: list[list[int]] = [[] for _ in prompts]
         rows = list(range(len(prompts)))
         following = positions[:, -1:] + 1

@@ -4,11 +4,13 @@ No measured value is changed or left out here; what looks wrong is flagged besid
 """
 
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
 
 from .benchmarks import REGISTRY
+from .errors import UserError
 from .scoring import DOMAINS, domain_averages
 
 UNTUNED = "untuned"
@@ -49,7 +51,7 @@ def _trained_on(setup: Setup, mixture: str) -> set[str]:
     try:
         return {known[name] for name in setup["mixtures"][mixture]["benchmarks"]}
     except KeyError as unknown:
-        raise ValueError(
+        raise UserError(
             f"mixture {mixture!r} has scores, but nothing is known of {unknown}; correct mixtures.{mixture} "
             "and the domains of its benchmarks, or leave these score files out"
         ) from None
@@ -102,13 +104,21 @@ def matrix(scores: pd.DataFrame, setup: Setup) -> pd.DataFrame:
         or outside the schema.
 
     Raises:
-        ValueError: A mixture, or the domain of a benchmark that it trains on, is not known.
+        UserError: A mixture, or the domain of a benchmark that it trains on, is not known.
     """
 
     def shown(kind: str, mixture: str) -> set[str]:
         return _trained_on(setup, mixture) if kind == "cell" else set(DOMAINS)
 
     return _table(scores, setup, shown)
+
+
+def load(path: Path) -> pd.DataFrame:
+    """A matrix or transfer table as it was before `to_csv(path, index=False)`."""
+    texts = ["model", "mixture", "condition", "missing", "flagged"]
+    # A model may be called NA or 1.5, and a blank number is NaN where a blank text is "".
+    frame = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=[""])
+    return frame.fillna(dict.fromkeys(texts, "")).astype(dict.fromkeys(AVERAGES, float))
 
 
 def transfer(scores: pd.DataFrame, setup: Setup) -> pd.DataFrame:
@@ -144,11 +154,11 @@ def headline(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     """The rows of the headline condition.
 
     Raises:
-        ValueError: There are none.
+        UserError: There are none.
     """
     rows = matrix[matrix["condition"] == setup["headline_condition"]]
     if rows.empty:
-        raise ValueError(
+        raise UserError(
             f"there is no score under the headline condition {setup['headline_condition']!r}; add it to "
             "matrix.conditions or change reports.headline_condition"
         )

@@ -130,12 +130,11 @@ def load_base(folder: Path | str, device: Device) -> torch.nn.Module:
     return model
 
 
-def add_adapter(base: torch.nn.Module, lora: Mapping[str, Any], name: str) -> PeftModel:
+def add_adapter(base: torch.nn.Module, lora: Mapping[str, Any]) -> PeftModel:
     """A fresh adapter on a base; seed torch before, since its weights are drawn here.
 
     Args:
         lora: `r`, `alpha`, `dropout`, `targets`.
-        name: What the adapter's config calls its base: the hub id, never a local path.
 
     Raises:
         ValueError: A target is no layer of this model.
@@ -146,11 +145,8 @@ def add_adapter(base: torch.nn.Module, lora: Mapping[str, Any], name: str) -> Pe
         lora_dropout=lora["dropout"],
         target_modules=sorted(lora["targets"]),
         task_type="CAUSAL_LM",
-        base_model_name_or_path=name,
     )
-    model = get_peft_model(base, config)
-    model.peft_config["default"].base_model_name_or_path = name
-    return model
+    return get_peft_model(base, config)
 
 
 def load_adapter(base: torch.nn.Module, folder: Path | str) -> PeftModel:

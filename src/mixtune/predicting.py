@@ -9,11 +9,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from .benchmarks.files import read_examples
-from .decoding import TOKEN_BUDGET, Decoder, batches, shared_prefix
+from .decoding import TOKEN_BUDGET, Decoder, batches
 from .errors import UserError
 from .manifests import canonical, digest, read_json, replacing, write_manifest
 from .models import Device, load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
+from .prefixes import common_prefix, shares_prefix
 from .rendered import read_rendered
 from .rendering import Renderer
 
@@ -66,7 +67,7 @@ def _parts(planned: list[list[int]]) -> list[list[list[int]]]:
 
 def _compute(unique, part, path, decoder, decode) -> None:
     members = [unique[i] for batch in part for i in batch]
-    shared = shared_prefix(members, decoder.model)
+    shared = common_prefix(members) if shares_prefix(decoder.model.config) else 0
     prefix = decoder.prefix(members[0][:shared]) if shared else None
     rows = []
     for batch in part:

@@ -28,9 +28,7 @@ def write_predictions(
     rows: list[dict[str, Any]] = []
     for id, text in zip(ids, raw, strict=True):
         predicted, in_schema = recognise(text, labels)
-        rows.append(
-            {"id": id, "gold": gold[id], "predicted": predicted, "raw": text, "in_schema": in_schema}
-        )
+        rows.append({"id": id, "gold": gold[id], "predicted": predicted, "raw": text, "in_schema": in_schema})
     with replacing(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=SCHEMA), temporary, compression="zstd")
 

@@ -144,9 +144,7 @@ def render(
     for start in range(0, len(examples), 1024):
         chunk = examples[start : start + 1024]
         drawn = [demonstrations(e, pools[e.benchmark], shots, seed) for e in chunk]
-        texts = [
-            renderer.text(_messages(condition, labels, e, d, e.text)) for e, d in zip(chunk, drawn, strict=True)
-        ]
+        texts = [renderer.text(_messages(condition, labels, e, d, e.text)) for e, d in zip(chunk, drawn, strict=True)]
         for example, demos, ids in zip(chunk, drawn, renderer.encode(texts), strict=True):
             answer = renderer.answer(example.relation) if training else []
             room = max_length - len(answer)

@@ -55,9 +55,7 @@ def negative_words(negative: str | None, which: str) -> frozenset[str]:
         return own
     if which == "paper":
         return own | PAPER_NEGATIVES
-    raise ValueError(
-        f"no set of negative words is called {which!r}; set scoring.negatives to benchmark or paper"
-    )
+    raise ValueError(f"no set of negative words is called {which!r}; set scoring.negatives to benchmark or paper")
 
 
 @lru_cache(maxsize=64)
@@ -91,13 +89,9 @@ def _check(gold: Sequence[str], predicted: Sequence[str]) -> None:
         raise ValueError("no examples to score; does the benchmark's test split hold any?")
     for row, (label, answer) in enumerate(zip(gold, predicted, strict=True)):
         if not isinstance(label, str) or not normalise(label):
-            raise ValueError(
-                f"gold label {row} is {label!r}, not a word; a negative is spelt out, never null"
-            )
+            raise ValueError(f"gold label {row} is {label!r}, not a word; a negative is spelt out, never null")
         if not isinstance(answer, str):
-            raise ValueError(
-                f"prediction {row} is {answer!r}, not a string; an abstention is an empty string"
-            )
+            raise ValueError(f"prediction {row} is {answer!r}, not a string; an abstention is an empty string")
 
 
 def _ratio(part: int, whole: int) -> float:

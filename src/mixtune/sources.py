@@ -25,9 +25,7 @@ class SourceError(UserError):
     """Something cannot be fetched or is not what it should be; the message says what to do."""
 
 
-def fetch_hub(
-    hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key: str
-) -> dict[str, Any]:
+def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key: str) -> dict[str, Any]:
     """Download a hub snapshot into `folder`, at the commit that the first fetch resolved.
 
     Args:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 
-from .matrices import KEYS, SIZES, UNTUNED, Setup, gain, headline, matrix, titles, transfer
+from .errors import UserError
+from .matrices import KEYS, SIZES, UNTUNED, Setup, gain, headline, load, matrix, titles, transfer
 
 __all__ = [
-    "Setup", "data", "escape", "gain", "headline", "markdown", "matrix", "mixtures", "per_class", "readable",
-    "scores", "summary", "titles", "transfer",
+    "Setup", "data", "escape", "gain", "headline", "load", "markdown", "matrix", "mixtures", "per_class",
+    "readable", "scores", "summary", "titles", "transfer",
 ]  # fmt: skip
 
 ROW = ["system", "kind", *KEYS, "benchmark"]
@@ -62,9 +63,9 @@ def _rows(files: Iterable[Mapping[str, Any]]) -> Iterator[tuple[dict[str, Any], 
     files = sorted(files, key=lambda file: [file[key] for key in (*KEYS[:4], "system")])
     for file, following in itertools.pairwise(files):
         if file["system"] == following["system"]:
-            raise ValueError(f"{file['system']} has two score files; name each file once")
+            raise UserError(f"{file['system']} has two score files; name each file once")
         if file["negatives"] != following["negatives"]:
-            raise ValueError(
+            raise UserError(
                 f"{file['system']} and {following['system']} are scored with different negative words and "
                 "cannot stand in one table; score all again with one value of scoring.negatives"
             )
@@ -85,7 +86,7 @@ def scores(files: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         Columns ROW, COUNTS and RATIOS (0..1), sorted.
 
     Raises:
-        ValueError: A system comes twice, or the files differ in `negatives`.
+        UserError: A system comes twice, or the files differ in `negatives`.
     """
     rows = [row | {key: score[key] for key in (*COUNTS, *RATIOS)} for row, score in _rows(files)]
     return pd.DataFrame(rows, columns=[*ROW, *COUNTS, *RATIOS])
@@ -141,7 +142,7 @@ def escape(text: str) -> str:
     """Text as one line of Markdown that shows it as it is."""
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # An underscore inside a word is no markup, and labels are full of them.
-    return re.sub(r"[\\`*\[\]|~$]|(?<!\w)_|_(?!\w)", r"\\\g<0>", text)
+    return re.sub(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 
 
 def markdown(frame: pd.DataFrame, digits: int = 4) -> str:
@@ -167,7 +168,7 @@ def _what_was_run(setup: Setup, shown: pd.DataFrame) -> str:
     limits = [f"{rows:,} of {name}" for name, rows in setup["caps"]["max_rows"].items()]
     test_rows = setup["caps"]["test_rows"]
     lines = [
-        f"{len(shown) - untuned} cells" + (f" and {untuned} runs of untuned models" if untuned else ""),
+        f"Cells: {len(shown) - untuned}; runs of untuned models: {untuned}",
         f"Models: {_list(setup['models'])}",
         f"Training mixtures: {_list(setup['mixtures'])}",
         f"Shots: {_list(setup['shots'])}; seeds: {_list(setup['seeds'])}",
@@ -189,7 +190,7 @@ def summary(setup: Setup, matrix: pd.DataFrame) -> str:
         matrix: As `matrix` gives it.
 
     Raises:
-        ValueError: There is no score under the headline condition.
+        UserError: There is no score under the headline condition.
     """
     shown = headline(matrix, setup)
     sections = [

@@ -8,57 +8,84 @@ from typing import Any
 
 import torch
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainerCallback, TrainingArguments, set_seed
+from transformers import DynamicCache, PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from .manifests import is_whole, replacing, write_manifest
 from .models import Device, add_adapter, load_base
+from .prefixes import common_prefix, expanded, shares_prefix
 
 IGNORED = -100
 LOG_COLUMNS = ("step", "epoch", "loss", "learning_rate", "grad_norm", "eval_loss")
 
 
 class Collator:
-    """Left-padded batches with logits at the answers only.
+    """Left-padded micro-batches that hold what their rows share once, and logits at the answers only.
 
     Left padding puts all answers at the right edge, so that `logits_to_keep` can leave out the rest: no tensor
     of batch x length x vocabulary exists.
+
+    Args:
+        pad: Any token id; padded positions are masked.
+        share: Whether the rows' common beginning (the system prompt) is split off, to be computed once.
     """
 
-    def __init__(self, pad: int):
-        self.pad = pad
+    def __init__(self, pad: int, share: bool):
+        self.pad, self.share = pad, share
 
     def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Tensors of shape (batch, length); `labels` has (batch, longest answer), for the last positions."""
-        length = max(len(row["input_ids"]) for row in rows)
+        """Tensors for `AnswerTrainer.compute_loss`.
+
+        Returns:
+            `prefix_ids` (1, shared) or None; `input_ids` (batch, length); `attention_mask` (batch, shared +
+            length); `position_ids` (batch, length); `labels` (batch, longest answer), for the last positions.
+        """
+        prompts = [row["input_ids"][: len(row["input_ids"]) - row["answer"]] for row in rows]
+        shared = common_prefix(prompts) if self.share else 0
+        length = max(len(row["input_ids"]) for row in rows) - shared
         keep = max(row["answer"] for row in rows)
         ids = torch.full((len(rows), length), self.pad)
-        mask = torch.zeros((len(rows), length), dtype=torch.long)
+        mask = torch.zeros((len(rows), shared + length), dtype=torch.long)
+        mask[:, :shared] = 1
         labels = torch.full((len(rows), keep), IGNORED)
         for i, row in enumerate(rows):
-            tokens = torch.tensor(row["input_ids"])
+            tokens = torch.tensor(row["input_ids"][shared:])
             ids[i, length - len(tokens) :] = tokens
-            mask[i, length - len(tokens) :] = 1
+            mask[i, shared + length - len(tokens) :] = 1
             labels[i, keep - row["answer"] :] = tokens[len(tokens) - row["answer"] :]
         return {
+            "prefix_ids": torch.tensor([prompts[0][:shared]]) if shared else None,
             "input_ids": ids,
             "attention_mask": mask,
-            "position_ids": (mask.cumsum(1) - 1).clamp(min=0),
+            "position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, shared:],
             "labels": labels,
-            "logits_to_keep": keep + 1,  # the last prompt token predicts the first label token
         }
 
 
-def answer_loss(outputs: Any, labels: torch.Tensor, num_items_in_batch: Any = None) -> torch.Tensor:
+def answer_logits(model: Any, batch: Mapping[str, Any], keep: int) -> torch.Tensor:
+    """Logits of the last `keep` positions, (batch, keep, vocabulary), for a batch of `Collator`.
+
+    Gradients flow through the shared prefix's keys and values, summed over the rows that use them.
+    """
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
+    prefix = batch.get("prefix_ids")
+    if prefix is not None:
+        cache = DynamicCache(config=model.config)
+        model(input_ids=prefix, past_key_values=cache, use_cache=True, logits_to_keep=1)
+        inputs["past_key_values"] = expanded(cache, len(inputs["input_ids"]), model.config)
+    return model(**inputs, use_cache=prefix is not None, logits_to_keep=keep).logits
+
+
+def answer_loss(logits: torch.Tensor, labels: torch.Tensor, items: Any = None) -> torch.Tensor:
     """Cross-entropy over answer tokens; the mean is over those of the whole step, not of a micro-batch.
 
     Args:
-        outputs: With `logits` of shape (batch, longest answer + 1, vocabulary).
+        logits: (batch, longest answer + 1, vocabulary): the last prompt token predicts the first label token.
         labels: (batch, longest answer).
-        num_items_in_batch: Answer tokens in the step; None in evaluation, which takes its own batch's.
+        items: Answer tokens in the step; None in evaluation, which takes its own batch's.
     """
-    logits = outputs.logits[:, :-1].float().flatten(0, 1)
-    total = torch.nn.functional.cross_entropy(logits, labels.flatten(), ignore_index=IGNORED, reduction="sum")
-    return total / (num_items_in_batch if num_items_in_batch is not None else (labels != IGNORED).sum())
+    flat = logits[:, :-1].float().flatten(0, 1)
+    total = torch.nn.functional.cross_entropy(flat, labels.flatten(), ignore_index=IGNORED, reduction="sum")
+    return total / (items if items is not None else (labels != IGNORED).sum())
 
 
 class StepSampler(Sampler):
@@ -81,24 +108,26 @@ class StepSampler(Sampler):
 
 
 class AnswerTrainer(Trainer):
-    """Trainer with the sampler above and the device's autocast around every forward pass."""
+    """Trainer with the loss and sampler above, and the device's autocast around every forward pass."""
 
     def __init__(self, *, device: Device, batch_size: int, **options: Any):
         self.mixtune_device, self.step_size = device, batch_size
-        super().__init__(compute_loss_func=answer_loss, **options)
+        super().__init__(**options)
+        self.model_accepts_loss_kwargs = True  # the step's answer tokens are counted and given to compute_loss
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
         lengths = [len(row["input_ids"]) for row in self.train_dataset]
         return StepSampler(lengths, self.step_size, self.args.seed)
 
-    def compute_loss_context_manager(self):
-        return self.mixtune_device.autocast()
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        labels = inputs["labels"]
+        with self.mixtune_device.autocast():
+            logits = answer_logits(model, inputs, labels.shape[1] + 1)
+        return answer_loss(logits, labels, num_items_in_batch)
 
     def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
-        labels = inputs.pop("labels")
-        with torch.no_grad(), self.compute_loss_context_manager():
-            loss = answer_loss(model(**self._prepare_inputs(inputs)), labels.to(model.device))
-        return loss.detach(), None, None
+        with torch.no_grad():
+            return self.compute_loss(model, self._prepare_inputs(inputs)).detach(), None, None
 
 
 class WholeCheckpoints(TrainerCallback):
@@ -109,7 +138,7 @@ class WholeCheckpoints(TrainerCallback):
         write_manifest(folder / "manifest.json", [path for path in folder.iterdir() if path.is_file()])
 
 
-class LogFile(TrainerCallback):
+class Progress(TrainerCallback):
     """Prints a line of progress a few dozen times, whatever the number of steps."""
 
     def on_log(self, args, state, control, logs=None, **_):
@@ -167,7 +196,7 @@ def finetune(
             "set the resource micro_batch to a divisor"
         )
     set_seed(seed)  # before the adapter's weights are drawn
-    model = add_adapter(load_base(base, device), settings["lora"], name)
+    model = add_adapter(load_base(base, device), settings["lora"])
     model.config.use_cache = False
     steps = -(-len(train) // settings["batch_size"])
     total = max(1, round(steps * settings["epochs"]))
@@ -202,15 +231,17 @@ def finetune(
         args=arguments,
         train_dataset=list(train),
         eval_dataset=list(validation) or None,
-        data_collator=Collator(pad),
-        callbacks=[WholeCheckpoints(), LogFile()],
+        data_collator=Collator(pad, share=shares_prefix(model.config)),
+        callbacks=[WholeCheckpoints(), Progress()],
     )
+    trainer.remove_callback(PrinterCallback)
     checkpoint = last_whole_checkpoint(scratch)
     if checkpoint:
         print(f"going on from {checkpoint}")
     result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     output.mkdir(parents=True, exist_ok=True)
-    model.save_pretrained(output, safe_serialization=True)
+    model.peft_config["default"].base_model_name_or_path = name
+    model.save_pretrained(output, save_embedding_layers=False)
     (output / "README.md").unlink(missing_ok=True)  # PEFT's own; ours is written from the scores
     write_log(output / "training_log.csv", trainer.state.log_history)
     return {

@@ -144,9 +144,7 @@ time.sleep(0.1)
 for mark in marks: os.unlink(mark)
 print(len(marks), os.environ["CUDA_VISIBLE_DEVICES"])
 """
-    impatient = (
-        "import sys; from mixtune import devices; devices.PAUSE = (0.01, 0.05); sys.exit(devices.main())"
-    )
+    impatient = "import sys; from mixtune import devices; devices.PAUSE = (0.01, 0.05); sys.exit(devices.main())"
     start = [sys.executable, "-c", impatient, "--count"]
     program = ["--", sys.executable, "-c", job, str(tmp_path)]
     counts = [1, 1, 1, 2, 1, 1, 2, 1]
@@ -419,7 +417,5 @@ def test_signature_with_control_characters_reaches_no_terminal(tmp_path):
 
 
 def test_torch_is_not_imported():
-    code = (
-        "import sys, mixtune.devices; print([m for m in ('torch', 'pandas', 'pydantic') if m in sys.modules])"
-    )
+    code = "import sys, mixtune.devices; print([m for m in ('torch', 'pandas', 'pydantic') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

@@ -120,9 +120,7 @@ def test_a_missing_column_names_the_header_line(tmp_path, header):
 def test_an_empty_file_and_bad_utf8(tmp_path):
     with pytest.raises(ReadError, match=r"m2_train\.tsv:1: no column"):
         read(tmp_path)
-    (tmp_path / "m2_train.tsv").write_bytes(
-        f"{HEADER}\n".encode() + ROW.encode().replace(b"Pell", b"P\xe9ll")
-    )
+    (tmp_path / "m2_train.tsv").write_bytes(f"{HEADER}\n".encode() + ROW.encode().replace(b"Pell", b"P\xe9ll"))
     with pytest.raises(ReadError, match=r"m2_train\.tsv:2: not UTF-8"):
         list(biographical.read(tmp_path, "train", Counter()))
 

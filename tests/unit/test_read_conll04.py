@@ -36,9 +36,7 @@ def without(key: str) -> dict:
     return {name: value for name, value in sentence().items() if name != key}
 
 
-def read_all(
-    folder: Path, *records, split="train", name="conll04_train.json"
-) -> tuple[list[Example], Counter]:
+def read_all(folder: Path, *records, split="train", name="conll04_train.json") -> tuple[list[Example], Counter]:
     (folder / name).write_text(json.dumps(records), encoding="utf-8")
     counts: Counter[str] = Counter()
     return list(read(folder, split, counts)), counts
@@ -79,9 +77,7 @@ def test_several_relations_of_one_sentence_share_its_group_and_keep_their_direct
 
 def test_a_surface_that_occurs_twice_is_cut_out_by_its_tokens(tmp_path):
     later = {"type": "Loc", "start": 4, "end": 5}
-    (example,), _ = read_all(
-        tmp_path, sentence(entities=[*ENTITIES, later], relations=related(3, 4)["relations"])
-    )
+    (example,), _ = read_all(tmp_path, sentence(entities=[*ENTITIES, later], relations=related(3, 4)["relations"]))
     assert (example.tail, example.tail_start, TEXT.index("Lund")) == ("Lund", 14, 3)
 
 
@@ -142,9 +138,7 @@ def test_a_broken_sentence_is_named_by_file_and_record(tmp_path, record, problem
 
 @pytest.mark.parametrize("second", [sentence(), related(1, 2)])
 def test_an_id_that_would_not_be_unique_is_an_error(tmp_path, second):
-    with pytest.raises(
-        ReadError, match=r"conll04_train\.json:record 1: conll04/train/7/1-2 occurs twice; give"
-    ):
+    with pytest.raises(ReadError, match=r"conll04_train\.json:record 1: conll04/train/7/1-2 occurs twice; give"):
         read_all(tmp_path, sentence(), second)
 
 

@@ -118,9 +118,7 @@ def test_mention_within_a_second_occurrence_of_the_other_is_not_taken(tmp_path):
 
 
 def test_tail_only_within_the_head_is_counted_as_overlap(tmp_path):
-    example, counts = read_one(
-        tmp_path, "Rudolf_of_Arlon", "Arlon", "Rudolf_of_Arlon was born. ###END### ", BIRTH
-    )
+    example, counts = read_one(tmp_path, "Rudolf_of_Arlon", "Arlon", "Rudolf_of_Arlon was born. ###END### ", BIRTH)
     assert spans(example) == (0, 15, 10, 15)
     assert counts == {"mention found only in the text without underscores": 1, "mentions overlap": 1}
 
@@ -168,9 +166,7 @@ def test_mentions_are_no_regular_expressions(tmp_path):
 
 
 def test_other_underscores_become_blanks_and_are_counted(tmp_path):
-    example, counts = read_one(
-        tmp_path, text="Ada_Moss died in Bonn : http://x.example/old_labels ###END### "
-    )
+    example, counts = read_one(tmp_path, text="Ada_Moss died in Bonn : http://x.example/old_labels ###END### ")
     assert example.text.endswith("http://x.example/old labels")
     assert counts == {"texts with underscores outside the mentions": 1}
 

@@ -38,9 +38,7 @@ FORMATS = pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".jso
 
 @FORMATS
 def test_a_row_gives_the_exact_example(tmp_path, suffix):
-    write(
-        tmp_path / (ONE_SHARD + suffix), ROW | {"entity1Type": "PER", "entity2Type": "", "prompt_0_shot": "x"}
-    )
+    write(tmp_path / (ONE_SHARD + suffix), ROW | {"entity1Type": "PER", "entity2Type": "", "prompt_0_shot": "x"})
     examples, counts = read_all(tmp_path)
     assert examples == [
         Example(
@@ -74,9 +72,7 @@ def test_null_label_words_stay_words(tmp_path, suffix, label):
 
 @FORMATS
 def test_null_is_the_negative_label_and_counted(tmp_path, suffix):
-    write(
-        tmp_path / f"train{suffix}", ROW | {"relation": None, "entity1Type": None, "entity2Type": "LOC"}, ROW
-    )
+    write(tmp_path / f"train{suffix}", ROW | {"relation": None, "entity1Type": None, "entity2Type": "LOC"}, ROW)
     examples, counts = read_all(tmp_path, negative="NA")
     assert [(e.relation, e.head_type) for e in examples] == [("NA", "")] * 2
     assert counts == {"relation was null, read as NA": 1}
@@ -85,9 +81,7 @@ def test_null_is_the_negative_label_and_counted(tmp_path, suffix):
 @FORMATS
 def test_null_without_a_negative_label_is_an_error(tmp_path, suffix):
     write(tmp_path / f"train{suffix}", ROW, ROW | {"relation": None})
-    with pytest.raises(
-        ReadError, match=rf"train\{suffix}:row 1: relation is null, and this benchmark has no"
-    ):
+    with pytest.raises(ReadError, match=rf"train\{suffix}:row 1: relation is null, and this benchmark has no"):
         read_all(tmp_path)
 
 
@@ -110,9 +104,7 @@ def test_rows_are_numbered_over_the_shards_in_sorted_order(tmp_path, suffix):
 def test_an_error_names_the_shard_and_its_row(tmp_path):
     write(tmp_path / "data/train-00000-of-00002.parquet", ROW, ROW)
     write(tmp_path / "data/train-00001-of-00002.parquet", ROW, ROW | {"entity2": None})
-    with pytest.raises(
-        ReadError, match=r"train-00001-of-00002\.parquet:row 1: entity2 is null, not a string"
-    ):
+    with pytest.raises(ReadError, match=r"train-00001-of-00002\.parquet:row 1: entity2 is null, not a string"):
         read_all(tmp_path)
 
 
@@ -124,9 +116,7 @@ def test_many_batches_are_read_as_one(tmp_path):
 
 def test_a_missing_shard_is_an_error(tmp_path):
     write(tmp_path / "data/train-00001-of-00002.parquet", ROW)
-    with pytest.raises(
-        ReadError, match=r"shards are missing or mixed \(data/train-00001-of-00002\.parquet\)"
-    ):
+    with pytest.raises(ReadError, match=r"shards are missing or mixed \(data/train-00001-of-00002\.parquet\)"):
         read_all(tmp_path)
 
 

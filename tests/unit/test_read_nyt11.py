@@ -119,9 +119,7 @@ def test_json_lines_give_the_same_examples(tmp_path):
     assert len(read(tmp_path / "lines")[0]) == 3
 
 
-@pytest.mark.parametrize(
-    ("split", "name"), [(split, name) for split, names in nyt11.FILES.items() for name in names]
-)
+@pytest.mark.parametrize(("split", "name"), [(split, name) for split, names in nyt11.FILES.items() for name in names])
 def test_file_names(tmp_path, split, name):
     (example,), _ = read(write(tmp_path, [{"text": TEXT, "triple_list": [DIED]}], name), split)
     assert example.id == f"nyt11/{split}/0/0"

@@ -117,9 +117,7 @@ def test_chunks_without_a_relation_are_counted(tmp_path):
     assert counts["relations cell empty"] == 1
 
 
-@pytest.mark.parametrize(
-    "broken", ['"ompanion_of\'}]"""' + "," * 11, "ompanion_of'}]\"", "ompanion_of'}]\","]
-)
+@pytest.mark.parametrize("broken", ['"ompanion_of\'}]"""' + "," * 11, "ompanion_of'}]\"", "ompanion_of'}]\","])
 def test_the_known_broken_row_is_counted(tmp_path, broken):
     counts = Counter()
     assert len(read_text(tmp_path, text_of([row(SISTER)]) + broken + "\n", counts=counts)) == 1

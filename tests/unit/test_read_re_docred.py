@@ -188,9 +188,7 @@ def test_equal_documents_have_different_ids(tmp_path):
     assert counts["documents"] == 2
 
 
-@pytest.mark.parametrize(
-    ("relation", "name"), [("P17", "country"), ("P576", "dissolved, abolished or demolished")]
-)
+@pytest.mark.parametrize(("relation", "name"), [("P17", "country"), ("P576", "dissolved, abolished or demolished")])
 def test_relations_are_given_by_name(tmp_path, relation, name):
     (example,), _ = read_all(tmp_path, document(labels=[{"r": relation, "h": 0, "t": 1, "evidence": [0]}]))
     assert example.relation == name
@@ -320,9 +318,7 @@ def test_sample_is_large_enough_and_learnable(sample):
     train = Counter(e.relation for e in sample["train"][0])
     assert min(train.values()) >= 8
     assert {e.relation for split in ("validation", "test") for e in sample[split][0]} <= set(train)
-    assert set(train) <= set(
-        json.loads(resource("labels", "re_docred.json").read_text(encoding="utf-8")).values()
-    )
+    assert set(train) <= set(json.loads(resource("labels", "re_docred.json").read_text(encoding="utf-8")).values())
 
 
 def test_sample_ids_are_unique_and_texts_and_documents_are_in_one_split(sample):

@@ -68,9 +68,7 @@ def spans(example: Example) -> tuple[int, int, int, int]:
     return example.head_start, example.head_end, example.tail_start, example.tail_end
 
 
-def one(
-    folder: Path, subject: dict, obj: dict, text: str = TEXT
-) -> tuple[tuple[int, int, int, int], Counter[str]]:
+def one(folder: Path, subject: dict, obj: dict, text: str = TEXT) -> tuple[tuple[int, int, int, int], Counter[str]]:
     write(folder, document(triple(subject, "location", obj), text=text))
     (example,), counts = load(folder)
     del counts["documents"]
@@ -170,9 +168,7 @@ def test_a_mention_that_is_not_in_the_text_has_no_offsets(tmp_path, boundaries):
 @pytest.mark.parametrize("boundaries", [[15, 19], [13, 17]])
 def test_a_date_inside_a_name_overlaps_and_is_kept(tmp_path, boundaries):
     text = "The Almanac of 1812 is lost."
-    found, counts = one(
-        tmp_path, entity("Almanac of 1812", [4, 19]), entity("1812", boundaries, DATE), text=text
-    )
+    found, counts = one(tmp_path, entity("Almanac of 1812", [4, 19]), entity("1812", boundaries, DATE), text=text)
     assert found == (4, 19, 15, 19)
     assert counts["mentions overlap"] == 1
 
@@ -216,9 +212,7 @@ def without(key: str) -> dict:
         pytest.param(document(triple(entity("Corva", [-3, 4]), "inception", YEAR)), id="negative start"),
         pytest.param(document(triple(entity("Corva", [5, 0]), "inception", YEAR)), id="end before start"),
         pytest.param(document(triple(entity("Corva", [0]), "inception", YEAR)), id="half a span"),
-        pytest.param(
-            document(triple(entity("Corva", ["0", "5"]), "inception", YEAR)), id="offsets as strings"
-        ),
+        pytest.param(document(triple(entity("Corva", ["0", "5"]), "inception", YEAR)), id="offsets as strings"),
         pytest.param(document(triple({"surfaceform": "Corva"}, "inception", YEAR)), id="no boundaries key"),
         pytest.param(json.dumps(document(BUILT))[:-20], id="truncated line"),
         pytest.param("7001\tCorva Mill", id="not JSON"),

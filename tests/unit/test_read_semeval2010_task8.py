@@ -170,9 +170,7 @@ def test_sample_is_read_whole() -> None:
     ("split", "sentences", "other", "same", "comments", "first", "last"),
     [("train", 8000, 1410, 9, 2605, 1, 8000), ("test", 2717, 454, 4, 932, 8001, 10717)],
 )
-def test_real_files(
-    split: str, sentences: int, other: int, same: int, comments: int, first: int, last: int
-) -> None:
+def test_real_files(split: str, sentences: int, other: int, same: int, comments: int, first: int, last: int) -> None:
     folder = Path(os.environ["MIXTUNE_REALDATA"]) / "semeval2010_task8"
     counts: Counter[str] = Counter()
     found = list(read(folder, split, counts))

@@ -143,9 +143,7 @@ def test_repeated_record_id_is_counted_and_told_apart(tmp_path):
     assert counts["record id seen before"] == 2
 
 
-@pytest.mark.parametrize(
-    ("first", "last", "overlap"), [(2, 3, 1), (3, 4, 1), (4, 5, 0), (0, 1, 0), (0, 8, 1)]
-)
+@pytest.mark.parametrize(("first", "last", "overlap"), [(2, 3, 1), (3, 4, 1), (4, 5, 0), (0, 1, 0), (0, 8, 1)])
 def test_overlapping_mentions_are_counted(tmp_path, first, last, overlap):
     write(tmp_path, native(obj_start=first, obj_end=last))
     assert read_all(tmp_path)[1]["mentions overlap"] == overlap
@@ -221,9 +219,7 @@ def test_a_truncated_file_gives_its_whole_records_and_then_an_error(tmp_path):
     assert str(caught.value).startswith(f"{path}:record 1: ")
 
 
-@pytest.mark.parametrize(
-    "content", [b"", b"  \n", b'{"id": "a"}', b'"[]"', b"[] []", b"[", b"\xef\xbb\xbf[]"]
-)
+@pytest.mark.parametrize("content", [b"", b"  \n", b'{"id": "a"}', b'"[]"', b"[] []", b"[", b"\xef\xbb\xbf[]"])
 def test_a_file_that_is_no_array_is_an_error(tmp_path, content):
     (tmp_path / "train.json").write_bytes(content)
     with pytest.raises(ReadError, match=r"train\.json"):

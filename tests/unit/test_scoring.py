@@ -155,9 +155,7 @@ def test_a_table_worked_by_hand():
 
 def test_scores_are_json_and_row_order_does_not_matter():
     scores = score(GOLD[::-1], PREDICTED[::-1], {"none"}, LABELS)
-    assert (
-        json.loads(json.dumps(scores, allow_nan=False)) == scores == score(GOLD, PREDICTED, {"none"}, LABELS)
-    )
+    assert json.loads(json.dumps(scores, allow_nan=False)) == scores == score(GOLD, PREDICTED, {"none"}, LABELS)
     assert list(scores["per_class"]) == ["Kill", "Live_In", "lives at"]
 
 
@@ -224,9 +222,7 @@ def test_scores_are_scikit_learns(rows, negatives):
 
     micro = sklearn_scores(sorted({*gold, *predicted} - negatives - {""}), "micro")
     assert (ours["precision"], ours["recall"], ours["micro_f1"]) == pytest.approx(micro, abs=1e-12)
-    assert ours["macro_f1"] == pytest.approx(
-        sklearn_scores(sorted({*gold} - negatives), "macro")[2], abs=1e-12
-    )
+    assert ours["macro_f1"] == pytest.approx(sklearn_scores(sorted({*gold} - negatives), "macro")[2], abs=1e-12)
     one_negative = [["" if key in negatives else key for key in keys] for keys in (gold, predicted)]
     assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(*one_negative), abs=1e-12)
     assert ours["empty"] == predicted.count("") / len(rows)

@@ -184,13 +184,14 @@ def score_settings(wildcards):
 
 def report_setup():
     """What tables and figures need to know of the experiment."""
-    selected = {
-        name: {"title": REGISTRY[name].title if name in REGISTRY else name, "domain": CONFIG.domain(name)}
+    selected = [
+        {"name": name, "title": REGISTRY[name].title if name in REGISTRY else name, "domain": CONFIG.domain(name)}
         for name in MATRIX.benchmarks
-    }
+    ]
+    mixtures = {name: CONFIG.mixtures[name] for name in MATRIX.mixtures}
     return {
         "models": MATRIX.models,
-        "mixtures": {name: {"benchmarks": CONFIG.mixtures[name].benchmarks} for name in MATRIX.mixtures},
+        "mixtures": [{"name": name, "benchmarks": mixture.benchmarks} for name, mixture in mixtures.items()],
         "shots": MATRIX.shots,
         "seeds": MATRIX.seeds,
         "conditions": MATRIX.conditions,
@@ -198,8 +199,9 @@ def report_setup():
         "headline_condition": CONFIG.reports.headline_condition,
         "caps": {
             "test_rows": CONFIG.prediction.test_rows,
-            "max_rows": {name: CONFIG.mixtures[name].max_rows for name in MATRIX.mixtures},
+            "max_rows": {name: mixture.max_rows for name, mixture in mixtures.items()},
         },
+        "domains": {b: CONFIG.domain(b) for mixture in mixtures.values() for b in mixture.benchmarks},
         "sample": [name for name in MATRIX.benchmarks if CONFIG.benchmarks[name].origin == "sample"],
     }
 

@@ -67,7 +67,7 @@ rule plot_matrix:
         settings=plot_matrix_settings,
     shell:
         "python -m workflow.scripts.plot_matrix --settings {params.settings:q} --matrix {input.matrix}"
-        " --png {output.png} --pdf {output.pdf} > {log} 2>&1"
+        " --output reports/figures/matrix > {log} 2>&1"
 
 
 # Draw what demonstrations change.
@@ -97,4 +97,4 @@ rule plot_shots:
         settings=plot_shots_settings,
     shell:
         "python -m workflow.scripts.plot_shots --settings {params.settings:q} --matrix {input.matrix}"
-        " --png {output.png} --pdf {output.pdf} > {log} 2>&1"
+        " --output reports/figures/shots > {log} 2>&1"

@@ -1,1 +1,24 @@
-print("pending")
+"""Put all scores into tables."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mixtune.errors import run
+from mixtune.reports import write_tables
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--mixtures", type=Path, nargs="*", required=True, help="manifests")
+    parser.add_argument("--readme", type=Path, required=True)
+    args = parser.parse_args(argv)
+    folders = [path.parent for path in args.benchmarks]
+    write_tables(args.settings, args.scores, folders, args.mixtures, args.readme)
+
+
+if __name__ == "__main__":
+    run(main)

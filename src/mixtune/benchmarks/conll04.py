@@ -55,9 +55,7 @@ def _examples(record: Any, split: str) -> Iterator[Example]:
     for entity in _get(record, "entities", list):
         start, end = _get(entity, "start", int), _get(entity, "end", int)
         if not 0 <= start < end <= len(tokens):  # Python would take a negative index for one from the end
-            raise ValueError(
-                f"entity {start}:{end} is empty or outside the {len(tokens)} tokens (end is exclusive)"
-            )
+            raise ValueError(f"entity {start}:{end} is empty or outside the {len(tokens)} tokens (end is exclusive)")
         entities.append((_get(entity, "type", str), spans[start][0], spans[end - 1][1]))
     for relation in _get(record, "relations", list):
         head, tail = _get(relation, "head", int), _get(relation, "tail", int)

@@ -85,9 +85,7 @@ def _values(record: dict[str, Any], negative: str | None, counts: Counter[str]) 
     values = {column: record.get(column) for column in COLUMNS}
     if values["relation"] is None:
         if negative is None:
-            raise ValueError(
-                "relation is null, and this benchmark has no negative label that null could mean"
-            )
+            raise ValueError("relation is null, and this benchmark has no negative label that null could mean")
         counts[f"relation was null, read as {negative}"] += 1
         values["relation"] = negative
     for column, value in values.items():
@@ -142,9 +140,7 @@ def _json(path: Path) -> Iterator[dict[str, Any]]:
 def _checked(path: Path, names: list[str], line: int | None = None) -> list[str]:
     wrong = [name for name in COLUMNS if names.count(name) > 1 or (name in REQUIRED and name not in names)]
     if wrong:
-        raise ReadError(
-            path, line, f"column missing or twice: {', '.join(wrong)} (found: {', '.join(names)})"
-        )
+        raise ReadError(path, line, f"column missing or twice: {', '.join(wrong)} (found: {', '.join(names)})")
     return names
 
 
@@ -188,9 +184,7 @@ def _split_files(folder: Path, split: str, config: str) -> list[Path]:
     names = ", ".join(str(path.relative_to(folder)) for path in files)
     whole = any(FILE.fullmatch(path.name) and "-" not in path.stem for path in files)
     if len({(path.parent, path.suffix) for path in files}) > 1 or (whole and len(files) > 1):
-        raise ReadError(
-            folder, None, f"split {split!r} is there more than once ({names}); keep one set of files"
-        )
+        raise ReadError(folder, None, f"split {split!r} is there more than once ({names}); keep one set of files")
     shards = [re.search(r"-(\d+)-of-(\d+)", path.stem) for path in files]
     numbers = [(int(shard[1]), int(shard[2])) if shard else None for shard in shards]
     if any(numbers) and numbers != [(number, len(files)) for number in range(len(files))]:

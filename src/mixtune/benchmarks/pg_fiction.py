@@ -46,9 +46,7 @@ def _rows(path: Path) -> Iterator[tuple[int | str, dict[str, Any]]]:
                 line = reader.line_num
                 # The known broken row may have its other columns left out; any other row has all of them.
                 if len(cells) > len(columns) or (len(cells) < len(columns) and any(cells[1:])):
-                    problem = (
-                        f"{len(cells)} columns where the header has {len(columns)}; is the file truncated?"
-                    )
+                    problem = f"{len(cells)} columns where the header has {len(columns)}; is the file truncated?"
                     raise ReadError(path, line, problem)
                 yield line, dict(zip(columns, cells, strict=False))
     except UnicodeDecodeError as error:

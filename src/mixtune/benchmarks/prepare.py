@@ -13,6 +13,7 @@ from .files import write_examples
 from .reading import read
 from .registry import REGISTRY
 
+
 @dataclass(frozen=True)
 class Prepared:
     """A benchmark ready for use."""
@@ -50,9 +51,7 @@ def prepare(
     for split in SPLITS:
         counts[split] = Counter()
         try:
-            splits[split] = list(
-                read(benchmark, path, split, counts[split], negative=negative, config=config)
-            )
+            splits[split] = list(read(benchmark, path, split, counts[split], negative=negative, config=config))
         except MissingSplit:
             if split == "train":
                 raise
@@ -82,9 +81,7 @@ def prepare(
     return Prepared(splits, labels, negative, audit)
 
 
-def carve(
-    train: Sequence[Example], split: str, share: float, seed: int
-) -> tuple[list[Example], list[Example]]:
+def carve(train: Sequence[Example], split: str, share: float, seed: int) -> tuple[list[Example], list[Example]]:
     """Divide train into what stays and a new split, by group, in an order drawn from `seed`.
 
     Labels with fewer than two groups stay in train, and so do the groups that hold them. Ids keep the

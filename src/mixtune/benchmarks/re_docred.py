@@ -43,9 +43,7 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
             sentences = [join_tokens(_list(tokens)) for tokens in _list(record["sents"])]
             entities = [[_mention(m, sentences) for m in _list(e)] for e in _list(record["vertexSet"])]
             counts["documents"] += 1
-            counts["mention whose name is not its text"] += sum(
-                m.name != m.surface for e in entities for m in e
-            )
+            counts["mention whose name is not its text"] += sum(m.name != m.surface for e in entities for m in e)
             seen: Counter[str] = Counter()
             for position, triple in enumerate(_list(record["labels"])):
                 where = f"record {number}, label {position}"

@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from ..resources import resource
 
@@ -59,7 +58,8 @@ def _benchmarks() -> tuple[Benchmark, ...]:
         ),
         Benchmark(
             "nyt11", "NYT11", "general", None, True, "none stated; text of the New York Times (LDC2008T19)",
-            {"validation": 8_489, "test": 8_616}, "train_triples.json, val_triples.json, test_triples.json (PRGC's form)",
+            {"validation": 8_489, "test": 8_616},
+            "train_triples.json, val_triples.json, test_triples.json (PRGC's form)",
         ),
         Benchmark(
             "gids", "GIDS", "general", "NA", True, "none stated; the hub copy says other",

@@ -29,14 +29,10 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
     for line, sentence, label, comment in _blocks(path):
         match = re.fullmatch(r'([0-9]+)\t"(.*)"', sentence)
         if not match:
-            raise ReadError(
-                path, line, f'expected number, tab and sentence in double quotes, got "{sentence[:60]}"'
-            )
+            raise ReadError(path, line, f'expected number, tab and sentence in double quotes, got "{sentence[:60]}"')
         number, tagged = match.groups()
         if number in numbers:
-            raise ReadError(
-                path, line, f"sentence {number} is here for the second time; remove one of the two"
-            )
+            raise ReadError(path, line, f"sentence {number} is here for the second time; remove one of the two")
         numbers.add(number)
         pieces = re.split(r"(</?e[12]>)", tagged)
         if pieces[1::2] != TAGS:
@@ -79,9 +75,7 @@ def _blocks(path: Path) -> Iterator[tuple[int, str, str, str]]:
             continue
         label, comment, blank = (next(lines, (0, None))[1] for _ in range(3))
         if label is None or comment is None:
-            raise ReadError(
-                path, start, "the last block ends before its comment line; is the file truncated?"
-            )
+            raise ReadError(path, start, "the last block ends before its comment line; is the file truncated?")
         # In the file without labels the next sentence stands where the label should be.
         if not label.strip() or "\t" in label:
             problem = "expected a label under the sentence; is this the file without labels?"

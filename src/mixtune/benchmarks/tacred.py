@@ -49,9 +49,7 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         except (KeyError, TypeError, ValueError) as error:
             raise ReadError(path, f"record {number}", f"not a TACRED record ({error!r})") from error
         counts["examples with Penn Treebank escapes"] += escaped
-        counts["mentions overlap"] += (
-            example.head_start < example.tail_end and example.tail_start < example.head_end
-        )
+        counts["mentions overlap"] += example.head_start < example.tail_end and example.tail_start < example.head_end
         counts["record id seen before"] += seen[record["id"]] > 1
         yield example
 
