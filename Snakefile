@@ -20,8 +20,8 @@ include: "workflow/rules/report.smk"
 
 rule all:
     default_target: True
-    localrule: True
     input:
         rules.aggregate.output,
         rules.plot_matrix.output,
         rules.plot_shots.output,
+    localrule: True

@@ -106,11 +106,15 @@ class Renderer:
 
 
 def load_renderer(manifest: Path) -> Renderer:
-    """The renderer of a fetched base model: its tokenizer alone is loaded, and its config read."""
-    folder = str(read_json(manifest)["folder"])
+    """The renderer of a fetched base model."""
+    return folder_renderer(read_json(manifest)["folder"])
+
+
+def folder_renderer(folder: str | Path) -> Renderer:
+    """The renderer of a base model's folder: its tokenizer alone is loaded, and its config read."""
     options = {"local_files_only": True, "trust_remote_code": False}
-    config = AutoConfig.from_pretrained(folder, **options)
-    tokenizer = AutoTokenizer.from_pretrained(folder, **options)
+    config = AutoConfig.from_pretrained(str(folder), **options)
+    tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
     return Renderer(tokenizer, getattr(config.get_text_config(), "max_position_embeddings", None))
 
 

@@ -54,7 +54,10 @@ def code(script, *modules):
 def origin(entry):
     """The chosen origin of a model or benchmark, resolved; what is not chosen stays out."""
     chosen = getattr(entry, entry.origin, None)
-    return {"origin": entry.origin, entry.origin: chosen if isinstance(chosen, str | None) else chosen.model_dump()}
+    return {
+        "origin": entry.origin,
+        entry.origin: chosen if isinstance(chosen, str | None) else chosen.model_dump(),
+    }
 
 
 # One function per rule: the job's `params`, a canonical JSON string of exactly what it depends on.
@@ -112,7 +115,9 @@ def mixture_settings(wildcards):
 
 
 def mixture_benchmarks(wildcards):
-    return [f"results/benchmarks/{name}/manifest.json" for name in CONFIG.mixtures[wildcards.mixture].benchmarks]
+    return [
+        f"results/benchmarks/{name}/manifest.json" for name in CONFIG.mixtures[wildcards.mixture].benchmarks
+    ]
 
 
 def training_prompt_settings(wildcards):
@@ -159,7 +164,9 @@ def predict_settings(wildcards):
 
 def adapter(wildcards):
     """The adapter that a system predicts with; an untuned base model has none."""
-    return [] if wildcards.mixture == UNTUNED else f"results/adapters/{CELL.format(**wildcards)}/manifest.json"
+    return (
+        [] if wildcards.mixture == UNTUNED else f"results/adapters/{CELL.format(**wildcards)}/manifest.json"
+    )
 
 
 def score_settings(wildcards):
@@ -185,7 +192,11 @@ def score_settings(wildcards):
 def report_setup():
     """What tables and figures need to know of the experiment."""
     selected = [
-        {"name": name, "title": REGISTRY[name].title if name in REGISTRY else name, "domain": CONFIG.domain(name)}
+        {
+            "name": name,
+            "title": REGISTRY[name].title if name in REGISTRY else name,
+            "domain": CONFIG.domain(name),
+        }
         for name in MATRIX.benchmarks
     ]
     mixtures = {name: CONFIG.mixtures[name] for name in MATRIX.mixtures}

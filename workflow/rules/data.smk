@@ -57,9 +57,7 @@ rule build_mixture:
     input:
         mixture_benchmarks,
     output:
-        splits=expand(
-            "results/mixtures/{{mixture}}/{split}.parquet", split=["train", "validation"]
-        ),
+        splits=expand("results/mixtures/{{mixture}}/{split}.parquet", split=["train", "validation"]),
         manifest="results/mixtures/{mixture}/manifest.json",
     log:
         "logs/build_mixture/{mixture}.log",

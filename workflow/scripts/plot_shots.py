@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.figures import shot_effect, save
+from mixtune.figures import save, shot_effect
 from mixtune.reports import setup_of
 from mixtune.tables import load
 

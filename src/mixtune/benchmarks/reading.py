@@ -5,7 +5,6 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from . import hub
 from .example import Example, MissingSplit, ReadError
 from .registry import REGISTRY
 
@@ -39,6 +38,8 @@ def read(
     folder = Path(path)
     if not folder.is_dir():
         folder = _download(benchmark, str(path))
+    from . import hub  # only here, since it imports pyarrow, and planning a workflow must be quick
+
     known = REGISTRY.get(benchmark)
     if known and not hub.is_hub_copy(folder):
         reader = importlib.import_module(f".{benchmark}", __package__)

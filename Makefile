@@ -1,0 +1,37 @@
+# A thin front: every command here can be typed without it.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test lint perf clean
+
+# The environment: exactly the versions of the lock file.
+.venv: requirements.lock pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-deps --editable .
+	touch .venv
+
+# A real small matrix on two CPU cores, then the report.
+demo: .venv
+	PATH="$(CURDIR)/$(BIN):$$PATH" MIXTUNE_DEVICE=cpu snakemake --profile profiles/demo
+	@echo
+	@echo "Read reports/README.md: the table, how to read it, and where everything else is."
+	@echo "reports/figures/matrix.png shows it; each number is a positive-class micro-F1."
+	@echo "The data are small sample corpora: these scores say nothing about the benchmarks they imitate."
+
+# Every test that needs nothing but the repository.
+test: .venv
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest
+
+lint: .venv
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
+	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
+
+# Speed, as ratios against a baseline measured in the same run.
+perf: .venv
+	$(BIN)/python -m perf
+
+# What can be made again. Keeps .venv and fetched models.
+clean:
+	rm -rf results/benchmarks results/mixtures results/rendered results/adapters results/predictions results/scores
+	rm -rf results/runtimes reports logs scratch
