@@ -61,7 +61,12 @@ def main() -> None:
     def with_prefix():
         decoder.answers([prompt[shared:] for prompt in asked], decoder.prefix(asked[0][:shared]))
 
-    report("predict: shared prefix vs whole prompts (850 + 70 tokens, 16 rows)", with_prefix, lambda: decoder.answers(asked), 3)
+    report(
+        "predict: shared prefix vs whole prompts (850 + 70 tokens, 16 rows)",
+        with_prefix,
+        lambda: decoder.answers(asked),
+        3,
+    )
 
     rows = [{"input_ids": prompt, "answer": 5} for prompt in prompts(52, 50, 4)]  # as 0-shot training rows
 
@@ -72,7 +77,8 @@ def main() -> None:
         answer_loss(logits, batch["labels"]).backward()
         model.zero_grad()
 
-    report("train: shared prefix vs whole rows (52 + 60 tokens, 4 rows)", lambda: step(True), lambda: step(False), 1.2)
+    figure = "train: shared prefix vs whole rows (52 + 60 tokens, 4 rows)"
+    report(figure, lambda: step(True), lambda: step(False), 1.2)
 
 
 if __name__ == "__main__":

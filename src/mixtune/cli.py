@@ -152,7 +152,9 @@ def check_template(adapter: Path, template_hash: str, template: str) -> None:
     card = adapter / "run_card.json"
     if not card.is_file():
         first = " ".join(template.split())[:60]
-        print(f"warning: {adapter} does not say which chat template it was tuned with; using {first!r}", file=sys.stderr)
+        print(
+            f"warning: {adapter} does not say which chat template it was tuned with; using {first!r}", file=sys.stderr
+        )
     elif read_json(card)["template_hash"] != template_hash:
         raise UserError(
             f"{adapter} was tuned with another chat template than the base model's tokenizer has; "

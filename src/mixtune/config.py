@@ -26,7 +26,7 @@ class ConfigError(UserError, ValueError):
 class Section(BaseModel):
     """A mapping of the configuration that refuses unknown keys."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Matrix(Section):
@@ -93,7 +93,7 @@ class Benchmark(Section):
 
 
 class Splits(Section):
-    """Shares of the train groups that become a split which a benchmark lacks."""
+    """Shares of the train rows (whole groups) that become a split which a benchmark lacks."""
 
     validation: Share = Field(description="Share carved where there is no validation split.")
     test: Share = Field(description="Share carved where there is no test split (PG-Fiction's source rows).")

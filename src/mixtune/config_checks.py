@@ -3,7 +3,7 @@
 import difflib
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, get_origin
 
 from pydantic import BaseModel
 
@@ -25,13 +25,19 @@ def explain(error: Mapping[str, Any], model: Any) -> str:
     key = ".".join(map(str, location))
     if error["type"] == "extra_forbidden":
         section: Any = model
+        named = False  # whether the next part is a name that the user gave, and no field
         for part in location[:-1]:
-            field = getattr(section, "model_fields", {}).get(part)
-            section = _section(field.annotation) if field else section
+            if not named:
+                annotation = section.model_fields[part].annotation
+                section, named = _section(annotation), get_origin(annotation) is dict
+            else:
+                named = False
         return f"{key}: unknown key; {_suggest(location[-1], section.model_fields)}"
     if error["type"] == "missing":
         return f"{key}: missing; config.yaml shows it with its meaning"
-    if "[key]" in error["loc"] or "pattern" in error.get("ctx", {}):
+    if error["type"] == "model_type":
+        return f"{key}: {error['input']!r} is not a mapping; config.yaml shows its keys"
+    if "pattern" in error.get("ctx", {}):
         return f"{key}: {error['input']!r} does not match {error['ctx']['pattern']}; choose another name"
     return f"{key}: {error['input']!r} is not possible ({error['msg'].lower()}); change {key}"
 
@@ -64,15 +70,20 @@ def references(raw: Mapping[str, Any]) -> list[str]:
             if name not in known:
                 problems.append(f"{where}: {name!r} is not under `{section}`; {_suggest(name, known)}")
 
+    def unique(where: str, values: Any) -> None:
+        for value in sorted({str(v) for v in values if values.count(v) > 1}) if isinstance(values, list) else ():
+            problems.append(f"{where}: {value!r} stands there more than once; remove one")
+
     for key in ("models", "mixtures", "benchmarks"):
         check(f"matrix.{key}", _names(matrix.get(key)), key)
     for key in ("models", "mixtures", "shots", "conditions", "benchmarks", "seeds"):
-        values = matrix.get(key)
-        for value in sorted({str(v) for v in values if values.count(v) > 1}) if isinstance(values, list) else ():
-            problems.append(f"matrix.{key}: {value!r} stands there more than once; remove one")
+        unique(f"matrix.{key}", matrix.get(key))
+    if matrix.get("mixtures") == [] and matrix.get("untuned") is False:
+        problems.append("matrix.mixtures: nothing would run; name a mixture or set matrix.untuned: true")
     for name, mixture in _mapping(raw.get("mixtures")).items():
         sources = _names(_mapping(mixture).get("benchmarks"))
         check(f"mixtures.{name}.benchmarks", sources, "benchmarks")
+        unique(f"mixtures.{name}.benchmarks", sources)
         if _mapping(mixture).get("balance") == "domain" and len({_domain(raw, s) for s in sources}) < 2:
             problems.append(
                 f"mixtures.{name}.balance: 'domain' needs benchmarks of both domains; "
@@ -87,7 +98,8 @@ def references(raw: Mapping[str, Any]) -> list[str]:
             origin = _mapping(entry).get("origin")
             if origin in ("hub", "path", "pypi") and not _mapping(entry).get(origin):
                 problems.append(
-                    f"{section}.{name}.origin: {origin!r} is chosen but {section}.{name}.{origin} is missing"
+                    f"{section}.{name}.origin: {origin!r} is chosen but {section}.{name}.{origin} is missing; "
+                    "set it or choose another origin"
                 )
     for name, entry in _mapping(raw.get("benchmarks")).items():
         if name not in REGISTRY and not _mapping(entry).get("domain"):

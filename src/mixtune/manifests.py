@@ -68,12 +68,11 @@ def write_manifest(path: Path, files: list[Path], **facts: Any) -> dict[str, Any
 
 def is_whole(path: Path) -> bool:
     """Whether a manifest is there and every file that it names has the SHA-256 it states."""
-    if not path.is_file():
+    try:
+        files = read_json(path)["files"]
+    except (OSError, ValueError, KeyError):  # not there, or broken itself
         return False
-    return all(
-        (path.parent / name).is_file() and file_sha256(path.parent / name) == sha
-        for name, sha in read_json(path)["files"].items()
-    )
+    return all((path.parent / name).is_file() and file_sha256(path.parent / name) == sha for name, sha in files.items())
 
 
 def copy_whole(source: Path, target: Path) -> None:

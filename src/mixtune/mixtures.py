@@ -77,7 +77,9 @@ def build(settings: Mapping[str, Any], folders: Sequence[Path], output: Path) ->
             seed=settings["data_seed"],
         )
         if not rows:
-            raise UserError(f"mixture {settings['mixture']} has no {split} rows; raise mixtures.*.max_rows")
+            name = settings["mixture"]
+            remedy = f"raise mixtures.{name}.max_rows" if split == "train" else "raise splits.validation"
+            raise UserError(f"mixture {name} has no {split} rows; {remedy}, or change mixtures.{name}.benchmarks")
         files.append(output / f"{split}.parquet")
         write_examples(files[-1], rows)
         facts[split] = composition(rows)

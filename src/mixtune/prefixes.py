@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from transformers import DynamicCache
+from transformers.cache_utils import DynamicLayer
 
 # Below this, computing the shared beginning apart costs more than it saves.
 SHORTEST = 16
@@ -13,8 +14,9 @@ def shares_prefix(config: Any) -> bool:
     """Whether a model may share prefixes.
 
     With sliding-window layers it may not: the padding between prefix and a shorter rest would shift the window.
+    Other layers than full attention keep a state that is no row of keys and values. The cache knows all kinds.
     """
-    return "sliding_attention" not in (getattr(config, "layer_types", None) or ())
+    return all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
 
 
 def common_prefix(sequences: Sequence[Sequence[int]]) -> int:

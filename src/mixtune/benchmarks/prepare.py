@@ -37,7 +37,7 @@ def prepare(
 
     Args:
         benchmark, path, negative, config: As for `read`.
-        shares: Share of the train groups that becomes a missing validation or test split.
+        shares: Share of the train rows that becomes a missing validation or test split, in whole groups.
         seed: Seed of the carving.
 
     Raises:
@@ -58,7 +58,7 @@ def prepare(
     for split in ("test", "validation"):
         if split not in splits:
             splits["train"], splits[split] = carve(splits["train"], split, shares[split], seed)
-            audit["carved"][split] = f"{shares[split]} of the train groups, seed {seed}"
+            audit["carved"][split] = f"{shares[split]} of the train rows, by group, seed {seed}"
     labels = _inventory(benchmark, path, splits, negative)
     inside = set(labels)
     for split in SPLITS:

@@ -23,8 +23,8 @@ def read(
     Args:
         benchmark: A name of the registry, or any other for a folder in hub layout.
         path: A folder with the benchmark's native files or a copy in hub layout (columns text, entity1,
-            entity2, relation, optionally entity1Type and entity2Type); or a hub id (owner/name), which is
-            downloaded.
+            entity2, relation, optionally entity1Type and entity2Type); or, as a string, a hub id (owner/name),
+            which is downloaded. A `Path` is never taken for a hub id.
         split: train, validation or test.
         counts: Gets what was counted while reading, by reason.
         negative: What a null relation means in a hub copy; the registry knows it for its benchmarks.
@@ -37,7 +37,7 @@ def read(
     counts = Counter() if counts is None else counts
     folder = Path(path)
     if not folder.is_dir():
-        folder = _download(benchmark, str(path))
+        folder = _download(benchmark, path)
     from . import hub  # only here, since it imports pyarrow, and planning a workflow must be quick
 
     known = REGISTRY.get(benchmark)
@@ -47,9 +47,9 @@ def read(
     return hub.read(folder, benchmark, split, counts, known.negative if known else negative, config)
 
 
-def _download(benchmark: str, path: str) -> Path:
+def _download(benchmark: str, path: str | Path) -> Path:
     """The local snapshot of a hub id."""
-    if path.count("/") != 1 or path.startswith((".", "/")):
+    if isinstance(path, Path) or path.count("/") != 1 or path.startswith((".", "/")):
         known = REGISTRY.get(benchmark)
         remedy = (known and known.remedy) or (known and f"expected {known.native}") or "see benchmarks.<name>.path"
         raise MissingSplit(Path(path), None, f"no such folder; {remedy}")

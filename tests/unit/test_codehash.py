@@ -1,0 +1,228 @@
+import ast
+import importlib.util
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+LIBRARY = ROOT / "src/mixtune"
+
+MODULES = {
+    "__init__.py": "",
+    "config.py": "LIMIT = 1\n",
+    "config_checks.py": "LIMIT = 1\n",
+    "direct.py": "from . import middle\n\nLIMIT = 1\n",
+    "middle.py": "def late():\n    import mixtune.room.leaf\n\n    return mixtune.room.leaf.LIMIT\n",
+    "room/__init__.py": "LIMIT = 1\n",
+    "room/leaf.py": "from ..base import LIMIT\nfrom .. import config\nfrom ..config_checks import LIMIT as more\n",
+    "room/reader.py": "LIMIT = 1\n",
+    "base.py": "import mixtune.direct\n\nLIMIT = 1\n",  # imports in a circle
+    "apart.py": "LIMIT = 1\n",
+}
+SCRIPT = '''\
+"""A job."""
+
+import json
+from mixtune.direct import LIMIT
+
+
+def main(argv=None):
+    """Do it.
+
+    At length.
+    """
+    return json.dumps([LIMIT, "text", None if argv is None else 3])
+'''
+
+
+@pytest.fixture
+def library(tmp_path):
+    """A small library with the real codehash.py in it, in tmp_path/mixtune, and a script."""
+    for name, text in MODULES.items():
+        path = tmp_path / "mixtune" / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(text)
+    shutil.copy(LIBRARY / "codehash.py", tmp_path / "mixtune")
+    (tmp_path / "job.py").write_text(SCRIPT)
+    return tmp_path / "mixtune"
+
+
+def fresh(library: Path):
+    """`code_hash` of a copy of the library, with empty caches, as in a fresh process."""
+    spec = importlib.util.spec_from_file_location("copied_codehash", library / "codehash.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.code_hash
+
+
+def hash_of(library: Path, *modules: str, script: str = "job.py") -> str:
+    return fresh(library)(library.parent / script, *modules)
+
+
+def edit(path: Path, old: str, new: str) -> None:
+    text = path.read_text()
+    assert text.count(old) == 1
+    path.write_text(text.replace(old, new))
+
+
+def test_the_hash_is_short_hexadecimal_and_repeats(library):
+    first = hash_of(library)
+    assert len(first) == 16
+    assert int(first, 16) >= 0
+    assert hash_of(library) == first
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("import json\n", "# why\nimport json  # and how\n\n\n"),
+        ('"""A job."""\n\n', ""),
+        ("Do it.", "Do something that is told otherwise."),
+        ('    """Do it.\n\n    At length.\n    """\n', ""),
+        ('[LIMIT, "text", None', "[\n        LIMIT,\n        'text',\n        None"),
+        ("None if argv is None else 3", "(None if (argv is None) else 3)"),
+        ("return json", "return  json"),
+        ('"text"', '"te" "xt"'),
+    ],
+    ids=["comment", "module docstring", "docstring", "no docstring", "line breaks", "brackets", "blanks", "pieces"],
+)
+def test_comments_docstrings_and_formatting_change_nothing(library, old, new):
+    before = hash_of(library)
+    edit(library.parent / "job.py", old, new)
+    assert hash_of(library) == before
+
+
+@pytest.mark.parametrize(
+    ("old", "new"), [("else 3", "else 4"), ('"text"', '"Text"'), ("argv=None", "argv=()"), ("is None", "is not None")]
+)
+def test_a_change_of_meaning_in_the_script_changes_it(library, old, new):
+    before = hash_of(library)
+    edit(library.parent / "job.py", old, new)
+    assert hash_of(library) != before
+
+
+@pytest.mark.parametrize("module", ["direct.py", "base.py"])
+def test_a_constant_in_a_module_that_is_imported_by_any_route_changes_it(library, module):
+    before = hash_of(library)
+    edit(library / module, "LIMIT = 1", "LIMIT = 2")
+    assert hash_of(library) != before
+
+
+def test_a_package_counts_where_its_own_names_are_imported(library):
+    before = hash_of(library)
+    edit(library / "room/__init__.py", "LIMIT = 1", "LIMIT = 2")
+    assert hash_of(library) == before
+    edit(library / "base.py", "import mixtune.direct", "from .room import LIMIT as inner")
+    before = hash_of(library)
+    edit(library / "room/__init__.py", "LIMIT = 2", "LIMIT = 3")
+    assert hash_of(library) != before
+
+
+def test_packages_hold_nothing_but_names():
+    """Else a job that imports only a module of the package would run code that its hash does not know."""
+    for path in LIBRARY.rglob("__init__.py"):
+        for node in ast.parse(path.read_text(encoding="utf-8")).body:
+            docstring = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+            names = isinstance(node, ast.Assign) and [target.id for target in node.targets] == ["__all__"]
+            assert docstring or names or isinstance(node, ast.ImportFrom), f"{path}:{node.lineno}"
+
+
+def test_an_import_inside_a_function_counts(library):
+    before = hash_of(library)
+    edit(library / "room/leaf.py", "from ..base", "X = 1\nfrom ..base")
+    assert hash_of(library) != before
+
+
+@pytest.mark.parametrize("module", ["config.py", "config_checks.py", "apart.py", "room/reader.py"])
+def test_the_config_modules_and_what_is_not_imported_are_no_part(library, module):
+    before = hash_of(library)
+    edit(library / module, "LIMIT = 1", "LIMIT = 2")
+    assert hash_of(library) == before
+
+
+def test_a_module_loaded_by_name_is_part_where_it_is_named(library):
+    before = hash_of(library, "mixtune.room.reader")
+    assert before != hash_of(library)
+    edit(library / "room/reader.py", "LIMIT = 1", "LIMIT = 2")
+    assert hash_of(library, "mixtune.room.reader") != before
+
+
+def test_a_renamed_script_or_a_moved_checkout(library, tmp_path):
+    before = hash_of(library)
+    shutil.copytree(library, tmp_path / "elsewhere/mixtune")
+    shutil.copy(library.parent / "job.py", tmp_path / "elsewhere")
+    assert hash_of(tmp_path / "elsewhere/mixtune") == before
+    shutil.copy(library.parent / "job.py", library.parent / "other.py")
+    assert hash_of(library, script="other.py") != before
+
+
+def test_other_processes_agree(library):
+    program = (
+        "import sys; from pathlib import Path; from mixtune.codehash import code_hash; print(code_hash(Path('job.py')))"
+    )
+    hashes = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            cwd=library.parent,
+            env={"PYTHONHASHSEED": seed, "PYTHONPATH": str(library.parent)},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout.strip()
+        for seed in ("0", "1")
+    }
+    assert hashes == {hash_of(library)}
+
+
+def test_a_script_that_is_no_python_is_an_error_that_names_it(library):
+    (library.parent / "job.py").write_text("def main(:\n")
+    with pytest.raises(SyntaxError) as caught:
+        hash_of(library)
+    assert caught.value.filename == str(library.parent / "job.py")
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """A copy of the real library and scripts; returns a function that hashes every script."""
+    copied = tmp_path / "mixtune"
+    shutil.copytree(LIBRARY, copied, ignore=shutil.ignore_patterns("__pycache__"))
+    scripts = [shutil.copy(path, tmp_path) for path in (ROOT / "workflow/scripts").glob("*.py")]
+
+    def hashes(*modules: str) -> dict[str, str]:
+        code_hash = fresh(copied)
+        return {Path(script).stem: code_hash(Path(script), *modules) for script in scripts}
+
+    return copied, hashes
+
+
+def test_a_comment_in_every_module_of_the_library_reruns_no_job(checkout):
+    copied, hashes = checkout
+    before = hashes("mixtune.benchmarks.tacred")
+    for path in [*copied.rglob("*.py"), *copied.parent.glob("*.py")]:
+        if path.name != "codehash.py":
+            path.write_text(path.read_text(encoding="utf-8") + "\n\n# A comment.\n", encoding="utf-8")
+    assert hashes("mixtune.benchmarks.tacred") == before
+
+
+@pytest.mark.parametrize(
+    ("module", "reruns", "leaves"),
+    [
+        ("prompts.py", {"render_training", "render_prompts"}, {"build_mixture", "score", "plot_shots"}),
+        ("scoring.py", {"score"}, {"finetune", "prepare_benchmark", "fetch_model"}),
+        ("figures.py", {"plot_matrix", "plot_shots"}, {"aggregate", "score", "predict"}),
+        ("mixtures.py", {"build_mixture"}, {"prepare_benchmark", "fetch_model", "fetch_benchmark"}),
+        ("config.py", set(), {"aggregate", "finetune", "score", "build_mixture", "prepare_benchmark"}),
+    ],
+)
+def test_a_changed_module_reruns_the_jobs_that_run_it(checkout, module, reruns, leaves):
+    copied, hashes = checkout
+    before = hashes()
+    path = copied / module
+    path.write_text(path.read_text(encoding="utf-8") + "\nCHANGED = 1\n", encoding="utf-8")
+    after = hashes()
+    changed = {script for script, found in after.items() if found != before[script]}
+    assert reruns <= changed
+    assert not changed & leaves

@@ -1,0 +1,303 @@
+import csv
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from mixtune.benchmarks import REGISTRY, SPLITS, MissingSplit, ReadError, read
+from mixtune.benchmarks.example import Example
+from mixtune.benchmarks.files import read_examples, read_labels
+from mixtune.benchmarks.prepare import carve, prepare, write
+from mixtune.manifests import is_whole, read_json
+from mixtune.resources import resource
+
+SHARES = {"validation": 0.1, "test": 0.2}
+
+
+def prepared(benchmark: str, path: Path | None = None, **settings):
+    return prepare(benchmark, path or resource("sample", benchmark), **({"shares": SHARES, "seed": 42} | settings))
+
+
+def native(benchmark: str, split: str) -> list[Example]:
+    """What the reader gives for a split of the sample corpus; nothing where the format has no such split."""
+    try:
+        return list(read(benchmark, resource("sample", benchmark), split))
+    except MissingSplit:
+        return []
+
+
+def ids(examples) -> set[str]:
+    return {example.id for example in examples}
+
+
+def groups(examples) -> set[str]:
+    return {example.group for example in examples}
+
+
+def hub_copy(folder: Path, **splits: list[tuple]) -> Path:
+    """A folder in hub layout; the rows of a split are (text, head, tail, relation)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for split, rows in splits.items():
+        with (folder / f"{split}.csv").open("w", newline="", encoding="utf-8") as file:
+            csv.writer(file).writerows([("text", "entity1", "entity2", "relation"), *rows])
+    return folder
+
+
+def row(number: int, relation: str) -> tuple:
+    return (f"Ann met Bo {number} times.", "Ann", "Bo", relation)
+
+
+def rows(relation: str, *numbers: int) -> list[tuple]:
+    return [row(number, relation) for number in numbers]
+
+
+@pytest.mark.parametrize("benchmark", REGISTRY)
+def test_no_row_of_a_sample_corpus_is_lost_or_doubled(benchmark):
+    splits = prepared(benchmark).splits
+    read_in = [example for split in SPLITS for example in native(benchmark, split)]
+    kept = [example for split in SPLITS for example in splits[split]]
+    assert sorted(splits) == sorted(SPLITS)
+    assert Counter(ids(kept)) == Counter(example.id for example in read_in)
+    assert len(kept) == len(read_in)
+    assert all(splits[split] for split in SPLITS)
+    assert all(example.split == split for split in SPLITS for example in splits[split])
+
+
+@pytest.mark.parametrize("benchmark", REGISTRY)
+def test_a_split_that_is_there_stays_as_it_is_and_a_missing_one_is_carved(benchmark):
+    result = prepared(benchmark)
+    missing = [split for split in SPLITS if not native(benchmark, split)]
+    assert sorted(result.audit["carved"]) == sorted(missing)
+    for split in ("validation", "test"):
+        if split in missing:
+            assert result.audit["carved"][split] == f"{SHARES[split]} of the train rows, by group, seed 42"
+        else:
+            assert result.splits[split] == native(benchmark, split)
+    if not missing:
+        assert result.splits["train"] == native(benchmark, "train")
+
+
+def test_which_splits_are_carved():
+    carved = {benchmark: sorted(prepared(benchmark).audit["carved"]) for benchmark in REGISTRY}
+    assert {benchmark: splits for benchmark, splits in carved.items() if splits} == {
+        "semeval2010_task8": ["validation"],
+        "biographical": ["validation"],
+        "pg_fiction": ["test", "validation"],
+    }
+
+
+@pytest.mark.parametrize("benchmark", REGISTRY)
+def test_no_group_is_divided_between_splits(benchmark):
+    splits = prepared(benchmark).splits
+    owners = Counter(group for split in SPLITS for group in groups(splits[split]))
+    assert max(owners.values()) == 1
+
+
+@pytest.mark.parametrize("benchmark", ["semeval2010_task8", "biographical", "pg_fiction"])
+def test_carving_takes_the_share_of_the_rows_in_whole_groups(benchmark):
+    train = native(benchmark, "train")
+    stays, moved = carve(train, "validation", 0.1, 42)
+    largest = max(Counter(example.group for example in train).values())
+    assert 0.1 * len(train) <= len(moved) < 0.1 * len(train) + largest
+    assert [example for example in train if example.group not in groups(moved)] == stays
+    assert groups(stays) & groups(moved) == set()
+    assert {example.split for example in moved} == {"validation"}
+    assert all(example.id.startswith(f"{benchmark}/train/") for example in moved)  # ids are for ever
+
+
+def test_the_validation_share_is_of_what_the_test_split_leaves():
+    splits = prepared("pg_fiction").splits
+    stays, test = carve(native("pg_fiction", "train"), "test", 0.2, 42)
+    assert splits["test"] == test
+    assert (splits["train"], splits["validation"]) == carve(stays, "validation", 0.1, 42)
+
+
+def test_carving_is_drawn_by_its_seed_whatever_the_order_of_the_rows():
+    train = native("biographical", "train")
+    once, turned = carve(train, "validation", 0.1, 42)[1], carve(train[::-1], "validation", 0.1, 42)[1]
+    assert ids(once) == ids(turned)
+    assert len({frozenset(ids(carve(train, "validation", 0.1, seed)[1])) for seed in range(5)}) == 5
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_rare_labels_stay_in_train(tmp_path, seed):
+    """`once` is in one group, `pair` in two: the first stays, and one of the two."""
+    train = rows("often", *range(40)) + rows("once", 50, 50) + rows("pair", 60, 61) + rows("often", 50)
+    splits = prepared("own", hub_copy(tmp_path, train=train, test=rows("often", 90)), seed=seed).splits
+    assert len(splits["validation"]) == 5  # 0.1 of 45
+    counts = Counter(example.relation for example in splits["train"])
+    assert counts["once"] == 2
+    assert counts["pair"] >= 1
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9])
+@pytest.mark.parametrize("benchmark", ["semeval2010_task8", "biographical", "pg_fiction"])
+def test_every_label_of_the_train_file_stays_in_train(benchmark, share):
+    train = native(benchmark, "train")
+    stays, _ = carve(train, "validation", share, 42)
+    assert {example.relation for example in stays} == {example.relation for example in train}
+
+
+def test_an_unknown_label_in_a_closed_inventory_is_an_error(tmp_path):
+    folder = tmp_path / "conll04"
+    shutil.copytree(resource("sample", "conll04"), folder)
+    path = folder / "conll04_dev.json"
+    path.write_text(path.read_text(encoding="utf-8").replace('"Live_In"', '"Lives_In"', 1), encoding="utf-8")
+    with pytest.raises(ReadError, match=r"conll04/validation/\S+: label 'Lives_In' is not one of the 5 labels of Co"):
+        prepared("conll04", folder)
+
+
+@pytest.mark.parametrize("benchmark", [name for name in REGISTRY if name != "pg_fiction"])
+def test_an_inventory_that_ships_is_used_in_its_order(benchmark):
+    result = prepared(benchmark)
+    assert result.labels == list(REGISTRY[benchmark].labels)
+    assert result.negative == REGISTRY[benchmark].negative
+
+
+def test_null_label(tmp_path):
+    """The word NA is a label from the file to the parquet; null is the negative label; nothing is 'None' or 'nan'."""
+    result = prepared("gids")
+    write(result, tmp_path / "gids")
+    for split in SPLITS:
+        lines = (resource("sample", "gids") / f"{split.replace('validation', 'dev')}.tsv").read_text("utf-8")
+        negatives = sum(line.split("\t")[4] == "NA" for line in lines.splitlines())
+        examples = read_examples(tmp_path / "gids" / f"{split}.parquet")
+        assert negatives == result.audit["splits"][split]["negatives"] > 0
+        assert negatives == sum(example.relation == "NA" for example in examples)
+    assert read_labels([tmp_path / "gids"])["gids"].count("NA") == 1
+
+    train = [row(1, "NA"), row(2, ""), row(3, "met"), row(4, "null"), row(5, "met")]
+    folder = hub_copy(tmp_path / "copy", train=train, validation=[row(6, "met")], test=[row(7, ""), row(8, "None")])
+    result = prepared("own", folder, negative="NA")
+    write(result, tmp_path / "own")
+    relations = {split: [e.relation for e in read_examples(tmp_path / f"own/{split}.parquet")] for split in SPLITS}
+    assert relations == {
+        "train": ["NA", "NA", "met", "null", "met"],
+        "validation": ["met"],
+        "test": ["NA", "None"],  # a word of its author's, and no null
+    }
+    assert result.labels == ["NA", "met", "null"]
+    assert result.audit["splits"]["train"]["counts"] == {"relation was null, read as NA": 1}
+
+
+def test_labels_from_test(tmp_path):
+    """A label that only the test split has is counted and kept as gold, and never put into the inventory."""
+    folder = hub_copy(
+        tmp_path,
+        train=rows("a", 1, 2) + rows("b", 3, 4),
+        validation=rows("c", 5),
+        test=rows("a", 6) + rows("unseen", 7, 8),
+    )
+    result = prepared("own", folder)
+    assert result.labels == ["a", "b", "c"]
+    assert result.audit["splits"]["test"]["outside the inventory"] == 2
+    assert result.audit["splits"]["test"]["labels"] == {"a": 1, "unseen": 2}
+    assert result.audit["splits"]["train"]["outside the inventory"] == 0
+    assert [example.relation for example in result.splits["test"]] == ["a", "unseen", "unseen"]
+
+
+def test_labels_from_test_where_the_train_file_alone_gives_the_inventory():
+    """PG-Fiction's inventory is that of its train split after carving, with the negative label."""
+    result = prepared("pg_fiction")
+    assert set(result.labels) == {example.relation for example in result.splits["train"]} | {"none"}
+    assert result.labels == sorted(result.labels)
+
+
+def test_labels_from_test_of_an_open_inventory_that_ships():
+    result = prepared("rebel")
+    outside = Counter(e.relation for e in result.splits["train"] if e.relation not in REGISTRY["rebel"].labels)
+    assert result.audit["splits"]["train"]["outside the inventory"] == outside.total() > 0
+    assert set(outside) & set(result.labels) == set()
+
+
+def test_the_negative_label_is_in_the_inventory_though_no_row_has_it(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", *range(20)), test=rows("a", 30))
+    assert prepared("own", folder, negative="nothing").labels == ["a", "nothing"]
+    assert prepared("own", folder).labels == ["a"]
+
+
+def test_an_id_that_occurs_twice_is_an_error(tmp_path):
+    folder = tmp_path / "rebel"
+    shutil.copytree(resource("sample", "rebel"), folder)
+    path = folder / "en_test.jsonl"
+    first = next(line for line in path.read_text("utf-8").splitlines() if json.loads(line)["triples"])
+    path.write_text(f"{path.read_text('utf-8').rstrip()}\n{first}\n", encoding="utf-8")
+    docid = json.loads(first)["docid"]
+    with pytest.raises(ReadError, match=rf"id rebel/test/{docid}/0 occurs twice in split test"):
+        prepared("rebel", folder)
+
+
+def test_a_missing_train_split_is_an_error(tmp_path):
+    with pytest.raises(MissingSplit, match="split 'train' not found"):
+        prepared("own", hub_copy(tmp_path, test=rows("a", 1)))
+
+
+def test_the_audit_counts_what_is_there():
+    result = prepared("tacred")
+    for split in SPLITS:
+        examples, audit = result.splits[split], result.audit["splits"][split]
+        assert audit["rows"] == len(examples)
+        assert audit["groups"] == len(groups(examples))
+        assert audit["labels"] == dict(sorted(Counter(e.relation for e in examples).items()))
+        assert audit["negatives"] == sum(e.relation == "no_relation" for e in examples) > 0
+        assert audit["official rows"] == REGISTRY["tacred"].rows[split]
+    assert result.audit["splits"]["train"]["counts"]["examples with Penn Treebank escapes"] > 0
+    assert "official rows" not in prepared("rebel").audit["splits"]["test"]
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = (path for path in folder.rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.mark.parametrize("benchmark", REGISTRY)
+def test_what_is_written_is_what_was_prepared(benchmark, tmp_path):
+    result = prepared(benchmark)
+    write(result, tmp_path / benchmark)
+    manifest = tmp_path / benchmark / "manifest.json"
+    assert is_whole(manifest)
+    assert sorted(read_json(manifest)["files"]) == [
+        "audit.json",
+        "labels.json",
+        "test.parquet",
+        "train.parquet",
+        "validation.parquet",
+    ]
+    assert sorted(hashes(tmp_path / benchmark)) == sorted([*read_json(manifest)["files"], "manifest.json"])
+    for split in SPLITS:
+        assert read_examples(tmp_path / benchmark / f"{split}.parquet") == result.splits[split]
+    assert read_json(tmp_path / benchmark / "labels.json") == {"labels": result.labels, "negative": result.negative}
+    assert read_json(tmp_path / benchmark / "audit.json") == result.audit
+
+
+def test_another_process_writes_the_same_bytes(tmp_path):
+    program = """
+import sys
+from pathlib import Path
+from mixtune.benchmarks import REGISTRY
+from mixtune.benchmarks.prepare import prepare, write
+from mixtune.resources import resource
+for name in REGISTRY:
+    prepared = prepare(name, resource("sample", name), shares={"test": 0.2, "validation": 0.1}, seed=42)
+    write(prepared, Path(sys.argv[1]) / name)
+"""
+    for name in REGISTRY:
+        write(prepared(name), tmp_path / "here" / name)
+    for seed in ("0", "1"):  # Python's own hashes, and so the order of its sets, differ
+        there = tmp_path / f"there-{seed}"
+        environment = os.environ | {"PYTHONHASHSEED": seed}
+        subprocess.run([sys.executable, "-c", program, str(there)], check=True, env=environment)
+        assert hashes(there) == hashes(tmp_path / "here")
+
+
+@pytest.mark.parametrize("benchmark", REGISTRY)
+def test_splits_of_a_sample_corpus_hold_several_labels(benchmark):
+    """So that a corpus can serve for a run of the whole workflow."""
+    splits = prepared(benchmark).splits
+    assert min(len({example.relation for example in examples}) for examples in splits.values()) >= 3
