@@ -35,7 +35,7 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
     from mixtune.rendering import load_renderer, render
 
     monkeypatch.setenv("MIXTUNE_DEVICE", device)
-    model = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base")
+    model = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base", initializer_range=0.3)
     renderer = load_renderer(model)
     rows = [
         Example(f"toy/train/{n}", "toy", "train", f"Ada met Bob {n}.", "Ada", "Bob", 0, 3, 8, 11, "", "", "met", str(n))

@@ -40,8 +40,8 @@ DEVICES = pytest.mark.parametrize("device", [BF16, FLOAT32], ids=["bf16", "float
 CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "smollm3": SmolLM3Config}
 SHAPE = {
     "vocab_size": 64,
-    "hidden_size": 32,
-    "intermediate_size": 64,
+    "hidden_size": 64,
+    "intermediate_size": 128,
     "num_hidden_layers": 2,
     "num_attention_heads": 4,
     "num_key_value_heads": 2,

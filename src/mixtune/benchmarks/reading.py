@@ -54,10 +54,10 @@ def _download(benchmark: str, path: str | Path) -> Path:
         remedy = (known and known.remedy) or (known and f"expected {known.native}") or "see benchmarks.<name>.path"
         raise MissingSplit(Path(path), None, f"no such folder; {remedy}")
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    from huggingface_hub.errors import HfHubHTTPError
 
     try:
         return Path(snapshot_download(path, repo_type="dataset"))
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+    except (*HfHubHTTPError.__bases__, OSError) as error:  # the first base is the HTTP client's error
         problem = f"neither a folder nor a data set that the hub would give ({error})"
         raise ReadError(Path(path), None, problem) from None
