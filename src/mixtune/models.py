@@ -127,6 +127,13 @@ def load_base(folder: Path | str, device: Device) -> torch.nn.Module:
     return dequantised(model, device.dtype) if device.name == "cpu" else model
 
 
+class DequantisedLinear(torch.nn.Linear):
+    """A linear layer that answers in its input's dtype whatever autocast computes in, as bitsandbytes' layers do."""
+
+    def forward(self, input: torch.Tensor) -> torch.Tensor:
+        return super().forward(input).to(input.dtype)
+
+
 def dequantised(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
     """Replace NF4 layers by plain ones that hold the same NF4 values, dequantised once.
 
@@ -139,7 +146,7 @@ def dequantised(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
         for name, layer in list(parent.named_children()):
             if isinstance(layer, Linear4bit):
                 weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)
-                plain = torch.nn.Linear(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
+                plain = DequantisedLinear(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
                 plain.weight = torch.nn.Parameter(weight, requires_grad=False)
                 plain.bias = layer.bias
                 setattr(parent, name, plain)

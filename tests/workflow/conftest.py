@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from snakemake.utils import update_config
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "demo.yaml", "workflow", "profiles", "resources", "envs", "src")
@@ -25,6 +26,7 @@ set-threads:
   finetune: 1
   predict: 1
 """
+
 
 def overlay(model: Path) -> dict:
     """The whole matrix of one tiny model, on a few rows of each sample corpus."""
@@ -99,12 +101,13 @@ class Project:
         assert run.returncode == status, run.stdout
         return Run(run.returncode, run.stdout, seconds)
 
-    def planned(self, *arguments: str) -> Counter[str]:
-        """How many jobs of each rule would run."""
-        output = self.snakemake(*arguments, "-n", "-q", "rules").output
+    def planned(self, *arguments: str, **environment: str | None) -> Counter[str]:
+        """How many jobs of each rule would run (`all`, which runs nothing, left out)."""
+        output = self.snakemake(*arguments, "-n", "-q", "rules", **environment).output
         table = re.search(r"^job +count\n-+ +-+\n(.*?)^total +\d+$", output, re.MULTILINE | re.DOTALL)
         assert table or "Nothing to be done" in output, output
-        return Counter({rule: int(n) for rule, n in re.findall(r"^(\w+) +(\d+)$", table[1] if table else "", re.M)})
+        jobs = re.findall(r"^(\w+) +(\d+)$", table[1] if table else "", re.MULTILINE)
+        return Counter({rule: int(number) for rule, number in jobs if rule != "all"})
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text that a file holds once."""
@@ -113,24 +116,16 @@ class Project:
         (self / path).write_text(text.replace(old, new), encoding="utf-8")
 
     def configure(self, changes: Mapping) -> None:
-        """Merge changes into the overlay."""
+        """Merge changes into the overlay, as Snakemake merges an overlay into config.yaml."""
         path = self / "tiny.yaml"
-        path.write_text(yaml.safe_dump(merged(yaml.safe_load(path.read_text()), changes)), encoding="utf-8")
+        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        update_config(config, changes)
+        path.write_text(yaml.safe_dump(config), encoding="utf-8")
 
     def copy(self, folder: Path) -> "Project":
         """The same project, results and all, elsewhere."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder)
-
-
-def merged(base: Mapping, changes: Mapping) -> dict:
-    """Mappings merged as Snakemake merges an overlay: they grow, and all else is replaced."""
-    nested = {
-        key: merged(base[key], value)
-        for key, value in changes.items()
-        if isinstance(value, Mapping) and isinstance(base.get(key), Mapping)
-    }
-    return {**base, **changes, **nested}
 
 
 @pytest.fixture(scope="session")

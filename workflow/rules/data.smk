@@ -18,6 +18,8 @@ rule fetch_benchmark:
         runtime=120,
     params:
         settings=fetched_benchmark_settings,
+    message:
+        "Fetch {wildcards.benchmark} from the hub"
     shell:
         "python -m workflow.scripts.fetch_benchmark --settings {params.settings:q}"
         " --manifest {output.manifest} > {log} 2>&1"
@@ -47,6 +49,8 @@ rule prepare_benchmark:
         runtime=60,
     params:
         settings=benchmark_settings,
+    message:
+        "Prepare {wildcards.benchmark}"
     shell:
         "python -m workflow.scripts.prepare_benchmark --settings {params.settings:q}"
         " --manifest {output.manifest} > {log} 2>&1"
@@ -71,6 +75,8 @@ rule build_mixture:
         runtime=60,
     params:
         settings=mixture_settings,
+    message:
+        "Mix {wildcards.mixture}"
     shell:
         "python -m workflow.scripts.build_mixture --settings {params.settings:q}"
         " --benchmarks {input} --manifest {output.manifest} > {log} 2>&1"

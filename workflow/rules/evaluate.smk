@@ -25,6 +25,8 @@ rule render_prompts:
         runtime=120,
     params:
         settings=prompt_settings,
+    message:
+        "Render the test rows for {wildcards.model}, {wildcards.shots} shots"
     shell:
         "python -m workflow.scripts.render_prompts --settings {params.settings:q} --model {input.model}"
         " --benchmarks {input.benchmarks} --prompts {output.prompts}"
@@ -58,6 +60,8 @@ rule predict:
         runtime=1440,
     params:
         settings=predict_settings,
+    message:
+        "Ask {wildcards.model} ({wildcards.mixture}, {wildcards.shots} shots, seed {wildcards.seed})"
     shell:
         "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.predict"
         " --settings {params.settings:q} --model {input.model} --adapter {input.adapter}"
@@ -84,6 +88,8 @@ rule score:
         runtime=30,
     params:
         settings=score_settings,
+    message:
+        "Score {wildcards.model} ({wildcards.mixture}, {wildcards.shots} shots, seed {wildcards.seed})"
     shell:
         "python -m workflow.scripts.score --settings {params.settings:q} --predictions {input.predictions}"
         " --benchmarks {input.benchmarks} --output {output.scores} > {log} 2>&1"

@@ -25,6 +25,8 @@ rule render_training:
         runtime=120,
     params:
         settings=training_prompt_settings,
+    message:
+        "Render {wildcards.mixture} for {wildcards.model}, {wildcards.shots} shots"
     shell:
         "python -m workflow.scripts.render_training --settings {params.settings:q} --model {input.model}"
         " --mixture {input.mixture} --benchmarks {input.benchmarks}"
@@ -62,6 +64,8 @@ rule finetune:
         micro_batch=4,
     params:
         settings=finetune_settings,
+    message:
+        "Tune {wildcards.model} on {wildcards.mixture}, {wildcards.shots} shots, seed {wildcards.seed}"
     shell:
         "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.finetune"
         " --settings {params.settings:q} --model {input.model} --rendered {input.rendered}"

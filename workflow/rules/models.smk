@@ -18,6 +18,8 @@ rule fetch_model:
         runtime=240,
     params:
         settings=model_settings,
+    message:
+        "Fetch {wildcards.model}"
     shell:
         "python -m workflow.scripts.fetch_model --settings {params.settings:q}"
         " --manifest {output.manifest} > {log} 2>&1"

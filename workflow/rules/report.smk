@@ -34,6 +34,8 @@ rule aggregate:
         runtime=30,
     params:
         settings=aggregate_settings,
+    message:
+        "Put all scores into tables"
     shell:
         "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores {input.scores}"
         " --benchmarks {input.benchmarks} --mixtures {input.mixtures}"
@@ -65,6 +67,8 @@ rule plot_matrix:
         runtime=30,
     params:
         settings=plot_matrix_settings,
+    message:
+        "Draw the matrix"
     shell:
         "python -m workflow.scripts.plot_matrix --settings {params.settings:q} --matrix {input.matrix}"
         " --output reports/figures/matrix > {log} 2>&1"
@@ -95,6 +99,8 @@ rule plot_shots:
         runtime=30,
     params:
         settings=plot_shots_settings,
+    message:
+        "Draw what demonstrations change"
     shell:
         "python -m workflow.scripts.plot_shots --settings {params.settings:q} --matrix {input.matrix}"
         " --output reports/figures/shots > {log} 2>&1"

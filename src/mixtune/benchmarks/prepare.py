@@ -10,6 +10,7 @@ from typing import Any
 from ..manifests import write_json, write_manifest
 from .example import SPLITS, Example, MissingSplit, ReadError
 from .files import write_examples
+from .hub import is_hub_copy
 from .reading import read
 from .registry import REGISTRY
 
@@ -107,21 +108,21 @@ def carve(train: Sequence[Example], split: str, share: float, seed: int) -> tupl
 def _inventory(
     benchmark: str, path: str | Path, splits: Mapping[str, Iterable[Example]], negative: str | None
 ) -> list[str]:
-    """The label inventory: what ships, else the labels of train (and validation, for a copy without one)."""
+    """The label inventory: that of train and validation for a copy in hub layout; else what ships, or train's."""
     known = REGISTRY.get(benchmark)
-    labels = known.labels if known else None
-    if labels is None:
-        sources = ("train",) if known else ("train", "validation")
+    copied = known is None or is_hub_copy(Path(path))  # copies spell and choose labels in their own way
+    if copied or known.labels is None:
+        sources = ("train", "validation") if copied else ("train",)
         labels = sorted({e.relation for split in sources for e in splits[split]})
-        if negative and negative not in labels:
+        if negative and negative.casefold() not in map(str.casefold, labels):
             labels.append(negative)
-    elif known.closed:
-        for split in SPLITS:
-            for example in splits[split]:
-                if example.relation not in labels:
-                    problem = f"label {example.relation!r} is not one of the {len(labels)} labels of {known.title}"
-                    raise ReadError(Path(path), example.id, f"{problem}; is this another variant of the data?")
-    return list(labels)
+        return labels
+    labels = list(known.labels)
+    for example in (e for split in SPLITS if known.closed for e in splits[split]):
+        if example.relation not in labels:
+            problem = f"label {example.relation!r} is not one of the {len(labels)} labels of {known.title}"
+            raise ReadError(Path(path), example.id, f"{problem}; is this another variant of the data?")
+    return labels
 
 
 def write(prepared: Prepared, folder: Path) -> None:

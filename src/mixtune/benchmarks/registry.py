@@ -45,7 +45,8 @@ def _benchmarks() -> tuple[Benchmark, ...]:
         Benchmark(
             "tacred", "TACRED", "general", "no_relation", True, "LDC2018T24 (licence of the LDC)",
             {"train": 68_124, "validation": 22_631, "test": 15_509}, "train.json, dev.json, test.json",
-            "TACRED is licensed by the LDC (LDC2018T24) and on no hub: put train.json, dev.json and test.json there",
+            "TACRED is licensed by the LDC (LDC2018T24) and on no hub: put its train.json, dev.json and test.json "
+            "where benchmarks.tacred.path points (benchmarks.tacred.origin: path)",
         ),
         Benchmark(
             "semeval2010_task8", "SemEval-2010 Task 8", "general", "Other", True, "not stated by its hub copy",

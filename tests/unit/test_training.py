@@ -1,0 +1,570 @@
+"""Fine-tuning of a tiny model: the same adapter from the same seed, however often a run was interrupted."""
+
+import csv
+import json
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from peft import PeftModel
+from safetensors.torch import load_file
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers import models as tokenizer_models
+from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from mixtune import cells, training
+from mixtune.cells import finetune_cell
+from mixtune.manifests import file_sha256, is_whole, read_json, write_manifest
+from mixtune.models import Device, fetch_model
+from mixtune.rendered import write_rendered
+from mixtune.rendering import Rendered
+from mixtune.training import LOG_COLUMNS, StepSampler, finetune, last_whole_checkpoint
+
+FLOAT32 = Device("cpu", torch.float32, "a test says so")
+BF16 = Device("cpu", torch.bfloat16, "a test says so")
+VOCABULARY, END = 64, 2
+SETTINGS = {
+    "epochs": 2,
+    "learning_rate": 0.01,
+    "warmup": 0.2,
+    "weight_decay": 0.01,
+    "batch_size": 4,
+    "lora": {"r": 4, "alpha": 8, "dropout": 0.1, "targets": ["v_proj", "q_proj", "down_proj", "up_proj"]},
+}
+NO_DROPOUT = {"lora": SETTINGS["lora"] | {"dropout": 0.0}}
+EPOCH = 5  # steps of an epoch: 18 rows, four a step, two in the last
+STEPS = 2 * EPOCH
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    torch.set_num_threads(1)
+
+
+def make_rows(number: int, seed: int) -> list[dict]:
+    """Rows with a common beginning of 18 ids, then up to ten of their own, then an answer of one to four."""
+    dice = random.Random(seed)
+    made = []
+    for place in range(number):
+        question = [dice.randrange(3, VOCABULARY) for _ in range(dice.randrange(1, 11))]
+        answer = [dice.randrange(3, VOCABULARY) for _ in range(place % 4)] + [END]
+        made.append({"input_ids": [*range(20, 38), *question, *answer], "answer": len(answer)})
+    return made
+
+
+TRAIN, VALIDATION = make_rows(18, seed=1), make_rows(5, seed=2)
+
+
+@pytest.fixture(scope="module")
+def base(tmp_path_factory):
+    """A folder with a random Llama and its tokenizer, whose pad token is its end of turn."""
+    folder = tmp_path_factory.mktemp("base")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.1,
+        pad_token_id=END,
+    )
+    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    words = Tokenizer(tokenizer_models.WordLevel({f"w{id}": id for id in range(VOCABULARY)}, unk_token="w0"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w2", pad_token="w2", unk_token="w0")
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }} w2 {% endfor %}"
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: no `except Exception` catches it."""
+
+
+@contextmanager
+def ending(step: int, moment: str = "on_step_end", callback: str = "Progress", end=None):
+    """Let a run end at a moment of a step, before what this callback does there."""
+    parent = getattr(training, callback)
+
+    def act(self, args, state, control, **more):
+        if state.global_step == step:
+            if end:
+                end()
+            raise Killed
+        getattr(parent, moment)(self, args, state, control, **more)
+
+    with pytest.MonkeyPatch.context() as patched, pytest.raises(Killed):
+        patched.setattr(training, callback, type("Ending", (parent,), {moment: act}))
+        yield
+
+
+def tune(base, folder, *, seed=1, micro_batch=2, checkpoint_steps=2, device=FLOAT32, validation=VALIDATION, **changed):
+    """Run `finetune` on the tiny model; adapter and checkpoints come into `folder`."""
+    return finetune(
+        base,
+        "someone/tiny",
+        TRAIN,
+        validation,
+        folder / "adapter",
+        folder / "checkpoints",
+        settings=SETTINGS | changed,
+        seed=seed,
+        pad=END,
+        device=device,
+        micro_batch=micro_batch,
+        checkpoint_steps=checkpoint_steps,
+    )
+
+
+def result(folder) -> dict[str, bytes]:
+    """The bytes of all that a run leaves."""
+    return {path.name: path.read_bytes() for path in (folder / "adapter").iterdir()}
+
+
+def weights(folder) -> bytes:
+    return (folder / "adapter" / "adapter_model.safetensors").read_bytes()
+
+
+def log(folder, column: str) -> list[float]:
+    """The values of a column of the log, where there are any."""
+    with (folder / "adapter" / "training_log.csv").open(newline="") as file:
+        return [float(row[column]) for row in csv.DictReader(file) if row[column]]
+
+
+@pytest.fixture(scope="module")
+def reference(base, tmp_path_factory):
+    """The folder of an undisturbed run, and its facts."""
+    folder = tmp_path_factory.mktemp("reference")
+    return folder, tune(base, folder)
+
+
+@pytest.fixture(scope="module")
+def interrupted(base, tmp_path_factory):
+    """Makes copies of a run that ended after five steps; its checkpoints are of the second and the fourth."""
+    folder = tmp_path_factory.mktemp("interrupted")
+    with ending(5):
+        tune(base, folder)
+
+    def copy(target):
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+        assert sorted(path.name for path in (target / "checkpoints").iterdir()) == ["checkpoint-2", "checkpoint-4"]
+        return target / "checkpoints" / "checkpoint-4"
+
+    return copy
+
+
+def test_same_seed_same_bytes(base, reference, tmp_path):
+    folder, facts = reference
+    torch.manual_seed(99)
+    random.seed(99)
+    assert tune(base, tmp_path) == facts
+    assert result(tmp_path) == result(folder)
+
+
+def test_another_seed_gives_another_adapter(base, reference, tmp_path):
+    tune(base, tmp_path, seed=2)
+    assert weights(tmp_path) != weights(reference[0])
+
+
+def test_seed_after_init(base, tmp_path):
+    """The adapter's first weights come from the seed, whatever drew from the dice before."""
+    for number in (1, 2):
+        torch.manual_seed(number)
+        tune(base, tmp_path / str(number), learning_rate=0.0)
+    tune(base, tmp_path / "other", learning_rate=0.0, seed=2)
+    first, again, other = (
+        load_file(tmp_path / name / "adapter" / "adapter_model.safetensors") for name in ("1", "2", "other")
+    )
+    drawn = [name for name in first if "lora_A" in name]
+    assert len(drawn) == len(first) / 2
+    for name in drawn:
+        assert first[name].abs().max() > 0
+        assert torch.equal(first[name], again[name])
+        assert not torch.equal(first[name], other[name])
+
+
+@pytest.mark.parametrize(
+    ("checkpoint_steps", "step", "moment", "callback", "resumed"),
+    [
+        (2, 1, "on_step_end", "Progress", None),
+        (2, 2, "on_save", "Progress", 2),
+        (2, 3, "on_step_end", "Progress", 2),
+        (2, 4, "on_save", "WholeCheckpoints", 2),  # while the checkpoint was written
+        (2, EPOCH + 1, "on_step_end", "Progress", 4),
+        (EPOCH, EPOCH, "on_evaluate", "Progress", None),
+        (EPOCH, EPOCH, "on_save", "Progress", EPOCH),
+        (EPOCH, EPOCH + 2, "on_step_end", "Progress", EPOCH),
+        (2, EPOCH + 3, "on_save", "Progress", EPOCH + 3),
+        (3, STEPS, "on_evaluate", "Progress", STEPS - 1),
+        (3, STEPS, "on_train_end", "Progress", STEPS),
+    ],
+)
+def test_checkpoint_never_resumed(
+    base, reference, tmp_path, capsys, monkeypatch, checkpoint_steps, step, moment, callback, resumed
+):
+    """An interrupted run goes on from its last whole checkpoint and leaves what an undisturbed one does."""
+    with ending(step, moment, callback):
+        tune(base, tmp_path, checkpoint_steps=checkpoint_steps)
+    assert not (tmp_path / "adapter").exists()
+    capsys.readouterr()
+    taken = []
+    monkeypatch.setattr(training.Progress, "on_step_end", lambda *args, **_: taken.append(args[2].global_step))
+    facts = tune(base, tmp_path, checkpoint_steps=checkpoint_steps)
+    assert taken == list(range((resumed or 0) + 1, STEPS + 1))
+    printed = f"going on from {tmp_path / 'checkpoints' / f'checkpoint-{resumed}'}\n"
+    assert (printed in capsys.readouterr().out) is bool(resumed)
+    assert (facts, result(tmp_path)) == (reference[1], result(reference[0]))
+
+
+def test_a_killed_process_is_resumed_by_another(base, reference, tmp_path):
+    """In truth: the kernel ends it, and Python hashes strings otherwise in the next."""
+    script = (
+        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[3]); import test_training as t\n"
+        "t.torch.set_num_threads(1)\n"
+        "with t.ending(7, end=lambda: os.kill(os.getpid(), signal.SIGKILL)):\n"
+        "    t.tune(Path(sys.argv[1]), Path(sys.argv[2]))"
+    )
+    command = [sys.executable, "-c", script, str(base), str(tmp_path), str(Path(__file__).parent)]
+    ended = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "7"}, capture_output=True, timeout=300)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
+    assert tune(base, tmp_path) == reference[1]
+    assert result(tmp_path) == result(reference[0])
+
+
+def test_a_run_may_be_interrupted_again_and_again(base, reference, tmp_path):
+    for step in (3, 4, 8, 9):
+        with ending(step):
+            tune(base, tmp_path)
+    tune(base, tmp_path)
+    assert result(tmp_path) == result(reference[0])
+
+
+def test_in_bf16_an_interrupted_run_ends_with_the_same_bytes(base, tmp_path):
+    tune(base, tmp_path / "whole", device=BF16)
+    with ending(7):
+        tune(base, tmp_path / "parts", device=BF16)
+    tune(base, tmp_path / "parts", device=BF16)
+    assert result(tmp_path / "parts") == result(tmp_path / "whole")
+
+
+def remove(path):
+    path.unlink()
+
+
+def flip(path):
+    """Change one bit in the middle."""
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+
+
+def empty(path):
+    path.write_bytes(b"")
+
+
+NEEDED = {
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "optimizer.pt",
+    "scheduler.pt",
+    "rng_state.pth",
+    "trainer_state.json",
+    "training_args.bin",
+    "manifest.json",
+}
+
+
+@pytest.mark.parametrize("harm", [remove, flip, empty])
+def test_no_broken_checkpoint_passes_for_a_whole_one(interrupted, tmp_path, harm):
+    newest = interrupted(tmp_path)
+    files = sorted(path.name for path in newest.iterdir())
+    assert set(files) >= NEEDED
+    for name in files:
+        target = tmp_path / name
+        harm(shutil.copytree(newest.parent, target) / newest.name / name)
+        assert last_whole_checkpoint(target) == target / "checkpoint-2", name
+        assert not (target / newest.name).exists()
+    assert last_whole_checkpoint(newest.parent) == newest
+
+
+@pytest.mark.parametrize(
+    ("name", "harm"),
+    [("optimizer.pt", remove), ("rng_state.pth", remove), ("scheduler.pt", remove), ("manifest.json", flip)],
+)
+def test_broken_checkpoint_resumed(base, reference, interrupted, tmp_path, capsys, name, harm):
+    """Trainer would go on without these files, say nothing, and end elsewhere."""
+    newest = interrupted(tmp_path)
+    harm(newest / name)
+    facts = tune(base, tmp_path)
+    out = capsys.readouterr().out
+    assert f"{newest} is not whole and is removed" in out
+    assert f"going on from {newest.parent / 'checkpoint-2'}" in out
+    assert (facts, result(tmp_path)) == (reference[1], result(reference[0]))
+
+
+def test_a_run_whose_checkpoints_are_all_broken_begins_again(base, reference, interrupted, tmp_path):
+    newest = interrupted(tmp_path)
+    remove(newest / "optimizer.pt")
+    flip(newest.parent / "checkpoint-2" / "adapter_model.safetensors")
+    tune(base, tmp_path)
+    assert result(tmp_path) == result(reference[0])
+
+
+def test_the_newest_checkpoint_is_the_one_with_the_highest_number(tmp_path):
+    for number in (9, 10):
+        folder = tmp_path / f"checkpoint-{number}"
+        folder.mkdir()
+        write_manifest(folder / "manifest.json", [])
+    assert last_whole_checkpoint(tmp_path) == tmp_path / "checkpoint-10"
+    assert last_whole_checkpoint(tmp_path / "nothing") is None
+
+
+@pytest.fixture(scope="module")
+def by_micro_batch(base, tmp_path_factory):
+    """Runs without dropout, by micro-batch."""
+    folders = {}
+    for micro_batch in (1, 2, 4):
+        folders[micro_batch] = tmp_path_factory.mktemp(f"micro-batch-{micro_batch}")
+        tune(base, folders[micro_batch], micro_batch=micro_batch, **NO_DROPOUT)
+    return folders
+
+
+@pytest.mark.parametrize("micro_batch", [1, 2])
+def test_the_micro_batch_changes_no_loss(by_micro_batch, micro_batch):
+    folder, expected = by_micro_batch[micro_batch], by_micro_batch[4]
+    assert len(log(folder, "loss")) == STEPS
+    for column in ("loss", "eval_loss", "grad_norm"):
+        assert log(folder, column) == pytest.approx(log(expected, column), abs=1e-4)
+
+
+def test_a_run_may_go_on_with_a_smaller_micro_batch(base, by_micro_batch, tmp_path):
+    """As after running out of memory: no example is skipped or seen twice."""
+    with ending(7):
+        tune(base, tmp_path, micro_batch=4, **NO_DROPOUT)
+    tune(base, tmp_path, micro_batch=1, **NO_DROPOUT)
+    assert log(tmp_path, "loss") == pytest.approx(log(by_micro_batch[4], "loss"), abs=1e-4)
+
+
+def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(base, tmp_path):
+    with pytest.raises(ValueError, match=r"micro-batch of 3 .* training\.batch_size=4; set the resource micro_batch"):
+        tune(base, tmp_path, micro_batch=3)
+
+
+def test_training_lowers_the_loss_on_what_it_has_seen(base, tmp_path):
+    tune(base, tmp_path, validation=TRAIN, epochs=6, **NO_DROPOUT)
+    losses = log(tmp_path, "eval_loss")
+    assert len(losses) == 6
+    assert losses[-1] < 0.7 * losses[0]
+
+
+def test_the_log_holds_losses_and_the_learning_rate(reference):
+    """Two steps (a fifth of ten) of warm-up, then linear decay; the rate is the one that the step took."""
+    folder, facts = reference
+    with (folder / "adapter" / "training_log.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert tuple(rows[0]) == LOG_COLUMNS
+    steps = [int(row["step"]) for row in rows if row["loss"]]
+    evaluated = [int(row["step"]) for row in rows if row["eval_loss"]]
+    assert (steps, evaluated) == (list(range(1, STEPS + 1)), [EPOCH, STEPS])
+    expected = [0.0, 0.005, *(0.01 * left / 8 for left in range(8, 0, -1))]
+    assert log(folder, "learning_rate") == pytest.approx(expected)
+    assert (facts["train_loss"], facts["validation_loss"]) == (log(folder, "loss")[-1], log(folder, "eval_loss")[-1])
+    assert (facts["steps"], facts["examples"]) == (STEPS, len(TRAIN))
+    assert facts["trainable_parameters"] == 2 * 4 * ((64 + 64) + (64 + 32) + (64 + 128) + (128 + 64))
+
+
+def test_half_an_epoch_without_validation_rows(base, tmp_path):
+    facts = tune(base, tmp_path, validation=[], epochs=0.5)
+    assert (facts["steps"], facts["validation_loss"]) == (3, None)
+    assert log(tmp_path, "eval_loss") == []
+
+
+def test_half_an_epoch_is_validated_at_its_end(base, tmp_path):
+    facts = tune(base, tmp_path, epochs=0.5)
+    assert log(tmp_path, "eval_loss") == [facts["validation_loss"]]
+
+
+def test_the_adapter_is_loaded_by_peft_alone(base, reference):
+    folder, _ = reference
+    adapter = folder / "adapter"
+    assert {path.name for path in adapter.iterdir()} == {  # and no README.md of PEFT's
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "training_log.csv",
+    }
+    config = json.loads((adapter / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] == "someone/tiny"
+    assert config["target_modules"] == sorted(SETTINGS["lora"]["targets"])
+    assert (config["r"], config["lora_alpha"], config["lora_dropout"]) == (4, 8, 0.1)
+    plain = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    ids = torch.tensor([TRAIN[0]["input_ids"]])
+    before = plain(input_ids=ids).logits
+    model = PeftModel.from_pretrained(plain, adapter)
+    saved = load_file(adapter / "adapter_model.safetensors")
+    loaded = {name.replace(".default", ""): value for name, value in model.state_dict().items() if "lora_" in name}
+    assert loaded.keys() == saved.keys()
+    assert all(torch.equal(loaded[name], saved[name]) for name in saved)
+    assert not torch.allclose(model(input_ids=ids).logits, before)
+
+
+def test_steps_are_drawn_anew_each_epoch_and_sorted_inside():
+    lengths = [5, 3, 9, 1, 7, 2, 8, 4, 6, 10]
+    sampler = StepSampler(lengths, 4, seed=1)
+    epochs = []
+    for epoch in (0, 1, 0):
+        sampler.set_epoch(epoch)
+        epochs.append(list(sampler))
+    assert epochs[0] == epochs[2] != epochs[1]
+    assert len(sampler) == len(lengths)
+    for order in epochs:
+        assert sorted(order) == list(range(10))
+        for start in (0, 4, 8):
+            step = [lengths[i] for i in order[start : start + 4]]
+            assert step == sorted(step)
+    assert list(StepSampler(lengths, 4, seed=2)) != epochs[0]
+    # Which examples make a step is a matter of the seed alone, not of their lengths.
+    same = list(StepSampler([1] * 10, 4, seed=1))
+    assert [set(same[start : start + 4]) for start in (0, 4, 8)] == [
+        set(epochs[0][start : start + 4]) for start in (0, 4, 8)
+    ]
+
+
+# What finetune.smk declares as output.
+OUTPUTS = {
+    "adapter_config.json",
+    "adapter_model.safetensors",
+    "tokenizer.json",
+    "training_log.csv",
+    "run_card.json",
+    "manifest.json",
+}
+
+
+@pytest.fixture
+def cell(base, tmp_path):
+    """Runs `finetune_cell` in a folder of its own: `cell(output="a", **changed settings)` returns the output's folder."""
+    model = tmp_path / "model" / "manifest.json"
+    fetch_model({"model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(base)}, model)
+    rendered = tmp_path / "rendered"
+
+    def render(train, validation):
+        facts = {}
+        for split, rows in (("train", train), ("validation", validation)):
+            made = (Rendered(f"{split}/{i}", row["input_ids"], row["answer"], "") for i, row in enumerate(rows))
+            facts[split] = write_rendered(rendered / f"{split}.parquet", made)
+        files = [rendered / "train.parquet", rendered / "validation.parquet"]
+        write_manifest(rendered / "manifest.json", files, rendered=facts, template_hash="a template's hash")
+
+    def run(output: str = "output", **changed):
+        finetune_cell(
+            SETTINGS | {"seed": 1, "code": "the code's hash"} | changed,
+            model,
+            rendered / "manifest.json",
+            tmp_path / output / "manifest.json",
+            device=FLOAT32,
+            micro_batch=2,
+            scratch=tmp_path / "scratch",
+        )
+        return tmp_path / output
+
+    render(TRAIN, VALIDATION)
+    run.render, run.model, run.scratch = render, model, tmp_path / "scratch"
+    return run
+
+
+@pytest.fixture
+def no_training(monkeypatch):
+    """Whoever trains from now on fails."""
+
+    def refuse(*_, **__):
+        raise AssertionError("trained again")
+
+    return lambda: monkeypatch.setattr(cells, "finetune", refuse)
+
+
+def bytes_of(folder) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
+
+
+def test_a_cell_leaves_an_adapter_a_tokenizer_and_a_card(base, reference, cell):
+    folder = cell()
+    assert {path.name for path in folder.iterdir()} >= OUTPUTS
+    assert "README.md" not in {path.name for path in folder.iterdir()}
+    assert is_whole(folder / "manifest.json")
+    assert set(read_json(folder / "manifest.json")["files"]) == {p.name for p in folder.iterdir()} - {"manifest.json"}
+    assert (folder / "adapter_model.safetensors").read_bytes() == weights(reference[0])
+    card = read_json(folder / "run_card.json")
+    assert (card["base_model"], card["template_hash"]) == ("someone/tiny", "a template's hash")
+    assert card["settings"] == SETTINGS | {"seed": 1, "code": "the code's hash"}
+    assert card["rendered"]["train"] == {"rows": 18, "longest": max(len(row["input_ids"]) for row in TRAIN)}
+    assert reference[1].items() <= card.items()
+    assert str(base) not in (folder / "run_card.json").read_text() + (folder / "adapter_config.json").read_text()
+
+
+def test_finished_work_is_restored_without_training(cell, no_training, capsys):
+    first = bytes_of(cell("first"))
+    no_training()
+    assert bytes_of(cell("second")) == first
+    assert "finished before: restored from" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"learning_rate": 0.02}, {"seed": 2}, {"lora": SETTINGS["lora"] | {"r": 8}}, {"code": "another hash"}],
+    ids=lambda changed: "-".join(changed),
+)
+def test_done_marker_by_name(cell, no_training, changed):
+    """Work is finished under all that it depends on: a changed setting is never skipped."""
+    cell()
+    no_training()
+    with pytest.raises(AssertionError, match="trained again"):
+        cell(**changed)
+
+
+def test_changed_rows_and_changed_bases_are_trained_again(cell, no_training):
+    cell()
+    no_training()
+    cell.render(TRAIN[:-1], VALIDATION)
+    with pytest.raises(AssertionError, match="trained again"):
+        cell()
+    cell.render(TRAIN, VALIDATION)
+    cell()
+    base = read_json(cell.model)
+    cell.model.write_text(json.dumps(base | {"files": base["files"] | {"model.safetensors": "0" * 64}}))
+    with pytest.raises(AssertionError, match="trained again"):
+        cell()
+
+
+def test_a_model_in_another_folder_is_the_same_model(cell, no_training):
+    cell()
+    no_training()
+    base = read_json(cell.model)
+    cell.model.write_text(json.dumps(base | {"folder": "/elsewhere"}))
+    cell()
+
+
+def test_finished_work_that_is_broken_is_done_again(cell, capsys):
+    first = cell("first")
+    (saved,) = cell.scratch.glob("finetune/*/adapter/adapter_model.safetensors")
+    flip(saved)
+    second = cell("second")
+    assert "going on from" in capsys.readouterr().out  # from the last checkpoint: nothing is trained but written
+    assert file_sha256(second / "adapter_model.safetensors") == file_sha256(first / "adapter_model.safetensors")
+
+
+def test_an_interrupted_cell_leaves_nothing_and_goes_on(reference, cell, capsys, tmp_path):
+    with ending(7):
+        cell()
+    assert not (tmp_path / "output").exists()
+    folder = cell()
+    assert "going on from" in capsys.readouterr().out
+    assert (folder / "adapter_model.safetensors").read_bytes() == weights(reference[0])

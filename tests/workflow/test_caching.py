@@ -1,0 +1,192 @@
+"""Editing one setting makes stale what depends on it, and nothing else: the design's table, line by line."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+
+FIGURES = {"plot_matrix": 1, "plot_shots": 1}
+TABLES = {"aggregate": 1, **FIGURES}
+SCORES = {"score": 6, **TABLES}
+PREDICTIONS = {"predict": 6, **SCORES}
+CELLS = {"finetune": 6, **PREDICTIONS}
+
+CELL = "tiny/gentune/0-shot/seed-42"
+PREDICTED = f"results/predictions/{CELL}/manifest.json"
+
+
+def sources(project) -> list[Path]:
+    return [*(project / "src").rglob("*.py"), *(project / "workflow/scripts").glob("*.py")]
+
+
+def edit_code(project, path):
+    """Change what a module does in a way that no result shows."""
+    with (project / path).open("a", encoding="utf-8") as file:
+        file.write("\nUNUSED = 1\n")
+
+
+def stamps(folder):
+    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+
+
+# What is stale after an edit
+
+
+def test_a_figures_style_redraws_the_figures(project):
+    project.edit("src/mixtune/figures.py", '"font.size": 7', '"font.size": 8')
+    assert project.planned() == FIGURES
+
+
+def test_the_words_for_no_relation_rescore(project):
+    project.configure({"scoring": {"negatives": "paper"}})
+    assert project.planned() == SCORES
+
+
+def test_the_length_of_answers_predicts_anew(project):
+    project.configure({"prediction": {"max_new_tokens": 5}})
+    assert project.planned() == PREDICTIONS
+
+
+def test_the_learning_rate_retrains_all_cells_and_renders_nothing(project):
+    project.configure({"training": {"learning_rate": 0.01}})
+    assert project.planned() == CELLS
+
+
+def test_swapped_hyperparameters_retrain(project):
+    # Snakemake compares params as a set of values, where a swap of rank and alpha would not be seen.
+    project.configure({"training": {"lora": {"r": 4, "alpha": 2}}})
+    assert project.planned() == CELLS
+
+
+@pytest.fixture
+def with_twin(project, tiny):
+    """The project with a second model, for which nothing has run."""
+    twin = {"origin": "path", "path": str(tiny)}
+    project.configure({"matrix": {"models": ["tiny", "twin"]}, "models": {"twin": twin}})
+    return project
+
+
+def test_a_new_model_adds_its_cells_only(with_twin):
+    assert with_twin.planned() == {"fetch_model": 1, "render_training": 6, "render_prompts": 2, **CELLS}
+
+
+def test_one_models_rank_retrains_that_models_cells_only(with_twin):
+    with_twin.configure({"models": {"twin": {"lora": {"r": 3}}}})
+    assert with_twin.planned()["finetune"] == 6  # the twin's, which have not run
+    with_twin.configure({"models": {"tiny": {"lora": {"r": 3}}}})
+    assert with_twin.planned()["finetune"] == 12
+
+
+def test_a_models_rank_equal_to_the_common_one_retrains_nothing(project):
+    project.configure({"models": {"tiny": {"lora": {"r": 2}}}})
+    assert project.planned() == {}
+
+
+@pytest.fixture
+def with_own_benchmark(project):
+    """The project with a tenth benchmark in the layout of a hub copy, used only for evaluation."""
+    folder = project / "data" / "own"
+    folder.mkdir(parents=True)
+    rows = [f"Ann {n} works for Acme {n} .,Ann {n},Acme {n},{'employer' if n % 2 else 'founder'}\n" for n in range(9)]
+    for number, split in enumerate(("train", "validation", "test")):
+        part = rows[3 * number : 3 * number + 3]
+        (folder / f"{split}.csv").write_text("text,entity1,entity2,relation\n" + "".join(part))
+    benchmarks = yaml.safe_load((project / "config.yaml").read_text())["matrix"]["benchmarks"]
+    own = {"origin": "path", "path": "data/own", "domain": "general"}
+    project.configure({"benchmarks": {"own": own}, "matrix": {"benchmarks": [*benchmarks, "own"]}})
+    return project
+
+
+def test_a_benchmark_for_evaluation_trains_nothing(with_own_benchmark):
+    assert with_own_benchmark.planned() == {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS}
+
+
+@pytest.mark.slow
+def test_a_benchmark_for_evaluation_costs_its_own_prompts_only(with_own_benchmark):
+    project = with_own_benchmark
+    before = stamps(project / "scratch/predict")
+    project.snakemake(PREDICTED)
+    after = stamps(project / "scratch/predict")
+    assert before.items() <= after.items()
+    new = {path.relative_to(project / "scratch/predict").parts[1:3] for path in after.keys() - before.keys()}
+    assert new == {("generic", "own"), ("schema", "own")}
+
+
+def test_a_readers_code_prepares_its_benchmark(project):
+    edit_code(project, "src/mixtune/benchmarks/conll04.py")
+    reruns = project.planned()
+    assert reruns["prepare_benchmark"] == 1
+    assert reruns["build_mixture"] == 2  # gentune and mixtune, planned since their input may change
+    assert reruns["fetch_model"] == 0
+
+
+@pytest.mark.slow
+def test_a_readers_code_with_the_same_rows_costs_no_gpu_time(project):
+    edit_code(project, "src/mixtune/benchmarks/conll04.py")
+    run = project.snakemake(PREDICTED)
+    assert re.findall(r"^(?:local)?rule (\w+):", run.output, re.MULTILINE).count("finetune") == 1
+    assert "finished before: restored from" in (project / f"logs/finetune/{CELL}.log").read_text()
+    assert "computing on" not in (project / f"logs/predict/{CELL}.log").read_text()
+    assert project.planned() == {}  # the new manifests hold what the old ones held
+
+
+def test_a_corrected_label_inventory_prepares_its_benchmark(project):
+    path = project / "resources/labels/conll04.txt"
+    path.write_text(path.read_text() + "Married_To\n")
+    assert project.planned()["prepare_benchmark"] == 1
+
+
+def test_a_changed_native_file_prepares_its_benchmark(project):
+    path = project / "resources/sample/gids/test.tsv"
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    assert project.planned()["prepare_benchmark"] == 1
+
+
+# What makes nothing stale
+
+
+def test_a_comment_and_the_order_of_keys_in_the_config_rerun_nothing(project):
+    def backwards(node):
+        return {key: backwards(node[key]) for key in reversed(node)} if isinstance(node, dict) else node
+
+    for name in ("config.yaml", "tiny.yaml"):
+        text = yaml.safe_dump(backwards(yaml.safe_load((project / name).read_text())), sort_keys=False)
+        (project / name).write_text(f"# A new comment.\n{text}")
+    assert project.planned() == {}
+
+
+def test_a_log_path_threads_memory_and_micro_batch_rerun_nothing(project):
+    rules = "workflow/rules/finetune.smk"
+    project.edit(rules, '"logs/finetune/{model}', '"logs/tuning/{model}')
+    project.edit(rules, "threads: 2", "threads: 4")
+    project.edit(rules, "mem_mb=24000", "mem_mb=48000")
+    project.edit(rules, "micro_batch=4", "micro_batch=2")
+    assert project.planned("--set-threads", "predict=4") == {}
+
+
+def test_a_git_checkout_reruns_nothing(project):
+    for part in ("Snakefile", "config.yaml", "tiny.yaml", "workflow", "profiles", "resources", "envs", "src"):
+        for path in [project / part, *(project / part).rglob("*")]:
+            os.utime(path)
+    assert project.planned() == {}
+
+
+def test_comments_docstrings_and_formatting_rerun_nothing(project):
+    for path in sources(project):
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith('"""'), f"{path} has no docstring"
+        text = re.sub(r'^( *)"""(?=\w)', r'\1"""Indeed: ', text, flags=re.MULTILINE)
+        text = re.sub(r"\n\n\n+", "\n\n\n\n\n", text)
+        path.write_text(f"# A comment.\n{text}\n# Another.\n", encoding="utf-8")
+    assert project.planned() == {}
+
+
+def test_a_moved_checkout_reruns_nothing(project, tmp_path):
+    assert project.copy(tmp_path / "elsewhere").planned() == {}
+
+
+def test_an_origin_that_is_not_chosen_reruns_nothing(project):
+    project.configure({"benchmarks": {"tacred": {"path": "data/other"}, "gids": {"hub": {"revision": "v2"}}}})
+    assert project.planned() == {}

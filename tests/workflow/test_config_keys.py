@@ -1,0 +1,123 @@
+"""No key of config.yaml is dead, and no wrong one gets as far as a job."""
+
+import copy
+import multiprocessing
+import os
+import re
+import sys
+import tempfile
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+# Values of keys that allow a few words only; the second is taken where the first is set.
+WORDS = {
+    "condition": ("generic", "schema"),
+    "headline_condition": ("schema", "generic"),
+    "negatives": ("benchmark", "paper"),
+    "balance": ("natural", "domain"),
+}
+STRINGS = {"id": "somebody/something", "revision": "v2", "config": "other", "path": "elsewhere"}
+SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
+# Half of the cells suffice to see a difference. A balanced mixture needs both domains, so that all mixtures get
+# both, or gentune and littune could not be balanced.
+BASE = {
+    "matrix": {"shots": [0]},
+    "mixtures": {name: {"benchmarks": SHIPPED["matrix"]["benchmarks"]} for name in SHIPPED["mixtures"]},
+}
+CONFIG = copy.deepcopy(SHIPPED)
+update_config(CONFIG, BASE)
+
+
+def leaves(node, path=()):
+    """Paths and values of all that is no mapping."""
+    if isinstance(node, dict):
+        for key, value in node.items():
+            yield from leaves(value, (*path, key))
+    else:
+        yield path, node
+
+
+def nested(path, value):
+    """A mapping that sets one key."""
+    for key in reversed(path):
+        value = {key: value}
+    return value
+
+
+def changed(key, value):
+    """Another possible value of a key, and what must be set beside it."""
+    if key == "origin":
+        return {"origin": "path" if value == "hub" else "sample", "path": "elsewhere"}
+    if key in WORDS:
+        first, second = WORDS[key]
+        return {key: second if value == first else first}
+    if isinstance(value, list):
+        return {key: value[1:] if len(value) > 1 else [value[0] + 1]}
+    if isinstance(value, str):
+        return {key: STRINGS[key]}
+    if value is None or isinstance(value, bool):
+        return {key: 7 if value is None else not value}
+    return {key: value + 1 if isinstance(value, int) else value * 1.5}
+
+
+def commands(project, overlay):
+    """The shell commands of all jobs that an overlay plans; for a process of its own."""
+    import snakemake.cli
+
+    os.chdir(project.folder)
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config, tempfile.TemporaryFile("w+") as output:
+        yaml.safe_dump(overlay, config)
+        config.flush()
+        for stream in (1, 2):
+            os.dup2(output.fileno(), stream)
+        try:
+            snakemake.cli.main(["-n", "-p", "--cores", "1", "--configfile", config.name])
+        except SystemExit as end:
+            status = end.code
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        output.seek(0)
+        text = output.read()
+    return set(re.findall(r"^Shell command: (.*)", text, re.MULTILINE)) if not status else text
+
+
+@pytest.fixture(scope="module")
+def plans(shipped):
+    """Commands of the shipped matrix with one key changed each, by the key's path; () is the unchanged one."""
+    import snakemake.cli  # noqa: F401 -- loaded once, for the processes that are forked
+
+    overlays = {(): BASE}
+    for path, value in leaves(CONFIG):
+        overlays[path] = copy.deepcopy(BASE)
+        update_config(overlays[path], nested(path[:-1], changed(path[-1], value)))
+    with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
+        planned = pool.map(partial(commands, shipped), overlays.values(), chunksize=1)
+    return dict(zip(overlays, planned, strict=True))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", [path for path, _ in leaves(CONFIG)], ids=".".join)
+def test_dead_config_key(plans, path):
+    assert isinstance(plans[path], set), f"planning failed:\n{plans[path]}"
+    assert plans[path] != plans[()]
+
+
+def test_every_problem_is_told_before_any_job_runs(shipped, tmp_path):
+    project = shipped.copy(tmp_path / "project")
+    wrong = {"training": {"epoch": 3, "learning_rate": "fast"}, "matrix": {"models": ["Smol"]}}
+    (project / "tiny.yaml").write_text(yaml.safe_dump(wrong), encoding="utf-8")
+    output = project.snakemake(status=1).output
+    assert "3 problem(s)" in output
+    for problem in (
+        "training.epoch: unknown key; did you mean 'epochs'?",
+        "training.learning_rate: 'fast' is not possible",
+        "matrix.models: 'Smol' is not under `models`",
+    ):
+        assert problem in output
+    assert "Traceback" not in output
+    assert not (project / "results").exists()
+    assert not (project / "logs").exists()

@@ -1,0 +1,49 @@
+"""What a first user meets: a plan without data or network, and errors that say what to do."""
+
+import pytest
+
+PAPERS_MATRIX = {
+    "fetch_model": 5,
+    "fetch_benchmark": 8,  # TACRED is on no hub
+    "prepare_benchmark": 9,
+    "build_mixture": 3,
+    "render_training": 30,
+    "render_prompts": 10,
+    "finetune": 30,
+    "predict": 30,
+    "score": 30,
+}
+NO_NETWORK = """\
+import socket
+
+def refuse(*arguments, **options):
+    raise OSError("this test has no network")
+
+socket.socket.connect = socket.getaddrinfo = refuse
+"""
+
+
+def test_the_papers_matrix_is_planned_without_data_and_network(shipped, tmp_path):
+    (tmp_path / "sitecustomize.py").write_text(NO_NETWORK)
+    planned = shipped.planned(PYTHONPATH=f"{tmp_path}:{shipped / 'src'}")
+    assert {rule: planned[rule] for rule in PAPERS_MATRIX} == PAPERS_MATRIX
+
+
+def test_a_missing_tacred_says_where_it_is_had_and_where_to_put_it(shipped, tmp_path):
+    project = shipped.copy(tmp_path / "project")
+    output = project.snakemake("results/benchmarks/tacred/manifest.json", status=1).output
+    for part in ("LDC2018T24", "train.json, dev.json and test.json", "data/tacred"):
+        assert part in output
+    assert "Traceback" not in output
+
+
+@pytest.mark.parametrize("rule", ["finetune", "predict"])
+def test_a_gpu_job_without_cuda_says_how_to_use_the_cpu(project, rule):
+    cell = "tiny/gentune/0-shot/seed-42"
+    target = f"results/{'adapters' if rule == 'finetune' else 'predictions'}/{cell}/manifest.json"
+    (project / target).unlink()
+    output = project.snakemake(target, status=1, MIXTUNE_DEVICE=None).output
+    log = (project / f"logs/{rule}/{cell}.log").read_text()
+    assert "no CUDA device" in log
+    assert "MIXTUNE_DEVICE=cpu" in log
+    assert log.strip() in output  # shown, and not only kept
