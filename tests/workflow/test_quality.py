@@ -12,12 +12,10 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 BIN = Path(sys.executable).parent
-RULE = re.compile(r"(?P<before>(?:^.*\n){2})^rule (?P<name>\w+):\n(?P<body>(?:(?: {4}.*)?\n)+)", re.MULTILINE)
-RULES = {
-    match["name"]: match
-    for path in [ROOT / "Snakefile", *sorted((ROOT / "workflow/rules").glob("*.smk"))]
-    for match in RULE.finditer(path.read_text(encoding="utf-8"))
-}
+RULE = re.compile(r"^rule (\w+):\n((?: {4}.*\n|\n)*)", re.MULTILINE)
+SOURCES = [path.read_text(encoding="utf-8") for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]]
+RULES = {match[1]: match[2] for text in SOURCES for match in RULE.finditer(text)}
+ABOVE = {match[1]: text[: match.start()].splitlines()[-2:] for text in SOURCES for match in RULE.finditer(text)}
 JOBS = sorted(RULES.keys() - {"all"})  # `all` runs nothing
 
 
@@ -54,28 +52,24 @@ def test_snakemake_finds_nothing_to_complain_about(shipped):
 
 
 def test_all_rules_are_seen_here():
-    starts = [
-        name
-        for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]
-        for name in re.findall(r"^\s*(?:rule|checkpoint) (\w+)", path.read_text(encoding="utf-8"), re.MULTILINE)
-    ]
+    starts = [name for text in SOURCES for name in re.findall(r"^\s*(?:rule|checkpoint)\s+(\w+)", text, re.MULTILINE)]
     assert sorted(starts) == sorted(RULES)
 
 
 @pytest.mark.parametrize("rule", JOBS)
 def test_a_rule_has_all_that_a_cluster_and_a_reader_need(rule):
-    directives = set(re.findall(r"^ {4}(\w+):", RULES[rule]["body"], re.MULTILINE))
+    directives = set(re.findall(r"^ {4}(\w+):", RULES[rule], re.MULTILINE))
     assert {"log", "benchmark", "conda", "threads", "resources"} - directives == set()
-    assert re.search(r"^ {8}mem_mb=\d+,$", RULES[rule]["body"], re.MULTILINE)
-    assert re.search(r"^ {8}runtime=\d+,$", RULES[rule]["body"], re.MULTILINE)
-    blank, comment = RULES[rule]["before"].splitlines()
+    assert re.search(r"^ {8}mem_mb=\d+,$", RULES[rule], re.MULTILINE)
+    assert re.search(r"^ {8}runtime=\d+,$", RULES[rule], re.MULTILINE)
+    blank, comment = ABOVE[rule]
     assert blank == ""
     assert re.fullmatch(r"# [A-Z].*\.", comment), f"one line above the rule says what it does, not {comment!r}"
 
 
 @pytest.mark.parametrize("rule", JOBS)
 def test_a_rule_runs_the_script_of_its_name(rule):
-    assert re.findall(r"-m workflow\.scripts\.(\w+)", RULES[rule]["body"]) == [rule]
+    assert re.findall(r"-m workflow\.scripts\.(\w+)", RULES[rule]) == [rule]
 
 
 def test_every_script_belongs_to_a_rule():
@@ -86,7 +80,7 @@ def test_every_script_belongs_to_a_rule():
 @pytest.mark.parametrize("rule", JOBS)
 def test_what_fetches_is_not_retried_and_what_computes_is_not_told(rule):
     # Snakemake's nested processes on a cluster would multiply a rule's own retries; a wrong licence stays wrong.
-    found = re.findall(r"^ {4}retries: (.*)", RULES[rule]["body"], re.MULTILINE)
+    found = re.findall(r"^ {4}retries: (.*)", RULES[rule], re.MULTILINE)
     assert found == (["0"] if rule.startswith("fetch_") else [])
 
 

@@ -1,0 +1,222 @@
+"""Greedy decoding in batches: the same answers as one prompt at a time, however prompts are put together."""
+
+import random
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, Qwen2Config, SmolLM3Config
+
+from mixtune.decoding import TOKEN_BUDGET, Decoder, batches
+from mixtune.models import Device
+
+CPU = Device("cpu", torch.float32, "a test says so")
+VOCABULARY, NEW = 64, 6
+STOP = [2, 7, 11, 19, 23, 31, 43, 59]  # one id in eight, so that answers end all along the way
+WINDOW = 8
+SHAPE = {
+    "vocab_size": VOCABULARY,
+    "hidden_size": 32,
+    "intermediate_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "num_key_value_heads": 2,
+    "tie_word_embeddings": False,
+    "pad_token_id": 0,
+    "eos_token_id": 2,
+}
+CONFIGS = {
+    "llama": LlamaConfig(**SHAPE),
+    "qwen2": Qwen2Config(**SHAPE),
+    "smollm3": SmolLM3Config(**SHAPE),
+    "gemma2": Gemma2Config(**SHAPE, head_dim=8, sliding_window=WINDOW),
+}
+dice = random.Random(0)
+BEGINNING = [dice.randrange(1, VOCABULARY) for _ in range(20)]
+TAILS = [[dice.randrange(1, VOCABULARY) for _ in range(dice.randint(1, 30))] for _ in range(200)]
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="module")
+def model():
+    """Makes random models in float32 in which every parameter matters."""
+    made = {}
+
+    def make(kind: str):
+        if kind not in made:
+            torch.manual_seed(0)
+            made[kind] = AutoModelForCausalLM.from_config(CONFIGS[kind], dtype=torch.float32).eval()
+            for parameter in made[kind].parameters():
+                parameter.data += 0.2 * torch.randn_like(parameter)
+        return made[kind]
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def expected(model):
+    """Answers of `generate`, one prompt at a time."""
+    made = {}
+
+    def make(kind: str, beginning=()):
+        key = kind, tuple(beginning)
+        if key not in made:
+            made[key] = [generated(model(kind), [*beginning, *tail]) for tail in TAILS]
+        return made[key]
+
+    return make
+
+
+def generated(model, prompt) -> list[int]:
+    ids = torch.tensor([prompt])
+    out = model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=False,
+        max_new_tokens=NEW,
+        eos_token_id=STOP,
+        pad_token_id=0,
+    )
+    answer = out[0, len(prompt) :].tolist()
+    return answer[:-1] if answer and answer[-1] in STOP else answer
+
+
+def decoder(model, **changed) -> Decoder:
+    return Decoder(model, CPU, **({"stop_ids": STOP, "pad": 0, "max_new_tokens": NEW} | changed))
+
+
+def decoded(asked: Decoder, prompts, budget: int, beginning=()) -> list[list[int]]:
+    """Answers to prompts in batches of a budget, behind a shared beginning."""
+    prefix = asked.prefix(beginning) if beginning else None
+    answers: list = [None] * len(prompts)
+    for batch in batches(list(map(len, prompts)), budget):
+        for i, answer in zip(batch, asked.answers([prompts[i] for i in batch], prefix), strict=True):
+            answers[i] = answer
+    return answers
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_batches_answer_as_generate_does_one_prompt_at_a_time(model, expected, kind):
+    answers = decoded(decoder(model(kind)), TAILS, budget=600)
+    assert answers == expected(kind)
+    # The prompts are worth something: answers of every length, and ones that differ.
+    assert {len(answer) for answer in answers} == set(range(NEW + 1))
+    assert len({tuple(answer) for answer in answers}) > 50
+    assert sum(len(tail) > WINDOW for tail in TAILS) > 100
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "smollm3"])
+def test_a_shared_prefix_changes_no_answer(model, expected, kind):
+    asked = decoder(model(kind))
+    answers = decoded(asked, TAILS, 600, BEGINNING)
+    assert answers == expected(kind, BEGINNING)
+    assert answers == decoded(asked, [BEGINNING + tail for tail in TAILS], 4000)
+    assert answers != expected(kind)
+
+
+def test_a_prefix_is_left_as_it_was(model):
+    asked = decoder(model("llama"))
+    prefix = asked.prefix(BEGINNING)
+    before = [(layer.keys.clone(), layer.values.clone()) for layer in prefix.layers]
+    first = asked.answers(TAILS[:5], prefix)
+    assert asked.answers(TAILS[:5], prefix) == first
+    assert prefix.get_seq_length() == len(BEGINNING)
+    for layer, (keys, values) in zip(prefix.layers, before, strict=True):
+        assert torch.equal(layer.keys, keys)
+        assert torch.equal(layer.values, values)
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2"])
+def test_rows_that_end_disturb_no_other(model, expected, kind):
+    """The longest answers, in a batch with ever more of those that end sooner."""
+    answers = expected(kind)
+    longest = [i for i, answer in enumerate(answers) if len(answer) == NEW][:3]
+    for length in range(NEW):
+        others = [i for i, answer in enumerate(answers) if len(answer) == length][:4]
+        for chosen in (longest + others, others + longest, others):
+            assert decoder(model(kind)).answers([TAILS[i] for i in chosen]) == [answers[i] for i in chosen]
+
+
+def test_the_order_in_a_batch_changes_no_answer(model, expected):
+    asked, order = decoder(model("llama")), list(range(40))
+    for seed in range(3):
+        random.Random(seed).shuffle(order)
+        assert asked.answers([TAILS[i] for i in order]) == [expected("llama")[i] for i in order]
+
+
+def test_an_answer_ends_before_its_stop_token(model, expected):
+    """Whichever of the stop tokens; without any, it goes on to the limit and begins in the same way."""
+    endless = decoder(model("llama"), stop_ids=[]).answers(TAILS)
+    assert {len(answer) for answer in endless} == {NEW}
+    seen = set()
+    for answer, whole in zip(expected("llama"), endless, strict=True):
+        assert whole[: len(answer)] == answer
+        seen |= set(whole[len(answer) : len(answer) + 1])
+    assert seen == set(STOP)
+
+
+@pytest.mark.parametrize("limit", [1, 2, 5])
+def test_answers_have_at_most_max_new_tokens(model, expected, limit):
+    answers = decoder(model("llama"), max_new_tokens=limit).answers(TAILS[:50])
+    assert answers == [answer[:limit] for answer in expected("llama")[:50]]
+
+
+def test_no_forward_pass_is_wasted(model, monkeypatch):
+    """One for the prompts, one for each further token of the longest answer; finished rows take no part."""
+    network = model("llama")
+    sizes = []
+
+    def forward(*args, **options):
+        sizes.append(tuple(options["input_ids"].shape))
+        return original(*args, **options)
+
+    original = network.forward
+    monkeypatch.setattr(network, "forward", forward)
+    answers = decoder(network).answers(TAILS[:20])
+    alive = [sum(len(answer) > step for answer in answers) for step in range(NEW - 1)]
+    assert sizes == [(20, max(map(len, TAILS[:20])))] + [(number, 1) for number in alive if number]
+
+
+def test_the_pad_token_is_never_seen(model, expected):
+    for pad in (STOP[0], 40):
+        assert decoder(model("llama"), pad=pad).answers(TAILS[:30]) == expected("llama")[:30]
+
+
+def test_no_row_at_all_is_answered_by_nothing(model):
+    """All answers are empty where every id stops."""
+    assert decoder(model("llama"), stop_ids=range(VOCABULARY)).answers(TAILS[:3]) == [[], [], []]
+
+
+lengths = st.lists(st.integers(1, 50), max_size=60)
+
+
+@given(lengths, st.integers(1, 200))
+def test_batches_hold_every_prompt_once_and_keep_to_the_budget(lengths, budget):
+    planned = list(batches(lengths, budget))
+    assert sorted(i for batch in planned for i in batch) == list(range(len(lengths)))
+    for batch in planned:
+        assert len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= budget
+
+
+@given(lengths, st.integers(1, 200))
+def test_the_longest_prompts_come_first_and_batches_are_full(lengths, budget):
+    planned = list(batches(lengths, budget))
+    order = [lengths[i] for batch in planned for i in batch]
+    assert order == sorted(lengths, reverse=True)
+    for batch in planned[:-1]:
+        assert (len(batch) + 1) * lengths[batch[0]] > budget
+
+
+def test_batches_by_hand():
+    assert list(batches([3, 5, 2, 5, 1], 10)) == [[1, 3], [0, 2, 4]]
+    assert list(batches([30, 1], 10)) == [[0], [1]]  # too long for the budget: alone
+    assert list(batches([], 10)) == []
+
+
+def test_every_device_has_a_budget():
+    assert TOKEN_BUDGET.keys() == {"cpu", "cuda"}
