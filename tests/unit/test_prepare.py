@@ -209,6 +209,27 @@ def test_labels_from_test_where_the_train_file_alone_gives_the_inventory():
     assert result.labels == sorted(result.labels)
 
 
+def test_the_inventory_of_a_copy_of_pg_fiction_is_its_train_splits(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", 1, 2), validation=rows("b", 3), test=rows("c", 4))
+    result = prepared("pg_fiction", folder)
+    assert result.labels == ["a", "none"]
+    assert [result.audit["splits"][split]["outside the inventory"] for split in SPLITS] == [0, 1, 1]
+
+
+def test_a_copy_of_a_benchmark_has_the_inventory_of_its_train_and_validation_splits(tmp_path):
+    """Copies spell and choose labels in their own way, so that what ships does not close them."""
+    folder = hub_copy(tmp_path, train=rows("deathPlace", 1, 2), validation=rows("Other", 3), test=rows("c", 4))
+    result = prepared("biographical", folder)
+    assert result.labels == ["Other", "deathPlace"]
+    assert result.audit["splits"]["test"]["outside the inventory"] == 1
+
+
+@pytest.mark.parametrize(("spelled", "labels"), [("other", ["a", "other"]), ("OTHER", ["OTHER", "a"])])
+def test_the_negative_label_is_not_added_in_a_second_spelling(tmp_path, spelled, labels):
+    folder = hub_copy(tmp_path, train=rows("a", 1, 2), validation=rows(spelled, 3), test=rows("a", 4))
+    assert prepared("biographical", folder).labels == labels
+
+
 def test_labels_from_test_of_an_open_inventory_that_ships():
     result = prepared("rebel")
     outside = Counter(e.relation for e in result.splits["train"] if e.relation not in REGISTRY["rebel"].labels)

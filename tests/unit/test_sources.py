@@ -147,9 +147,14 @@ def test_data_sets_are_fetched_with_their_files(hub, tmp_path):
 
 def test_later_fetches_take_the_pinned_commit_though_the_branch_moved(hub, tmp_path):
     first = fetch(tmp_path)
+    pin = (tmp_path / "pins/small.json").read_bytes()
     hub.commits["main"] = "c" * 40
+    hub.files["added.json"] = b"{}"
     hub.asked.clear()
-    assert fetch(tmp_path, folder="elsewhere") == first
+    fetched = fetch(tmp_path, folder="elsewhere")
+    assert fetched["commit"] == first["commit"]
+    assert {name: fetched["files"][name] for name in WANTED} == first["files"]
+    assert (tmp_path / "pins/small.json").read_bytes() == pin
     assert not [path for path in hub.asked if "/revision/main" in path]
     assert any(f"/resolve/{COMMITS['main']}/" in path for path in hub.asked)
 

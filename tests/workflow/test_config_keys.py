@@ -1,11 +1,12 @@
 """No key of config.yaml is dead, and no wrong one gets as far as a job."""
 
 import copy
+import io
 import multiprocessing
 import os
 import re
-import sys
 import tempfile
+from contextlib import redirect_stderr, redirect_stdout
 from functools import partial
 from pathlib import Path
 
@@ -69,20 +70,16 @@ def commands(project, overlay):
     import snakemake.cli
 
     os.chdir(project.folder)
-    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config, tempfile.TemporaryFile("w+") as output:
+    output = io.StringIO()
+    with tempfile.NamedTemporaryFile("w", suffix=".yaml") as config, redirect_stdout(output), redirect_stderr(output):
         yaml.safe_dump(overlay, config)
         config.flush()
-        for stream in (1, 2):
-            os.dup2(output.fileno(), stream)
         try:
             snakemake.cli.main(["-n", "-p", "--cores", "1", "--configfile", config.name])
         except SystemExit as end:
             status = end.code
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        output.seek(0)
-        text = output.read()
-    return set(re.findall(r"^Shell command: (.*)", text, re.MULTILINE)) if not status else text
+    text = output.getvalue()
+    return text if status else set(re.findall(r"^Shell command: (.*)", text, re.MULTILINE))
 
 
 @pytest.fixture(scope="module")

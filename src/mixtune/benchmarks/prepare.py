@@ -108,11 +108,11 @@ def carve(train: Sequence[Example], split: str, share: float, seed: int) -> tupl
 def _inventory(
     benchmark: str, path: str | Path, splits: Mapping[str, Iterable[Example]], negative: str | None
 ) -> list[str]:
-    """The label inventory: that of train and validation for a copy in hub layout; else what ships, or train's."""
+    """The label inventory: what ships; train's where none does; a hub copy's own, from train and validation."""
     known = REGISTRY.get(benchmark)
     copied = known is None or is_hub_copy(Path(path))  # copies spell and choose labels in their own way
     if copied or known.labels is None:
-        sources = ("train", "validation") if copied else ("train",)
+        sources = ("train",) if known and known.labels is None else ("train", "validation")
         labels = sorted({e.relation for split in sources for e in splits[split]})
         if negative and negative.casefold() not in map(str.casefold, labels):
             labels.append(negative)

@@ -1,0 +1,458 @@
+"""A system's prediction job: every prompt asked once, gold joined by id, nothing lost or changed by a kill."""
+
+import random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from tokenizers import Tokenizer, pre_tokenizers
+from tokenizers import models as tokenizer_models
+from transformers import Gemma2Config, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from mixtune import predicting
+from mixtune.benchmarks.example import Example
+from mixtune.benchmarks.files import write_examples
+from mixtune.decoding import Decoder, batches
+from mixtune.errors import UserError
+from mixtune.manifests import file_sha256, read_json, write_json, write_manifest
+from mixtune.models import Device, add_adapter, fetch_model, load_adapter, load_base, load_tokenizer
+from mixtune.predicting import answer, predict_system
+from mixtune.rendered import write_rendered
+from mixtune.rendering import Rendered
+
+FLOAT32 = Device("cpu", torch.float32, "a test says so")
+BF16 = Device("cpu", torch.bfloat16, "a test says so")
+VOCABULARY, END = 64, 2
+LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "v_proj", "down_proj"]}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    torch.set_num_threads(1)
+
+
+class Killed(BaseException):
+    """Stands for the end of the process: no `except Exception` catches it."""
+
+
+class Echo:
+    """A decoder whose answer is the sum and the number of a prompt's ids; it remembers what it was asked."""
+
+    def __init__(self, config=None, lives: int = 10**6):
+        self.model = type("Model", (), {"config": config or LlamaConfig()})
+        self.lives, self.asked, self.prefixes = lives, [], []
+
+    def prefix(self, ids):
+        self.prefixes.append(list(ids))
+        return list(ids)
+
+    def answers(self, prompts, prefix=None):
+        self.lives -= 1
+        if self.lives < 0:
+            raise Killed
+        self.asked.append([[*(prefix or []), *prompt] for prompt in prompts])
+        return [[sum(prompt), len(prompt)] for prompt in self.asked[-1]]
+
+
+def decode(answers):
+    return [f"{total} of {number}" for total, number in answers]
+
+
+def expected(prompts):
+    return [f"{sum(prompt)} of {len(prompt)}" for prompt in prompts]
+
+
+def make_prompts(number: int, beginning=()) -> list[list[int]]:
+    dice = random.Random(number)
+    return [[*beginning, place, *(dice.randrange(50) for _ in range(dice.randrange(12)))] for place in range(number)]
+
+
+def never():
+    raise AssertionError("a decoder was made")
+
+
+def test_answers_stand_in_the_order_of_the_prompts(tmp_path):
+    prompts = make_prompts(40)
+    assert answer(prompts, tmp_path, Echo, decode, 50) == expected(prompts)
+
+
+def test_equal_prompts_are_asked_once(tmp_path):
+    echo, prompts = Echo(), make_prompts(10)
+    repeated = [*prompts, *reversed(prompts), prompts[3]]
+    assert answer(repeated, tmp_path, lambda: echo, decode, 50) == expected(repeated)
+    asked = [tuple(prompt) for batch in echo.asked for prompt in batch]
+    assert sorted(asked) == sorted(map(tuple, prompts))
+
+
+def test_batches_are_those_of_the_budget_whatever_the_order(tmp_path):
+    prompts, asked = make_prompts(40), []
+    for seed in (1, 2):
+        echo = Echo()
+        random.Random(seed).shuffle(prompts)
+        answer(prompts, tmp_path / str(seed), lambda echo=echo: echo, decode, 50)
+        asked.append(echo.asked)
+    assert asked[0] == asked[1]
+    unique = sorted(map(tuple, prompts))
+    assert [len(batch) for batch in asked[0]] == [len(batch) for batch in batches(list(map(len, unique)), 50)]
+    parts = [{path.name: path.read_bytes() for path in (tmp_path / str(seed)).iterdir()} for seed in (1, 2)]
+    assert parts[0] == parts[1]
+
+
+def test_what_prompts_share_is_computed_once_a_part(tmp_path, monkeypatch):
+    monkeypatch.setattr(predicting, "PART_ROWS", 15)
+    beginning = list(range(100, 120))
+    prompts = make_prompts(40, beginning)
+    for config, prefixes in ((LlamaConfig(), [beginning] * 3), (Gemma2Config(), [])):
+        echo = Echo(config)
+        folder = tmp_path / type(config).__name__
+        assert answer(prompts, folder, lambda echo=echo: echo, decode, 100) == expected(prompts)
+        assert len(list(folder.iterdir())) == 3
+        assert echo.prefixes == prefixes
+
+
+@pytest.mark.parametrize("batches_before_the_end", [0, 1, 3, 5])
+def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path, monkeypatch, batches_before_the_end):
+    monkeypatch.setattr(predicting, "PART_ROWS", 10)
+    prompts, whole = make_prompts(40), Echo()
+    undisturbed = answer(prompts, tmp_path / "whole", lambda: whole, decode, 60)
+    parts = tmp_path / "parts"
+    first, second = Echo(lives=batches_before_the_end), Echo()
+    with pytest.raises(Killed):
+        answer(prompts, parts, lambda: first, decode, 60)
+    finished = sum(pq.read_metadata(path).num_rows for path in parts.glob("part-*.parquet"))
+    assert not parts.exists() or all(path.name.startswith("part-") for path in parts.iterdir())
+    assert answer(prompts, parts, lambda: second, decode, 60) == undisturbed == expected(prompts)
+    # What was finished is not asked again, and the rest in the batches of an undisturbed run.
+    assert sum(map(len, second.asked)) == len(prompts) - finished
+    assert second.asked == whole.asked[-len(second.asked) :]
+    assert finished == 0 or batches_before_the_end > 1
+    names = sorted(path.name for path in parts.iterdir())
+    assert names == sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert all((parts / name).read_bytes() == (tmp_path / "whole" / name).read_bytes() for name in names)
+
+
+def test_no_decoder_is_made_where_nothing_is_new(tmp_path):
+    prompts = make_prompts(20)
+    answer(prompts, tmp_path, Echo, decode, 50)
+    assert answer(prompts[::-1], tmp_path, never, decode, 50) == expected(prompts[::-1])
+
+
+# From here on a real model.
+
+TEMPLATE_HASH = "0123456789abcdef" * 4
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """The manifest of a random Llama whose tokenizer knows the words w0 to w63."""
+    folder = tmp_path_factory.mktemp("model")
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=VOCABULARY,
+        hidden_size=64,
+        intermediate_size=128,
+        num_hidden_layers=2,
+        num_attention_heads=4,
+        num_key_value_heads=2,
+        initializer_range=0.2,
+        pad_token_id=END,
+    )
+    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
+    words = Tokenizer(tokenizer_models.WordLevel({f"w{id}": id for id in range(VOCABULARY)}, unk_token="w0"))
+    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w2", pad_token="w2", unk_token="w0")
+    tokenizer.chat_template = "{% for m in messages %}{{ m.content }} w2 {% endfor %}"
+    tokenizer.save_pretrained(folder)
+    fetch_model(
+        {"model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(folder)}, folder / "manifest.json"
+    )
+    return folder / "manifest.json"
+
+
+def make_adapter(model, folder, seed: int, template_hash: str = TEMPLATE_HASH):
+    """An adapter with random weights, as a cell leaves it."""
+    torch.manual_seed(seed)
+    adapted = add_adapter(load_base(model.parent, FLOAT32), LORA)
+    for name, parameter in adapted.named_parameters():
+        if "lora_B" in name:
+            torch.nn.init.normal_(parameter, std=0.3)
+    adapted.save_pretrained(folder)
+    write_json(folder / "run_card.json", {"template_hash": template_hash})
+    write_manifest(folder / "manifest.json", [path for path in folder.iterdir() if path.is_file()])
+    return folder / "manifest.json"
+
+
+@pytest.fixture(scope="module")
+def adapter(model, tmp_path_factory):
+    return make_adapter(model, tmp_path_factory.mktemp("adapter"), seed=1)
+
+
+def example(benchmark: str, number: int, relation: str) -> Example:
+    offsets = {"head_start": -1, "head_end": -1, "tail_start": -1, "tail_end": -1}
+    return Example(
+        id=f"{benchmark}/test/{number}",
+        benchmark=benchmark,
+        split="test",
+        text="a text",
+        head="a",
+        tail="text",
+        **offsets,
+        head_type="",
+        tail_type="",
+        relation=relation,
+        group=str(number),
+    )
+
+
+LABELS = ["w5", "w6", "none"]
+
+
+@pytest.fixture
+def job(tmp_path, model, adapter):
+    """Runs `predict_system` on prompts of two conditions and, at first, one benchmark, in a folder of its own.
+
+    `job.rows` are the rendered rows by condition and benchmark: their order is not that of the test split, which
+    has more rows, and the first two have one prompt and two golds.
+    """
+
+    class Job:
+        rows, gold = {}, {}
+        prompts = tmp_path / "rendered" / "manifest.json"
+        benchmarks = tmp_path / "benchmarks"
+        scratch = tmp_path / "scratch"
+
+        def add(self, benchmark: str, number: int = 12):
+            dice = random.Random(benchmark)
+            self.gold[benchmark] = {f"{benchmark}/test/{i}": dice.choice(LABELS) for i in range(2 * number)}
+            first, second, *rest = dice.sample(sorted(self.gold[benchmark]), number)
+            self.gold[benchmark] |= {first: "w5", second: "w6"}
+            examples = [example(benchmark, i, self.gold[benchmark][f"{benchmark}/test/{i}"]) for i in range(2 * number)]
+            write_examples(self.benchmarks / benchmark / "test.parquet", examples)
+            write_json(self.benchmarks / benchmark / "labels.json", {"labels": LABELS, "negative": "none"})
+            for condition in ("generic", "schema"):
+                ids = [[dice.randrange(3, VOCABULARY) for _ in range(dice.randint(3, 20))] for _ in range(number)]
+                ids[1] = ids[0]
+                rows = [Rendered(id, prompt, 0, "") for id, prompt in zip([first, second, *rest], ids, strict=True)]
+                self.rows[condition, benchmark] = rows
+                write_rendered(self.prompts.parent / condition / f"{benchmark}.parquet", rows)
+            files = [self.prompts.parent / condition / f"{name}.parquet" for condition, name in self.rows]
+            write_manifest(self.prompts, files, template_hash=TEMPLATE_HASH)
+
+        def run(self, output: str = "output", adapter=adapter, device=FLOAT32, **changed):
+            folder = tmp_path / output
+            predict_system(
+                {"max_new_tokens": 5, "code": "the code's hash"} | changed,
+                model,
+                adapter,
+                self.prompts,
+                {name: self.benchmarks / name for name in self.gold},
+                [folder / condition / f"{name}.parquet" for condition, name in self.rows],
+                folder / "manifest.json",
+                device=device,
+                scratch=self.scratch,
+            )
+            return folder
+
+    made = Job()
+    made.rows, made.gold = {}, {}
+    made.add("conll04")
+    return made
+
+
+def read(folder, condition="generic", benchmark="conll04") -> list[dict]:
+    return pq.read_table(folder / condition / f"{benchmark}.parquet").to_pylist()
+
+
+def raw(folder) -> list[str]:
+    return [row["raw"] for condition in ("generic", "schema") for row in read(folder, condition)]
+
+
+@pytest.fixture
+def no_model(monkeypatch):
+    """Whoever loads a base model from now on fails."""
+
+    def refuse(*_):
+        raise AssertionError("the model was loaded")
+
+    return lambda: monkeypatch.setattr(predicting, "load_base", refuse)
+
+
+def test_predictions_files_have_the_columns_of_every_system(job):
+    folder = job.run()
+    for condition in ("generic", "schema"):
+        assert pq.read_schema(folder / condition / "conll04.parquet") == pa.schema(
+            {"id": pa.string(), "gold": pa.string(), "predicted": pa.string(), "raw": pa.string()}
+            | {"in_schema": pa.bool_()}
+        )
+    names = ["generic/conll04.parquet", "schema/conll04.parquet"]
+    assert read_json(folder / "manifest.json") == {"files": {name: file_sha256(folder / name) for name in names}}
+
+
+@pytest.mark.parametrize("tuned", [True, False], ids=["cell", "untuned"])
+def test_a_system_answers_as_its_model_does_one_prompt_at_a_time(job, model, adapter, tuned):
+    folder = job.run(adapter=adapter if tuned else None)
+    network = load_base(model.parent, FLOAT32)
+    network = load_adapter(network, adapter.parent) if tuned else network.eval()
+    decoder = Decoder(network, FLOAT32, [END], 0, 5)
+    tokenizer = load_tokenizer(model.parent)
+    for condition in ("generic", "schema"):
+        for row, rendered in zip(read(folder, condition), job.rows[condition, "conll04"], strict=True):
+            (ids,) = decoder.answers([rendered.input_ids])
+            assert row["raw"] == tokenizer.decode(ids, skip_special_tokens=True)
+
+
+def test_an_adapter_changes_the_answers(job, model, adapter, tmp_path):
+    other = make_adapter(model, tmp_path / "other", seed=2)
+    answers = [raw(job.run(str(i), one)) for i, one in enumerate((None, adapter, other))]
+    assert len({tuple(one) for one in answers}) == 3
+
+
+def test_gold_is_joined_by_id(job):
+    """Rows are fewer than those of the test split, in another order, and two prompts are the same."""
+    folder = job.run()
+    for condition in ("generic", "schema"):
+        rows = read(folder, condition)
+        assert [row["id"] for row in rows] == [rendered.id for rendered in job.rows[condition, "conll04"]]
+        assert [row["gold"] for row in rows] == [job.gold["conll04"][row["id"]] for row in rows]
+        assert rows[0]["raw"] == rows[1]["raw"]
+        assert (rows[0]["gold"], rows[1]["gold"]) == ("w5", "w6")
+
+
+def test_labels_are_recognised_by_the_inventory_of_the_benchmark(job, no_model):
+    first = read(job.run())
+    assert not any(row["in_schema"] for row in first)  # five random words are no label of one
+    known = first[3]["raw"]
+    write_json(job.benchmarks / "conll04" / "labels.json", {"labels": [known.upper()], "negative": None})
+    no_model()
+    for row in read(job.run()):
+        assert row["in_schema"] is (row["raw"] == known)
+        assert row["predicted"] == (known.upper() if row["in_schema"] else row["raw"])
+
+
+def test_another_chat_template_is_refused(job, model, tmp_path, no_model):
+    no_model()
+    other = make_adapter(model, tmp_path / "other", seed=1, template_hash="f" * 64)
+    with pytest.raises(UserError, match=r"other was trained with chat template ffffffffffff.* 0123456789ab; tune"):
+        job.run(adapter=other)
+    assert not (tmp_path / "output").exists()
+
+
+def test_nothing_new_to_ask_loads_no_model(job, no_model):
+    first = job.run("first")
+    no_model()
+    second = job.run("second")
+    for path in first.rglob("*.*"):
+        assert (second / path.relative_to(first)).read_bytes() == path.read_bytes()
+
+
+def test_a_new_benchmark_costs_its_own_prompts_only(job, monkeypatch):
+    first = job.run("first")
+    job.add("gids")
+    asked = []
+    original = Decoder.answers
+
+    def answers(self, prompts, prefix=None):
+        asked.extend(map(list, prompts))
+        return original(self, prompts, prefix)
+
+    monkeypatch.setattr(Decoder, "answers", answers)
+    second = job.run("second")
+    new = {tuple(row.input_ids) for condition in ("generic", "schema") for row in job.rows[condition, "gids"]}
+    assert sorted(map(tuple, asked)) == sorted(new)
+    assert raw(second) == raw(first)
+    assert len(read(second, "schema", "gids")) == 12
+
+
+def test_the_base_and_its_adapter_are_loaded_once(job, monkeypatch):
+    job.add("gids")
+    loaded = []
+    for name in ("load_base", "load_adapter"):
+        original = getattr(predicting, name)
+        monkeypatch.setattr(
+            predicting, name, lambda *args, name=name, original=original: (loaded.append(name), original(*args))[1]
+        )
+    job.run()
+    assert loaded == ["load_base", "load_adapter"]
+
+
+@pytest.mark.parametrize("what", ["max_new_tokens", "code", "dtype", "adapter", "base"])
+def test_finished_parts_are_of_one_system_only(job, model, tmp_path, no_model, what):
+    job.run()
+    other = make_adapter(model, tmp_path / "other", seed=2)
+    no_model()
+    job.run()
+    changed = {
+        "max_new_tokens": {"max_new_tokens": 6},
+        "code": {"code": "another hash"},
+        "dtype": {"device": BF16},
+        "adapter": {"adapter": other},
+        "base": {"adapter": None},
+    }[what]
+    with pytest.raises(AssertionError, match="the model was loaded"):
+        job.run(**changed)
+
+
+def test_changed_prompts_are_asked_again(job, no_model):
+    job.run()
+    no_model()
+    job.add("conll04", number=13)
+    with pytest.raises(AssertionError, match="the model was loaded"):
+        job.run()
+
+
+def test_an_adapter_is_known_by_its_weights_not_its_card(job, model, tmp_path, no_model):
+    """Training seconds differ on every machine; the weights do not."""
+    job.run(adapter=make_adapter(model, tmp_path / "one", seed=3))
+    other = make_adapter(model, tmp_path / "two", seed=3)
+    write_json(other.parent / "run_card.json", {"template_hash": TEMPLATE_HASH, "seconds": 12.3})
+    write_manifest(other, [path for path in other.parent.iterdir() if path != other])
+    no_model()
+    job.run(adapter=other)
+
+
+def test_trained_on_nf4_tested_on_bf16(job, model, adapter, monkeypatch):
+    """The model that predicts is the one that training makes: NF4 base, adapter, dtypes, mode."""
+    decoders = []
+
+    class Kept(Decoder):
+        def __init__(self, *args):
+            decoders.append(self)
+            super().__init__(*args)
+
+    monkeypatch.setattr(predicting, "Decoder", Kept)
+    job.run(device=BF16)
+    (decoder,) = decoders
+    expected = load_adapter(load_base(model.parent, BF16), adapter.parent).state_dict()
+    assert not decoder.model.training
+    state = decoder.model.state_dict()
+    assert state.keys() == expected.keys()
+    for name, value in expected.items():
+        assert state[name].dtype == value.dtype
+        assert torch.equal(state[name], value), name
+    assert (decoder.device, decoder.max_new_tokens, decoder.stop_ids.tolist()) == (BF16, 5, [END])
+
+
+def test_a_killed_job_goes_on_to_the_same_files(job, monkeypatch, tmp_path):
+    monkeypatch.setattr(predicting, "PART_ROWS", 4)
+    monkeypatch.setattr(predicting, "TOKEN_BUDGET", {"cpu": 40})
+    job.scratch = tmp_path / "one"
+    whole = job.run("whole", device=BF16)
+    job.scratch = tmp_path / "two"
+    original, lives = Decoder.answers, [7]
+
+    def answers(self, prompts, prefix=None):
+        lives[0] -= 1
+        if lives[0] < 0:
+            raise Killed
+        return original(self, prompts, prefix)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Decoder, "answers", answers)
+        with pytest.raises(Killed):
+            job.run("parts", device=BF16)
+    assert list(job.scratch.rglob("part-*.parquet"))
+    assert not (tmp_path / "parts" / "manifest.json").exists()
+    parts = job.run("parts", device=BF16)
+    for path in whole.rglob("*.*"):
+        assert (parts / path.relative_to(whole)).read_bytes() == path.read_bytes()
