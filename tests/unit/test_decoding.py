@@ -124,6 +124,7 @@ def test_a_prefix_is_left_as_it_was(model):
     prefix = asked.prefix(BEGINNING)
     before = [(layer.keys.clone(), layer.values.clone()) for layer in prefix.layers]
     first = asked.answers(TAILS[:5], prefix)
+    assert [asked.answers([tail], prefix)[0] for tail in TAILS[:5]] == first
     assert asked.answers(TAILS[:5], prefix) == first
     assert prefix.get_seq_length() == len(BEGINNING)
     for layer, (keys, values) in zip(prefix.layers, before, strict=True):

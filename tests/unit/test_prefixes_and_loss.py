@@ -238,13 +238,14 @@ def test_common_prefix_is_shared_by_all_and_leaves_one_of_each(tails, beginning)
     assert shared == (longest if longest >= SHORTEST and len(sequences) > 1 else 0)
 
 
-def test_a_cache_is_expanded_and_left_as_it_was():
+@pytest.mark.parametrize("number", [1, 3])
+def test_a_cache_is_expanded_and_left_as_it_was(number):
     config = LlamaConfig(**SHAPE)
     model = AutoModelForCausalLM.from_config(config)
     cache = model(input_ids=torch.arange(3, 9)[None], past_key_values=DynamicCache(config=config)).past_key_values
     before = [(layer.keys.clone(), layer.values.clone()) for layer in cache.layers]
-    copy = expanded(cache, 3, config)
-    model(input_ids=torch.tensor([[9], [10], [11]]), past_key_values=copy)
+    copy = expanded(cache, number, config)
+    model(input_ids=torch.tensor([[9], [10], [11]])[:number], past_key_values=copy)
     assert copy.get_seq_length() == 7
     assert cache.get_seq_length() == 6
     for layer, (keys, values) in zip(cache.layers, before, strict=True):

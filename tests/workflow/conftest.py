@@ -49,9 +49,8 @@ def overlay(model: Path) -> dict:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of Snakemake said, and the CPU seconds that it took, its jobs included."""
+    """What a run of Snakemake printed, and the seconds of CPU that it took, its jobs included."""
 
-    status: int
     output: str
     seconds: float
 
@@ -65,10 +64,15 @@ class Project:
     def __truediv__(self, path: str) -> Path:
         return self.folder / path
 
-    def snakemake(self, *arguments: str, status: int = 0, **environment: str | None) -> Run:
-        """Run Snakemake as a user would; `environment` adds variables, or takes them away (None).
+    def snakemake(
+        self, *arguments: str, profile: str = "profiles/test", status: int = 0, **environment: str | None
+    ) -> Run:
+        """Run Snakemake as a user would; a file tiny.yaml in the project is its overlay.
 
-        A file tiny.yaml in the project is its overlay, and profiles/test its profile.
+        Args:
+            arguments: Targets and options.
+            status: The exit status to expect.
+            environment: Variables to set, or to take away (None).
         """
         variables = os.environ | {
             "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
@@ -79,11 +83,8 @@ class Project:
             "HF_HUB_OFFLINE": "1",
         }
         variables = {name: value for name, value in (variables | environment).items() if value is not None}
-        command = [sys.executable, "-m", "snakemake", *arguments]
-        if "--profile" not in arguments:
-            command += ["--profile", "profiles/test"]
-        if (self / "tiny.yaml").is_file():
-            command += ["--configfile", "tiny.yaml"]
+        config = ["--configfile", "tiny.yaml"] if (self / "tiny.yaml").is_file() else []
+        command = [sys.executable, "-m", "snakemake", *config, "--profile", profile, *arguments]
         before = os.times()
         run = subprocess.run(
             command,
@@ -99,7 +100,7 @@ class Project:
             getattr(after, f"children_{kind}") - getattr(before, f"children_{kind}") for kind in ("user", "system")
         )
         assert run.returncode == status, run.stdout
-        return Run(run.returncode, run.stdout, seconds)
+        return Run(run.stdout, seconds)
 
     def planned(self, *arguments: str, **environment: str | None) -> Counter[str]:
         """How many jobs of each rule would run (`all`, which runs nothing, left out)."""
@@ -126,6 +127,12 @@ class Project:
         """The same project, results and all, elsewhere."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder)
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if "whole_run" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")

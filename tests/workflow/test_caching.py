@@ -103,7 +103,6 @@ def test_a_benchmark_for_evaluation_trains_nothing(with_own_benchmark):
     assert with_own_benchmark.planned() == {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS}
 
 
-@pytest.mark.slow
 def test_a_benchmark_for_evaluation_costs_its_own_prompts_only(with_own_benchmark):
     project = with_own_benchmark
     before = stamps(project / "scratch/predict")
@@ -122,7 +121,6 @@ def test_a_readers_code_prepares_its_benchmark(project):
     assert reruns["fetch_model"] == 0
 
 
-@pytest.mark.slow
 def test_a_readers_code_with_the_same_rows_costs_no_gpu_time(project):
     edit_code(project, "src/mixtune/benchmarks/conll04.py")
     run = project.snakemake(PREDICTED)

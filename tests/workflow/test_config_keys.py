@@ -14,6 +14,8 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
+from mixtune.codehash import code_hash
+
 # Values of keys that allow a few words only; the second is taken where the first is set.
 WORDS = {
     "condition": ("generic", "schema"),
@@ -85,8 +87,10 @@ def commands(project, overlay):
 @pytest.fixture(scope="module")
 def plans(shipped):
     """Commands of the shipped matrix with one key changed each, by the key's path; () is the unchanged one."""
-    import snakemake.cli  # noqa: F401 -- loaded once, for the processes that are forked
+    import snakemake.cli  # noqa: F401 -- loaded once, for all processes that are forked, as are the syntax trees
 
+    for script in (shipped / "workflow/scripts").glob("*.py"):
+        code_hash(script)
     overlays = {(): BASE}
     for path, value in leaves(CONFIG):
         overlays[path] = copy.deepcopy(BASE)

@@ -62,10 +62,9 @@ def cluster(whole_run, tmp_path_factory):
         (folder / name).chmod(0o755)
     project.snakemake(
         f"results/scores/{CELL}.json",
-        "--profile",
-        "profiles/slurm",
         "--slurm-init-seconds-before-status-checks",
         "1",
+        profile="profiles/slurm",
         PATH=os.pathsep.join([str(folder), str(os.path.dirname(sys.executable)), os.environ["PATH"]]),
     )
     calls = [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
@@ -83,7 +82,6 @@ def submitted(cluster):
     return jobs
 
 
-@pytest.mark.slow
 def test_a_cell_runs_as_three_jobs(cluster, submitted):
     project, _ = cluster
     assert list(submitted) == ["finetune", "predict", "score"]

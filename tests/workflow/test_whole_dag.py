@@ -69,7 +69,6 @@ def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
 
 
-@pytest.mark.slow
 def test_it_takes_under_two_minutes_of_two_cores(whole_run):
     _, run = whole_run
     assert run.seconds < 2 * 120  # of CPU, so that other work on the machine does not count
