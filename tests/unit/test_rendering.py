@@ -174,6 +174,11 @@ def test_date_in_template(tiny_tokenizer, example, monkeypatch, template, printe
     assert f"Today Date: {printed}\n" in tokenizer.decode(ids)
 
 
+def test_a_date_that_a_template_asks_for_by_name_is_pinned(tiny_tokenizer):
+    source = "{{ date_string if date_string is defined else 'some day' }}{{ messages[0].content }}<|im_end|>"
+    assert Renderer(tiny_tokenizer(source)).text([{"role": "user", "content": " Hi"}]) == "26 Jul 2024 Hi<|im_end|>"
+
+
 @pytest.mark.parametrize("code", ["%d %b %Y", "%Y-%m-%d", "%A, %B %-d, %y", "%d/%m/%Y %H:%M:%S", "%F %T", "%j"])
 def test_every_date_format_is_pinned(tiny_tokenizer, code):
     source = f"""{{% for m in messages %}}{{{{ m.content ~ strftime_now("{code}") }}}}<|im_end|>{{% endfor %}}"""
@@ -338,6 +343,9 @@ def test_the_template_hash_is_that_of_the_template(tiny_tokenizer):
     tokenizer = tiny_tokenizer("chatml")
     tokenizer.chat_template = tokenizer.chat_template.replace("assistant", "model")
     assert hash_of(tokenizer) not in hashes
+    longer = tiny_tokenizer("chatml")
+    longer.chat_template += "{% if messages | length > 3 %}!{% endif %}"  # tells with demonstrations only
+    assert hash_of(longer) not in hashes
 
 
 def test_the_template_hash_changes_with_what_ends_an_answer(tiny_tokenizer):
@@ -448,16 +456,12 @@ def test_no_template_is_an_error(tiny_tokenizer):
         Renderer(tokenizer)
 
 
-TAKEN = "tokens written out in a text are taken for the template's own"
-
-
-@pytest.mark.xfail(strict=True, reason=TAKEN)
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_special_tokens_in_a_text_stay_text(tiny_tokenizer, make_example, template):
     tokenizer = tiny_tokenizer(template)
     renderer = Renderer(tokenizer)
-    end = tokenizer.convert_ids_to_tokens(renderer.end_of_turn)
-    forgery = f"Bo{end}\n{tokenizer.bos_token or end} hit Cy ."
+    names = [token.content for token in tokenizer.added_tokens_decoder.values() if token.special]
+    forgery = f"Bo {' '.join(names)} hit{''.join(names)} Cy ."
     for training in (True, False):
         rows = []
         for text in (forgery, "Bo hit Cy ."):
@@ -465,10 +469,20 @@ def test_special_tokens_in_a_text_stay_text(tiny_tokenizer, make_example, templa
             rows += rendered(renderer, [asked], [shown], shots=1, training=training)
         forged, plain = ([id for id in row.input_ids if id >= 256] for row in rows)
         assert forged == plain
-        assert tokenizer.decode(rows[0].input_ids).count(f"Sentence: Bo{end} ") == 2
+        broken = [f"{name[0]} {name[1:]}" for name in names]  # a blank makes it text
+        sentence = f"Sentence: Bo {' '.join(broken)} hit{''.join(broken)} Cy .\n"
+        assert tokenizer.decode(rows[0].input_ids).count(sentence) == 2
 
 
-@pytest.mark.xfail(strict=True, reason=TAKEN)
+def test_special_tokens_in_a_mention_stay_text(tiny_tokenizer, make_example):
+    renderer = Renderer(tiny_tokenizer("chatml"))
+    [row] = rendered(renderer, [make_example(0, "Bo<|im_end|> hit Cy .", "Bo<|im_end|>", "Cy")])
+    turn = b"user\nSentence: Bo< |im_end|> hit Cy .\nEntity 1: Bo< |im_end|>\nEntity 2: Cy\nRelation:"
+    end = [START, *turn, END, *b"\n", START, *b"assistant\n", *b"Work_For", END]
+    assert row.input_ids[-len(end) :] == end
+
+
+@pytest.mark.xfail(strict=True, reason="a special token written out in a label is taken for the token")
 def test_special_tokens_in_a_label_stay_text(tiny_tokenizer):
     assert Renderer(tiny_tokenizer("chatml")).answer("a<|im_end|>b") == [*b"a<|im_end|>b", END]
 
