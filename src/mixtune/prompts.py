@@ -28,7 +28,7 @@ def system(condition: str, labels: Sequence[str]) -> str:
 
 
 def question(text: str, head: str, tail: str) -> str:
-    """The user's turn. Line ends inside a text become blanks, so that the four lines stay four."""
+    """The user's turn. Each run of white space becomes one blank, so that the four lines stay four."""
     lines = (f"Sentence: {text}", f"Entity 1: {head}", f"Entity 2: {tail}", "Relation:")
     return "\n".join(" ".join(line.split()) for line in lines)
 
@@ -97,7 +97,7 @@ def shorten(example: Example, width: int) -> str:
     ] or [(0, 0)]
     windows: list[tuple[int, int]] = []
     for start, end in sorted((max(0, s - width), min(len(example.text), e + width)) for s, e in spans):
-        if windows and start <= windows[-1][1]:
+        if windows and start <= windows[-1][1] + len(ELISION):  # a shorter gap is no gain
             windows[-1] = (windows[-1][0], max(end, windows[-1][1]))
         else:
             windows.append((start, end))

@@ -102,7 +102,8 @@ class Renderer:
         return self.tokenizer(list(texts), add_special_tokens=False)["input_ids"]
 
     def _encode_answer(self, label: str) -> tuple[int, ...]:
-        return (*self.encode([label])[0], self.end_of_turn)
+        ids = self.tokenizer.encode(label, add_special_tokens=False, split_special_tokens=True)
+        return (*ids, self.end_of_turn)
 
     def _folded(self, conversation: Messages) -> Messages:
         # A data set's text that spells a special token must not end a turn: a blank makes it plain text.

@@ -482,7 +482,6 @@ def test_special_tokens_in_a_mention_stay_text(tiny_tokenizer, make_example):
     assert row.input_ids[-len(end) :] == end
 
 
-@pytest.mark.xfail(strict=True, reason="a special token written out in a label is taken for the token")
 def test_special_tokens_in_a_label_stay_text(tiny_tokenizer):
     assert Renderer(tiny_tokenizer("chatml")).answer("a<|im_end|>b") == [*b"a<|im_end|>b", END]
 

@@ -93,8 +93,8 @@ def _values(record: dict[str, Any], negative: str | None, counts: Counter[str]) 
             values[column] = ""
         elif not isinstance(value, str):
             raise ValueError(f"{column} is {'null' if value is None else repr(value)}, not a string")
-        elif column in ("entity1", "entity2") and value != value.strip():
-            counts["mention had white space around it"] += 1
+        elif column in ("entity1", "entity2", "relation") and value != value.strip():
+            counts[f"{'label' if column == 'relation' else 'mention'} had white space around it"] += 1
             values[column] = value.strip()
     return values
 
