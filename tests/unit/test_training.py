@@ -356,7 +356,7 @@ def test_a_run_may_go_on_with_a_smaller_micro_batch(base, by_micro_batch, tmp_pa
 
 
 def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(base, tmp_path):
-    with pytest.raises(ValueError, match=r"micro-batch of 3 .* training\.batch_size=4; set the resource micro_batch"):
+    with pytest.raises(UserError, match=r"micro-batch of 3 .* training\.batch_size=4; set the resource micro_batch"):
         tune(base, tmp_path, micro_batch=3)
 
 

@@ -124,7 +124,7 @@ def test_a_readers_code_prepares_its_benchmark(project):
 def test_a_readers_code_with_the_same_rows_costs_no_gpu_time(project):
     edit_code(project, "src/mixtune/benchmarks/conll04.py")
     run = project.snakemake(PREDICTED)
-    assert re.findall(r"^(?:local)?rule (\w+):", run.output, re.MULTILINE).count("finetune") == 1
+    assert "(Rule: finetune)" in run.output
     assert "finished before: restored from" in (project / f"logs/finetune/{CELL}.log").read_text()
     assert "computing on" not in (project / f"logs/predict/{CELL}.log").read_text()
     assert project.planned() == {}  # the new manifests hold what the old ones held
