@@ -69,6 +69,20 @@ def model_settings(wildcards):
     return canonical({"model": wildcards.model, "name": name, **origin(entry), "code": code("fetch_model")})
 
 
+def folder_files(path):
+    """All files of a folder, none where it is missing, so that planning always works; the job says what to do."""
+    folder = Path(path).expanduser()
+    if folder.is_relative_to(Path.cwd()):  # an absolute path would make all results stale in a moved checkout
+        folder = folder.relative_to(Path.cwd())
+    return sorted(str(file) for file in folder.rglob("*") if file.is_file()) if folder.is_dir() else []
+
+
+def model_files(wildcards):
+    """The files of a local model that are there at planning time; other origins have none."""
+    entry = CONFIG.models[wildcards.model]
+    return folder_files(entry.path) if entry.origin == "path" else []
+
+
 def fetched_benchmark_settings(wildcards):
     entry = CONFIG.benchmarks[wildcards.benchmark]
     return canonical({"benchmark": wildcards.benchmark, **origin(entry), "code": code("fetch_benchmark")})
@@ -99,10 +113,7 @@ def benchmark_files(wildcards):
     entry = CONFIG.benchmarks[name]
     if entry.origin == "hub":
         return f"results/fetched/{name}/manifest.json"
-    folder = Path(entry.path).expanduser() if entry.origin == "path" else resource("sample", name)
-    if folder.is_relative_to(Path.cwd()):  # an absolute path would make all results stale in a moved checkout
-        folder = folder.relative_to(Path.cwd())
-    return sorted(str(path) for path in folder.rglob("*") if path.is_file()) if folder.is_dir() else []
+    return folder_files(entry.path if entry.origin == "path" else resource("sample", name))
 
 
 def mixture_settings(wildcards):

@@ -10,6 +10,7 @@ rule fetch_benchmark:
     benchmark:
         "results/runtimes/fetch_benchmark/{benchmark}.tsv"
     retries: 0
+    localrule: True
     conda:
         "../../envs/mixtune.yaml"
     threads: 1

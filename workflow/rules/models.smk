@@ -3,6 +3,8 @@
 
 # Bring a base model into a local folder in safetensors, verified.
 rule fetch_model:
+    input:
+        model_files,
     output:
         manifest="results/models/{model}/manifest.json",
     log:
@@ -10,6 +12,7 @@ rule fetch_model:
     benchmark:
         "results/runtimes/fetch_model/{model}.tsv"
     retries: 0
+    localrule: True
     conda:
         "../../envs/mixtune.yaml"
     threads: 1
