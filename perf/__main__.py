@@ -13,9 +13,9 @@ import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from mixtune.decoding import Decoder
+from mixtune.losses import Collator, answer_logits, answer_loss
 from mixtune.models import choose_device
 from mixtune.prefixes import common_prefix
-from mixtune.training import Collator, answer_logits, answer_loss
 
 DEVICE = choose_device("cpu")
 SHAPE = LlamaConfig(

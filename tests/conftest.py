@@ -198,7 +198,7 @@ def tiny_model():
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
-    from mixtune.models import fetch_model
+    from mixtune.fetching import fetch_model
 
     torch.set_num_threads(1)
     disable_progress_bar()

@@ -1,6 +1,7 @@
 """One cell's fine-tuning job: take finished work from scratch/, or tune, then write the adapter's folder."""
 
 import platform
+import shutil
 import time
 from collections.abc import Mapping
 from importlib.metadata import version
@@ -11,7 +12,7 @@ import torch
 
 from .manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
 from .models import Device, load_tokenizer
-from .rendered import read_rendered
+from .rendered_files import read_rendered
 from .training import finetune
 
 PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers")
@@ -40,7 +41,8 @@ def finetune_cell(
         micro_batch: Examples a forward pass.
     """
     base, rows = read_json(model), read_json(rendered)
-    folder = scratch / "finetune" / digest(canonical(settings), canonical(base["files"]), canonical(rows["files"]))
+    depends = [settings, base["files"], rows["files"], device.name, str(device.dtype)]
+    folder = scratch / "finetune" / digest(*map(canonical, depends))
     done = folder / "adapter" / "manifest.json"
     if is_whole(done):
         print(f"finished before: restored from {done.parent}")
@@ -76,6 +78,7 @@ def _tune(settings, base, rows, rendered, folder, device, micro_batch) -> None:
         "rendered": rows["rendered"],
         "device": torch.cuda.get_device_name() if device.name == "cuda" else platform.processor() or "cpu",
         "dtype": str(device.dtype),
+        "micro_batch": micro_batch,
         "seconds": round(time.monotonic() - begin, 1),
         "peak_gpu_bytes": torch.cuda.max_memory_allocated() if device.name == "cuda" else None,
         "versions": {package: version(package) for package in PACKAGES},
@@ -84,3 +87,4 @@ def _tune(settings, base, rows, rendered, folder, device, micro_batch) -> None:
     write_json(adapter / "run_card.json", card)
     files = [path for path in adapter.iterdir() if path.is_file() and path.name != "manifest.json"]
     write_manifest(adapter / "manifest.json", files)
+    shutil.rmtree(folder / "checkpoints", ignore_errors=True)

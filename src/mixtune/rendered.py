@@ -1,38 +1,14 @@
 """Rendered rows on disk: training rows with their label masks, and prompts of the test rows."""
 
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-
 from .benchmarks.files import read_examples, read_labels
-from .manifests import replacing, write_manifest
+from .manifests import write_manifest
 from .mixtures import draw
-from .rendering import Rendered, Renderer, render
-
-SCHEMA = pa.schema(
-    [("id", pa.string()), ("input_ids", pa.list_(pa.int32())), ("answer", pa.int32()), ("cut", pa.string())]
-)
-
-
-def write_rendered(path: Path, rows: Iterable[Rendered]) -> dict[str, int]:
-    """Write rendered examples; returns how many lost what (`demonstrations`, `text`), and the longest."""
-    rows = list(rows)
-    table = pa.Table.from_pylist([asdict(row) for row in rows], schema=SCHEMA)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
-    cuts = Counter(row.cut for row in rows if row.cut)
-    longest = max((len(row.input_ids) for row in rows), default=0)
-    return {"rows": len(rows), "longest": longest, **{f"{what} cut": n for what, n in sorted(cuts.items())}}
-
-
-def read_rendered(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file written by `write_rendered`, as dicts."""
-    return pq.read_table(path, schema=SCHEMA).to_pylist()
+from .rendered_files import write_rendered
+from .rendering import Renderer, render
 
 
 def render_training(
@@ -98,4 +74,10 @@ def render_prompts(
             training=False,
         )
         facts[f"{condition}/{benchmark}"] = write_rendered(path, rendered)
-    write_manifest(manifest, list(prompts), rendered=facts, template_hash=renderer.template_hash)
+    write_manifest(
+        manifest,
+        list(prompts),
+        rendered=facts,
+        template_hash=renderer.template_hash,
+        stop_ids=renderer.stop_ids,
+    )

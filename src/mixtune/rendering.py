@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -15,6 +14,7 @@ from .benchmarks.example import Example
 from .errors import UserError
 from .manifests import canonical, digest, read_json
 from .prompts import Messages, demonstrations, messages, shorten
+from .rendered_files import Rendered
 
 # Templates that print a date get this one, or results would change with the calendar.
 PINNED_DATE = datetime(2024, 7, 26)
@@ -34,23 +34,6 @@ _SYSTEM, _USER, _LABEL = "probe-system", "probe-user", "probe-label"
 
 class RenderError(UserError, ValueError):
     """A conversation cannot be rendered; the message names the config key to change."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rendered:
-    """Token ids of one example.
-
-    Attributes:
-        input_ids: The whole sequence.
-        answer: How many of the last ids are the label and the end of turn (0 for a prompt): these, and
-            only these, bear the training loss.
-        cut: What had to go to fit: "", "demonstrations" or "text".
-    """
-
-    id: str
-    input_ids: list[int]
-    answer: int
-    cut: str
 
 
 class Renderer:

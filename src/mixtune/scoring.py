@@ -3,38 +3,15 @@
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
-from functools import lru_cache
 from statistics import fmean
 from typing import Any
+
+from .labels import clean, normalise
 
 PAPER_NEGATIVES = frozenset({"none", "other", "no_relation", "na", "nan", "null"})
 """Words that the paper (arXiv:2606.22606) counts as negative on every benchmark; case-folded."""
 
 DOMAINS = ("general", "literary")
-
-_QUOTES = frozenset("\"'`“”„‟‘’‚‛«»‹›")
-
-
-def _clean(text: str) -> str:
-    # Blank lines before the answer are skipped: taken as the first line, they would make it an abstention.
-    lines = text.strip().splitlines()
-    label = " ".join(lines[0].split()) if lines else ""
-    while len(label) > 1 and label[0] in _QUOTES and label[-1] in _QUOTES:
-        label = label[1:-1].strip()
-    return label
-
-
-def normalise(label: str) -> str:
-    """The form in which labels are compared.
-
-    Args:
-        label: A label, or what a model wrote in its place.
-
-    Returns:
-        Its first line that is not blank, case-folded, each run of white space one blank, no blanks or
-        quotes around it; "" where nothing is left.
-    """
-    return _clean(label).casefold()
 
 
 def negative_words(negative: str | None, which: str) -> frozenset[str]:
@@ -56,27 +33,6 @@ def negative_words(negative: str | None, which: str) -> frozenset[str]:
     if which == "paper":
         return own | PAPER_NEGATIVES
     raise ValueError(f"no set of negative words is called {which!r}; set scoring.negatives to benchmark or paper")
-
-
-@lru_cache(maxsize=64)
-def _inventory(labels: tuple[str, ...]) -> dict[str, str]:
-    return {normalise(label): label for label in reversed(labels)}  # of equal labels the first stays
-
-
-def recognise(raw: str, labels: Sequence[str]) -> tuple[str, bool]:
-    """The label that a model's output names.
-
-    Args:
-        raw: The output as decoded.
-        labels: The benchmark's inventory.
-
-    Returns:
-        The label as the inventory spells it and True; or the output's first line, stripped and unquoted,
-        case kept, and False. Nothing but blanks or quotes gives ("", False).
-    """
-    label = _clean(raw)
-    known = _inventory(tuple(labels)).get(label.casefold())
-    return (label, False) if known is None else (known, True)
 
 
 def _check(gold: Sequence[str], predicted: Sequence[str]) -> None:
@@ -146,7 +102,7 @@ def score(
     true_negatives = sum(g in negative and p in negative for g, p in pairs)
 
     # Shown as gold spells it, else the inventory, else the model; sorted, so that row order decides nothing.
-    spellings = {normalise(label): _clean(label) for label in sorted(set(predicted), reverse=True)}
+    spellings = {normalise(label): clean(label) for label in sorted(set(predicted), reverse=True)}
     spellings |= {normalise(label): label for label in (*reversed(labels), *sorted(set(gold), reverse=True))}
     per_class = {
         spellings[label]: _rates(tp[label], fp[label], fn[label]) | {"support": tp[label] + fn[label]}

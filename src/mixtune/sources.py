@@ -26,6 +26,11 @@ class SourceError(UserError):
     """Something cannot be fetched or is not what it should be; the message says what to do."""
 
 
+def data_files(config: str) -> list[str]:
+    """Patterns of a data set's files; of one config's alone where one is named."""
+    return [f"{config}/*", "README.md"] if config else DATA_FILES
+
+
 def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key: str) -> dict[str, Any]:
     """Download a hub snapshot into `folder`, at the commit that the first fetch resolved.
 
@@ -58,7 +63,7 @@ def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key
             revision=known["commit"],
             repo_type=kind,
             local_dir=folder,
-            allow_patterns=MODEL_FILES if kind == "model" else DATA_FILES,
+            allow_patterns=MODEL_FILES if kind == "model" else data_files(hub.get("config", "")),
             ignore_patterns=["original/*"],
         )
     except GatedRepoError:

@@ -116,7 +116,7 @@ def finetune(
         output: Folder of adapter_config.json, adapter_model.safetensors and training_log.csv.
         scratch: Folder of checkpoints; an interrupted run goes on from the last whole one.
         settings: `training` of the config, with this model's `lora` resolved.
-        micro_batch: Examples a forward pass; does not change the result of a step, only its memory.
+        micro_batch: Examples a forward pass; does not change a step, only its memory and the draws of dropout.
         checkpoint_steps: Steps between checkpoints; 0: ten a run.
 
     Returns:
@@ -155,6 +155,8 @@ def finetune(
         save_steps=checkpoint_steps or max(1, -(-total // 10)),
         save_total_limit=2,
         logging_steps=max(1, total // 40),
+        logging_nan_inf_filter=False,  # a diverged run must show it
+        max_grad_norm=1.0,
         report_to="none",
         use_cpu=device.name == "cpu",
         remove_unused_columns=False,
@@ -177,6 +179,9 @@ def finetune(
     if checkpoint:
         print(f"going on from {checkpoint}")
     trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not all(torch.isfinite(p).all() for p in model.parameters() if p.requires_grad):
+        shutil.rmtree(scratch)
+        raise UserError("the run diverged: the adapter holds values that are not finite; lower training.learning_rate")
     output.mkdir(parents=True, exist_ok=True)
     config = model.peft_config["default"]
     config.base_model_name_or_path = name

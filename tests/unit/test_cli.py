@@ -11,7 +11,7 @@ from mixtune.cli import main, read_lines
 from mixtune.errors import UserError
 from mixtune.manifests import write_manifest
 from mixtune.models import choose_device
-from mixtune.rendered import write_rendered
+from mixtune.rendered_files import write_rendered
 from mixtune.rendering import load_renderer, render
 
 SETTINGS = {
@@ -146,7 +146,7 @@ def test_another_template_is_refused_and_an_unknown_one_is_warned_of(tuned, caps
     card = tuned[1] / "run_card.json"
     kept = card.read_text()
     try:
-        card.write_text(json.dumps({"template_hash": "other"}))
+        card.write_text(json.dumps(json.loads(kept) | {"template_hash": "other"}))
         with pytest.raises(SystemExit, match="another chat template"):
             predict(tuned, QUERIES[:1], capsys, tmp_path)
         card.unlink()

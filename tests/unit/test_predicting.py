@@ -15,11 +15,11 @@ from mixtune.benchmarks.example import Example
 from mixtune.benchmarks.files import write_examples
 from mixtune.decoding import Decoder, batches
 from mixtune.errors import UserError
+from mixtune.fetching import fetch_model
 from mixtune.manifests import file_sha256, read_json, write_json, write_manifest
-from mixtune.models import Device, add_adapter, fetch_model, load_adapter, load_base, load_tokenizer
+from mixtune.models import Device, add_adapter, load_adapter, load_base, load_tokenizer
 from mixtune.predicting import answer, predict_system
-from mixtune.rendered import write_rendered
-from mixtune.rendering import Rendered
+from mixtune.rendered_files import Rendered, write_rendered
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 BF16 = Device("cpu", torch.bfloat16, "a test says so")
@@ -237,7 +237,7 @@ def job(tmp_path, model, adapter):
                 self.rows[condition, benchmark] = rows
                 write_rendered(self.prompts.parent / condition / f"{benchmark}.parquet", rows)
             files = [self.prompts.parent / condition / f"{name}.parquet" for condition, name in self.rows]
-            write_manifest(self.prompts, files, template_hash=TEMPLATE_HASH)
+            write_manifest(self.prompts, files, template_hash=TEMPLATE_HASH, stop_ids=[2])
 
         def run(self, output: str = "output", adapter=adapter, device=FLOAT32, **changed):
             folder = tmp_path / output

@@ -19,9 +19,10 @@ from transformers import (
     TrainingArguments,
 )
 
+from mixtune.losses import IGNORED, Collator, answer_logits, answer_loss
 from mixtune.models import Device
 from mixtune.prefixes import SHORTEST, common_prefix, expanded, shares_prefix
-from mixtune.training import IGNORED, AnswerTrainer, Collator, answer_logits, answer_loss
+from mixtune.training import AnswerTrainer
 
 CPU = Device("cpu", torch.float32, "a test says so")
 EOS, VOCABULARY = 2, 64

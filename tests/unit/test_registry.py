@@ -7,6 +7,7 @@ import pytest
 from mixtune.benchmarks import REGISTRY, SPLITS, MissingSplit, ReadError, read
 from mixtune.benchmarks.registry import Benchmark
 from mixtune.resources import resource
+from mixtune.sources import DATA_FILES
 
 LABELS = {
     "tacred": 42,
@@ -173,7 +174,7 @@ def test_a_hub_id_is_downloaded(tmp_path, monkeypatch):
     monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
     (example,) = read("gids", "Despina/gids", "test")
     assert example.id == "gids/test/0"
-    assert asked == [("Despina/gids", {"repo_type": "dataset"})]
+    assert asked == [("Despina/gids", {"repo_type": "dataset", "allow_patterns": DATA_FILES})]
 
 
 def test_a_hub_id_that_cannot_be_downloaded_is_an_error_with_the_reason(tmp_path, monkeypatch):

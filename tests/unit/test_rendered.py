@@ -12,8 +12,9 @@ from mixtune.benchmarks.prepare import prepare, write
 from mixtune.manifests import file_sha256, is_whole, read_json
 from mixtune.mixtures import build, draw
 from mixtune.prompts import question
-from mixtune.rendered import read_rendered, render_prompts, render_training, write_rendered
-from mixtune.rendering import Rendered, Renderer, RenderError
+from mixtune.rendered import render_prompts, render_training
+from mixtune.rendered_files import Rendered, read_rendered, write_rendered
+from mixtune.rendering import Renderer, RenderError
 from mixtune.resources import resource
 
 BENCHMARKS = ["conll04", "gids"]
@@ -194,6 +195,7 @@ def test_prompts_are_written_for_every_condition_and_benchmark(ask, renderer, tm
         "files": {f"{name}.parquet": file_sha256(tmp_path / f"{name}.parquet") for name in names},
         "rendered": {name: {"rows": 10, "longest": max(len(row["input_ids"]) for row in rows[name])} for name in names},
         "template_hash": renderer.template_hash,
+        "stop_ids": renderer.stop_ids,
     }
     assert {row["answer"] for name in names for row in rows[name]} == {0}
 

@@ -8,12 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
+from mixtune.labels import normalise, recognise
 from mixtune.scoring import (
     PAPER_NEGATIVES,
     domain_averages,
     negative_words,
-    normalise,
-    recognise,
     score,
 )
 

@@ -22,10 +22,11 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 
 from mixtune import cells, training
 from mixtune.cells import finetune_cell
+from mixtune.errors import UserError
+from mixtune.fetching import fetch_model
 from mixtune.manifests import file_sha256, is_whole, read_json, write_manifest
-from mixtune.models import Device, fetch_model
-from mixtune.rendered import write_rendered
-from mixtune.rendering import Rendered
+from mixtune.models import Device
+from mixtune.rendered_files import Rendered, write_rendered
 from mixtune.training import LOG_COLUMNS, StepSampler, finetune, last_whole_checkpoint
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
@@ -552,7 +553,8 @@ def test_finished_work_that_is_broken_is_done_again(cell, capsys):
     (saved,) = cell.scratch.glob("finetune/*/adapter/adapter_model.safetensors")
     flip(saved)
     second = cell("second")
-    assert "going on from" in capsys.readouterr().out  # from the last checkpoint: nothing is trained but written
+    assert "restored" not in capsys.readouterr().out
+    assert not list(cell.scratch.glob("finetune/*/checkpoints"))  # a finished cell keeps none
     assert file_sha256(second / "adapter_model.safetensors") == file_sha256(first / "adapter_model.safetensors")
 
 

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.predictions import score_system
+from mixtune.evaluation import score_system
 
 
 def main(argv=None):

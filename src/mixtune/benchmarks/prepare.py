@@ -72,7 +72,7 @@ def prepare(
             "rows": len(examples),
             "groups": len({e.group for e in examples}),
             "labels": dict(sorted(relations.items())),
-            "negatives": relations.get(negative, 0) if negative else 0,
+            "negatives": sum(n for label, n in relations.items() if label.casefold() == (negative or "").casefold()),
             "outside the inventory": sum(n for label, n in relations.items() if label not in inside),
             "counts": {reason: n for reason, n in sorted(counts[split].items()) if n},
         }

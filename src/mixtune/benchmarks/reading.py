@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
+from ..sources import DATA_FILES
 from .example import Example, MissingSplit, ReadError
 from .registry import REGISTRY
 
@@ -57,7 +58,7 @@ def _download(benchmark: str, path: str | Path) -> Path:
     from huggingface_hub.errors import HfHubHTTPError
 
     try:
-        return Path(snapshot_download(path, repo_type="dataset"))
+        return Path(snapshot_download(path, repo_type="dataset", allow_patterns=DATA_FILES))
     except (*HfHubHTTPError.__bases__, OSError) as error:  # the first base is the HTTP client's error
         problem = f"neither a folder nor a data set that the hub would give ({error})"
         raise ReadError(Path(path), None, problem) from None

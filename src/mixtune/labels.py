@@ -1,0 +1,50 @@
+"""What a model wrote, as a label: cleaned, compared, and recognised in an inventory."""
+
+from collections.abc import Sequence
+from functools import lru_cache
+
+_QUOTES = frozenset("\"'`“”„‟‘’‚‛«»‹›")
+
+
+def clean(text: str) -> str:
+    """The first line that is not blank, white space collapsed, outer quotes removed; case is kept."""
+    # Blank lines before the answer are skipped: taken as the first line, they would make it an abstention.
+    lines = text.strip().splitlines()
+    label = " ".join(lines[0].split()) if lines else ""
+    while len(label) > 1 and label[0] in _QUOTES and label[-1] in _QUOTES:
+        label = label[1:-1].strip()
+    return label
+
+
+def normalise(label: str) -> str:
+    """The form in which labels are compared.
+
+    Args:
+        label: A label, or what a model wrote in its place.
+
+    Returns:
+        Its first line that is not blank, case-folded, each run of white space one blank, no blanks or
+        quotes around it; "" where nothing is left.
+    """
+    return clean(label).casefold()
+
+
+@lru_cache(maxsize=64)
+def _inventory(labels: tuple[str, ...]) -> dict[str, str]:
+    return {normalise(label): label for label in reversed(labels)}  # of equal labels the first stays
+
+
+def recognise(raw: str, labels: Sequence[str]) -> tuple[str, bool]:
+    """The label that a model's output names.
+
+    Args:
+        raw: The output as decoded.
+        labels: The benchmark's inventory.
+
+    Returns:
+        The label as the inventory spells it and True; or the output's first line, stripped and unquoted,
+        case kept, and False. Nothing but blanks or quotes gives ("", False).
+    """
+    label = clean(raw)
+    known = _inventory(tuple(labels)).get(label.casefold())
+    return (label, False) if known is None else (known, True)
