@@ -16,12 +16,15 @@ include: "workflow/rules/models.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/export.smk"
 
 
 rule all:
     default_target: True
     input:
         rules.aggregate.output,
+        rules.audit.output,
         rules.plot_matrix.output,
         rules.plot_shots.output,
+        rules.plot_data.output,
     localrule: True

@@ -82,6 +82,23 @@ class Model(Section):
     lora: LoraOverride = Field(LoraOverride(), description="Overrides of `training.lora`.")
 
 
+class Columns(Section):
+    """Our names of a table's columns to those of its files; in JSON Lines, dots lead into objects."""
+
+    text: str = Field(description="The text.")
+    relation: str = Field(description="The label.")
+    head: str | None = Field(None, description="The head's mention.")
+    tail: str | None = Field(None, description="The tail's mention.")
+    head_start: str | None = Field(None, description="Offset of the head's first character; -1: not in the text.")
+    head_end: str | None = Field(None, description="Offset behind the head's last character.")
+    tail_start: str | None = Field(None, description="Offset of the tail's first character.")
+    tail_end: str | None = Field(None, description="Offset behind the tail's last character.")
+    head_type: str | None = Field(None, description="The head's type.")
+    tail_type: str | None = Field(None, description="The tail's type.")
+    id: str | None = Field(None, description="What identifies a row in its split.")
+    group: str | None = Field(None, description="What must not be divided between splits.")
+
+
 class Benchmark(Section):
     """A benchmark and where its files are."""
 
@@ -90,6 +107,25 @@ class Benchmark(Section):
     path: str | None = Field(None, description="A local folder with native files or a copy in hub layout.")
     domain: Literal["general", "literary"] | None = Field(None, description="For a benchmark of your own.")
     negative: str | None = Field(None, description="Its label for 'no relation'; for a benchmark of your own.")
+    columns: Columns | None = Field(None, description="What its files call the columns that we need.")
+    expect: Literal["official", "any"] = Field(
+        "official", description="official: files with other numbers than the official ones are refused; any: not."
+    )
+    label_map: str | None = Field(None, description="CSV with the columns label and becomes; other labels stay.")
+    unit: Literal["evidence", "document"] | None = Field(
+        None, description="Re-DocRED: a row for each triple and evidence sentence, or for each triple."
+    )
+    negative_share: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="Re-DocRED by document: share of the unlabelled pairs that become rows `Na`."
+    )
+    annotation: Literal["automatic", "human"] | None = Field(
+        None, description="Biographical: automatic labels, or the human ones of the gold file for the test split."
+    )
+
+    def options(self) -> dict[str, Any]:
+        """What the reader takes by name, as far as it is set."""
+        fields = {"columns", "unit", "negative_share", "annotation"}
+        return self.model_dump(include=fields, exclude_none=True)
 
 
 class Splits(Section):
@@ -144,6 +180,12 @@ class Scoring(Section):
     negatives: Literal["benchmark", "paper"] = Field(description="Which words count as 'no relation'.")
 
 
+class Export(Section):
+    """Mixtures as data sets for others (`snakemake export_mixtures`)."""
+
+    licensed: list[Slug] = Field(description="Benchmarks to export though their licence forbids passing them on.")
+
+
 class Reports(Section):
     """What people read."""
 
@@ -162,6 +204,7 @@ class Config(Section):
     training: Training
     prediction: Prediction
     scoring: Scoring
+    export: Export
     reports: Reports
 
     def lora(self, model: str) -> dict[str, Any]:

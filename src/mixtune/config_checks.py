@@ -2,7 +2,7 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_origin
 
 from pydantic import BaseModel
@@ -111,12 +111,35 @@ def references(raw: Mapping[str, Any]) -> list[str]:
             problems.append(f"benchmarks.{name}: domain and negative are known and cannot be set; remove them")
         elif name not in REGISTRY and _mapping(entry).get("origin") == "sample":
             problems.append(f"benchmarks.{name}.origin: there is no sample corpus of it; use path or hub")
+        problems += _options(name, _mapping(entry))
+    check("export.licensed", _names(_mapping(raw.get("export")).get("licensed")), "benchmarks")
     headline = _mapping(raw.get("reports")).get("headline_condition")
     if isinstance(matrix.get("conditions"), list) and headline not in matrix["conditions"]:
         problems.append(
             f"reports.headline_condition: {headline!r} is not in matrix.conditions; add it there or choose one of them"
         )
     return problems
+
+
+OPTIONS = ("unit", "negative_share", "annotation")  # of one reader each; the registry says of which
+
+
+def _options(name: str, entry: Mapping[str, Any]) -> Iterator[str]:
+    """Problems of a benchmark's reading options."""
+    taken = REGISTRY[name].options if name in REGISTRY else ()
+    for option in OPTIONS:
+        if entry.get(option) is not None and option not in taken:
+            owners = ", ".join(sorted(known.name for known in REGISTRY.values() if option in known.options))
+            yield f"benchmarks.{name}.{option}: only {owners} has this; remove it"
+    if entry.get("negative_share") and entry.get("unit") != "document":
+        yield f"benchmarks.{name}.negative_share: only documents have unlabelled pairs; set unit: document"
+    columns = _mapping(entry.get("columns"))
+    offsets = {"head_start", "head_end", "tail_start", "tail_end"}
+    given = offsets & columns.keys()
+    if given and given != offsets:
+        yield f"benchmarks.{name}.columns: {', '.join(sorted(offsets - given))} missing; give all four offsets or none"
+    elif columns and not given and not {"head", "tail"} <= columns.keys():
+        yield f"benchmarks.{name}.columns: head or tail missing; name both, or all four offsets"
 
 
 def _domain(raw: Mapping[str, Any], name: str) -> Any:

@@ -1,5 +1,6 @@
 """Errors that a user can act on: shown as one message, without a traceback."""
 
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -15,3 +16,6 @@ def run(main: Callable[[], Any]) -> None:
         main()
     except UserError as error:
         sys.exit(f"error: {error}")
+    except BrokenPipeError:  # as when the output goes into `head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)

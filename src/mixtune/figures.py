@@ -1,6 +1,7 @@
 """Figures of the matrix, drawn for print; the same numbers give the same bytes."""
 
 from collections.abc import Iterable
+from math import ceil, floor, log10
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,9 @@ from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
+from matplotlib.ticker import NullLocator
 
+from .benchmarks.example import SPLITS
 from .matrices import AVERAGES, SIZES, Setup, headline, titles
 from .scoring import DOMAINS
 
@@ -205,3 +208,59 @@ def shot_effect(matrix: pd.DataFrame, setup: Setup) -> Figure:
                 )  # fmt: skip
         _note(axes.figure, setup)
     return axes.figure
+
+
+def data_audit(data: pd.DataFrame, setup: Setup) -> Figure:
+    """The benchmarks' data: rows, mentions that cannot be placed, ceilings, and test texts that train has too.
+
+    Args:
+        data: As `audits.data` gives it, a row a benchmark and split.
+        setup: What was asked for (titles of benchmarks).
+    """
+    rows = data.pivot(index="benchmark", columns="split").loc[list(dict.fromkeys(data["benchmark"]))]
+    total = rows["rows"].sum(axis=1)
+    mentions = {
+        kind: 50 * rows[f"mentions_{kind}"].sum(axis=1) / total  # two mentions a row
+        for kind in ("missing", "repeated")
+    }
+    shared = 100 * rows["rows_in_train", "test"].astype(float) / rows["rows", "test"]
+    panels = [
+        ("rows", {split: rows["rows", split] for split in SPLITS}, True),
+        ("mentions not in their text,\nor there repeatedly (%)", mentions, False),
+        ("ceiling that equal inputs\nleave on test (%)", {"": 100 * rows["ceiling", "test"].astype(float)}, False),
+        ("test rows whose text\nis in train, too (%)", {"": shared}, False),
+    ]
+    titles = {name: benchmark["title"] for name, benchmark in setup["benchmarks"].items()}
+    left, width, gap, top, bottom = 1.15, 1.3, 0.25, 0.3, 0.62
+    size = left + len(panels) * (width + gap), top + len(rows) * ROW + bottom
+    with style.context(STYLE, after_reset=True):
+        figure = Figure(figsize=size)
+        for place, (label, series, logarithmic) in enumerate(panels):
+            x = (left + place * (width + gap)) / size[0]
+            axes = figure.add_axes((x, bottom / size[1], width / size[0], len(rows) * ROW / size[1]))
+            axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)), xlabel=label)
+            axes.set_yticklabels([titles.get(name, name) for name in rows.index] if place == 0 else [])
+            axes.tick_params(axis="y", length=0)
+            if logarithmic:
+                decades = floor(log10(rows["rows"].min(axis=None))), ceil(log10(rows["rows"].max(axis=None) + 1))
+                axes.set(xscale="log", xlim=[10**decade for decade in decades])
+                axes.xaxis.set_minor_locator(NullLocator())
+            else:
+                axes.set_xlim(-4, 104)
+            axes.grid(color=LIGHT, linewidth=0.6)
+            axes.set_axisbelow(True)
+            axes.spines[["top", "right", "left"]].set_visible(False)
+            for rank, (name, values) in enumerate(series.items()):
+                colour = COLOURS(0.9 - 0.3 * rank)
+                axes.scatter(
+                    values, range(len(rows)), s=14, color=colour, marker="os^"[rank], label=name, linewidth=0, zorder=3
+                )
+            if len(series) > 1:
+                axes.legend(
+                    loc="lower center", bbox_to_anchor=(0.5, 0.98), ncols=len(series), frameon=False,
+                    handletextpad=-0.4, columnspacing=0.4, borderpad=0.1,
+                )  # fmt: skip
+        if setup["sample"]:
+            note = "Sample corpora: no evidence about the benchmarks."
+            figure.text(EDGE / size[0], EDGE / size[1], note, va="bottom", color=FAINT)
+    return figure

@@ -12,7 +12,12 @@ from .rendering import Renderer, render
 
 
 def render_training(
-    settings: Mapping[str, Any], renderer: Renderer, mixture: Path, benchmarks: Sequence[Path], output: Path
+    settings: Mapping[str, Any],
+    renderer: Renderer,
+    mixture: Path,
+    benchmarks: Sequence[Path],
+    output: Path,
+    processes: int = 1,
 ) -> None:
     """Render a mixture's train and validation rows; write them and, last, manifest.json.
 
@@ -34,6 +39,7 @@ def render_training(
             seed=settings["data_seed"],
             max_length=settings["max_length"],
             training=True,
+            processes=processes,
         )
         files.append(output / f"{split}.parquet")
         facts[split] = write_rendered(files[-1], rows)
@@ -46,6 +52,7 @@ def render_prompts(
     benchmarks: Sequence[Path],
     prompts: Sequence[Path],
     manifest: Path,
+    processes: int = 1,
 ) -> None:
     """Render the test rows of benchmarks; write a file for each condition and benchmark, and the manifest.
 
@@ -72,6 +79,7 @@ def render_prompts(
             seed=settings["data_seed"],
             max_length=min(settings["max_length"], renderer.context or settings["max_length"]),
             training=False,
+            processes=processes,
         )
         facts[f"{condition}/{benchmark}"] = write_rendered(path, rendered)
     write_manifest(

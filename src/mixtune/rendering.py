@@ -1,7 +1,9 @@
 """Messages + tokenizer -> token ids, and which of them are the label. The only place that knows templates."""
 
+import multiprocessing
+import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -28,6 +30,10 @@ _CLOCK = (
     + "".join(f".replace('%{code}', '{PINNED_DATE.strftime(f'%{code}')}')" for code in _CODES)
     + " }}{% endmacro %}\n"
 )
+
+CHUNK = 512  # examples that are rendered at a time, and given to a process at a time
+
+_work: Callable[[int], list[Rendered]]  # what a child process runs
 
 _SYSTEM, _USER, _LABEL = "probe-system", "probe-user", "probe-label"
 
@@ -130,6 +136,7 @@ def render(
     seed: int,
     max_length: int,
     training: bool,
+    processes: int = 1,
 ) -> Iterator[Rendered]:
     """Render examples in their order, for training (with the label) or for prediction (without).
 
@@ -141,22 +148,45 @@ def render(
         seed: Seed of the demonstrations.
         max_length: Limit in tokens. What is too long loses its demonstrations first, then text far from the
             two mentions; mentions and label never.
+        processes: How many work side by side; the result is the same.
 
     Raises:
         RenderError: An example does not fit even so.
     """
+    global _work
+
+    def work(start: int) -> list[Rendered]:
+        chunk = examples[start : start + CHUNK]
+        return _render(renderer, chunk, pools, labels, condition, shots, seed, max_length, training)
+
+    starts = range(0, len(examples), CHUNK)
+    if min(processes, len(starts)) < 2:
+        for start in starts:
+            yield from work(start)
+        return
+    _work = work  # children inherit it, examples and all, so that only places and results are sent
+    os.environ["TOKENIZERS_PARALLELISM"] = "false"  # one core a child
+    with multiprocessing.get_context("fork").Pool(processes) as pool:
+        for rows in pool.imap(_call_work, starts):
+            yield from rows
+
+
+def _call_work(start: int) -> list[Rendered]:
+    return _work(start)
+
+
+def _render(renderer, chunk, pools, labels, condition, shots, seed, max_length, training) -> list[Rendered]:
     key = "training.max_length" if training else "prediction.max_length"
-    for start in range(0, len(examples), 1024):
-        chunk = examples[start : start + 1024]
-        drawn = [demonstrations(e, pools[e.benchmark], shots, seed) for e in chunk]
-        texts = [renderer.text(_messages(condition, labels, e, d, e.text)) for e, d in zip(chunk, drawn, strict=True)]
-        for example, demos, ids in zip(chunk, drawn, renderer.encode(texts), strict=True):
-            answer = renderer.answer(example.relation) if training else []
-            room = max_length - len(answer)
-            cut = ""
-            if len(ids) > room:
-                ids, cut = _fit(renderer, condition, labels, example, demos, room, key, max_length)
-            yield Rendered(example.id, ids + answer, len(answer), cut)
+    drawn = [demonstrations(e, pools[e.benchmark], shots, seed) for e in chunk]
+    texts = [renderer.text(_messages(condition, labels, e, d, e.text)) for e, d in zip(chunk, drawn, strict=True)]
+    rows = []
+    for example, demos, ids in zip(chunk, drawn, renderer.encode(texts), strict=True):
+        answer = renderer.answer(example.relation) if training else []
+        room, uncut, cut = max_length - len(answer), len(ids) + len(answer), ""
+        if len(ids) > room:
+            ids, cut = _fit(renderer, condition, labels, example, demos, room, key, max_length)
+        rows.append(Rendered(example.id, ids + answer, len(answer), cut, uncut))
+    return rows
 
 
 def _messages(condition, labels, example, demos, text) -> Messages:

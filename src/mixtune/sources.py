@@ -19,7 +19,7 @@ from .manifests import file_sha256, read_json, write_json
 
 # No pickles and no code: weights are safetensors, tokenizers are JSON or sentencepiece models.
 MODEL_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-DATA_FILES = ["*.parquet", "*.csv", "*.jsonl", "*.json", "README.md"]
+DATA_FILES = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "README.md"]
 
 
 class SourceError(UserError):

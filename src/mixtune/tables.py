@@ -11,27 +11,29 @@ from .errors import UserError
 from .matrices import KEYS, SIZES, UNTUNED, Setup, gain, headline, load, matrix, titles, transfer
 
 __all__ = [
-    "Setup", "data", "escape", "gain", "headline", "load", "markdown", "matrix", "mixtures", "per_class",
-    "readable", "scores", "summary", "titles", "transfer",
+    "Setup", "escape", "gain", "headline", "load", "markdown", "matrix", "per_class", "readable",
+    "scores", "summary", "titles", "transfer",
 ]  # fmt: skip
 
 ROW = ["system", "kind", *KEYS, "benchmark"]
 COUNTS = ["n", "tp", "fp", "fn"]
 RATIOS = ["precision", "recall", "micro_f1", "macro_f1", "accuracy", "out_of_schema", "empty"]
 OF_CLASS = ["support", "tp", "fp", "fn", "precision", "recall", "f1"]
-OF_SPLIT = ["benchmark", "domain", "split", "rows", "labels", "groups", "negatives"]
 
 TABLES = {
     "matrix": "micro-F1 of every system on the domains that its mixture trains on, and averages",
     "transfer": "the same for specialists, on the domain that they do not train on",
     "scores": "precision, recall, F1, accuracy and counts of every system, condition and benchmark",
     "per_class": "precision, recall and F1 of every label",
-    "data": "what each split of each benchmark holds, and what its reader counted",
+    "data": "what each split of each benchmark holds: rows, labels, mentions, ceilings, and what its reader counted",
     "mixtures": "how many training rows come from which benchmark",
+    "overlap": "test rows whose text is among the training rows of a mixture",
+    "lengths": "tokens of training rows and prompts for each model, and what was cut",
 }
 FIGURES = {
     "matrix": "the matrix as a heat map",
     "shots": "the overall average by number of shots",
+    "data": "the audit of the benchmarks",
 }
 
 WARNING = """\
@@ -100,25 +102,6 @@ def per_class(files: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
         for label, one in sorted(score["per_class"].items())
     ]
     return pd.DataFrame(rows, columns=[*ROW, "label", *OF_CLASS])
-
-
-def data(audits: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """What each split of each benchmark holds, in the order given.
-
-    Args:
-        audits: OF_SPLIT and `counts` (what the reader counted, by reason); other facts stay as columns.
-    """
-    rows = []
-    for audit in audits:
-        reasons = sorted(audit.get("counts", {}).items())
-        rows.append({**audit, "counts": "; ".join(f"{n} × {reason}" for reason, n in reasons)})
-    columns = dict.fromkeys([*OF_SPLIT, *(key for row in rows for key in row if key != "counts"), "counts"])
-    return pd.DataFrame(rows, columns=list(columns)).convert_dtypes()
-
-
-def mixtures(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
-    """Rows and share (0..1) of each benchmark in each split of each mixture, in the order given."""
-    return pd.DataFrame(rows, columns=["mixture", "benchmark", "split", "rows", "share"])
 
 
 def readable(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:

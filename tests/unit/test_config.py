@@ -259,6 +259,48 @@ def test_a_benchmark_of_ones_own_has_no_sample(raw):
     assert problems(raw) == ["benchmarks.own.origin: there is no sample corpus of it; use path or hub"]
 
 
+@pytest.mark.parametrize(
+    ("benchmark", "entry", "told"),
+    [
+        ("gids", {"unit": "document"}, "benchmarks.gids.unit: only re_docred has this; remove it"),
+        ("gids", {"annotation": "human"}, "benchmarks.gids.annotation: only biographical has this; remove it"),
+        (
+            "re_docred",
+            {"negative_share": 0.1},
+            "benchmarks.re_docred.negative_share: only documents have unlabelled pairs; set unit: document",
+        ),
+        (
+            "gids",
+            {"columns": {"text": "t", "relation": "r", "head": "h"}},
+            "benchmarks.gids.columns: head or tail missing; name both, or all four offsets",
+        ),
+        (
+            "gids",
+            {"columns": {"text": "t", "relation": "r", "head_start": "a", "head_end": "b"}},
+            "benchmarks.gids.columns: tail_end, tail_start missing; give all four offsets or none",
+        ),
+    ],
+)
+def test_options_of_reading_that_do_not_fit_are_refused(raw, benchmark, entry, told):
+    raw["benchmarks"][benchmark] |= entry
+    assert problems(raw) == [told]
+
+
+def test_options_of_reading_reach_the_reader(raw):
+    raw["benchmarks"]["re_docred"] |= {"unit": "document", "negative_share": 0.1}
+    columns = {"text": "sentence", "relation": "link", "head": "a", "tail": "b"}
+    raw["benchmarks"]["gids"] |= {"columns": columns}
+    config = load(raw)
+    assert config.benchmarks["re_docred"].options() == {"unit": "document", "negative_share": 0.1}
+    assert config.benchmarks["gids"].options() == {"columns": columns}
+    assert config.benchmarks["conll04"].options() == {}
+
+
+def test_only_configured_benchmarks_can_be_exported(raw):
+    raw["export"]["licensed"] = ["tacrd"]
+    assert problems(raw) == ["export.licensed: 'tacrd' is not under `benchmarks`; did you mean 'tacred'?"]
+
+
 @pytest.mark.parametrize("key", ["domain", "negative"])
 def test_what_is_known_of_a_benchmark_cannot_be_set(raw, key):
     raw["benchmarks"]["gids"][key] = "general"

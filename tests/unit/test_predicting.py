@@ -233,7 +233,7 @@ def job(tmp_path, model, adapter):
             for condition in ("generic", "schema"):
                 ids = [[dice.randrange(3, VOCABULARY) for _ in range(dice.randint(3, 20))] for _ in range(number)]
                 ids[1] = ids[0]
-                rows = [Rendered(id, prompt, 0, "") for id, prompt in zip([first, second, *rest], ids, strict=True)]
+                rows = [Rendered(id, prompt, 0, "", 0) for id, prompt in zip([first, second, *rest], ids, strict=True)]
                 self.rows[condition, benchmark] = rows
                 write_rendered(self.prompts.parent / condition / f"{benchmark}.parquet", rows)
             files = [self.prompts.parent / condition / f"{name}.parquet" for condition, name in self.rows]

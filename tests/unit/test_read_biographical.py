@@ -136,6 +136,91 @@ def test_the_short_file_name_is_read_too(tmp_path):
     assert example.id == "biographical/test/2"
 
 
+GOLD = ROW.replace("\te2\toccupation\t", "\te2\tOther\t").replace("\ttrain", "\ttest")
+
+
+def read_human(folder, *lines, name="m2_gold.tsv", split="test"):
+    (folder / name).write_text("".join(f"{line}\n" for line in lines))
+    counts = Counter()
+    return list(biographical.read(folder, split, counts, annotation="human")), counts
+
+
+@pytest.mark.parametrize("name", ["m2_gold.tsv", "gold.tsv"])
+def test_human_labels_are_the_annotation_of_the_gold_file(tmp_path, name):
+    read(tmp_path, HEADER, ROW, split="test")
+    examples, counts = read_human(tmp_path, HEADER, GOLD, ROW, name=name)
+    assert examples == [
+        Example(
+            id=f"biographical/test/gold-{line}",
+            benchmark="biographical",
+            split="test",
+            text="Ada Pell ( born 5 June 1992 ) is a diver.",
+            head="Ada Pell",
+            tail="diver",
+            head_start=0,
+            head_end=8,
+            tail_start=35,
+            tail_end=40,
+            head_type="",
+            tail_type="",
+            relation=relation,
+            group="77",
+        )
+        for line, relation in ((2, "Other"), (3, "occupation"))
+    ]
+    assert counts == {
+        "subject marker not given, e1 taken": 0,
+        "e2 is the subject": 0,
+        "page id not given, grouped by sentence": 0,
+        "human label differs from the automatic one": 1,
+    }
+
+
+def test_with_human_labels_train_stays_automatic(tmp_path):
+    examples, counts = read_human(tmp_path, HEADER, GOLD, name="m2_train.tsv", split="train")
+    assert [(e.id, e.relation) for e in examples] == [("biographical/train/2", "occupation")]
+    assert "human label differs from the automatic one" not in counts
+    with pytest.raises(MissingSplit, match="validation"):
+        read_human(tmp_path, HEADER, GOLD, split="validation")
+
+
+def test_with_automatic_labels_the_gold_file_is_not_read(tmp_path):
+    (tmp_path / "m2_gold.tsv").write_bytes(b"\xff")
+    (tmp_path / "gold.tsv").write_bytes(b"\xff")
+    with pytest.raises(MissingSplit, match="split 'test' not found"):
+        list(biographical.read(tmp_path, "test", Counter(), annotation="automatic"))
+    (example,) = read(tmp_path, HEADER, GOLD, split="test")
+    assert (example.id, example.relation) == ("biographical/test/2", "occupation")
+
+
+def test_a_missing_gold_file_says_what_to_do(tmp_path):
+    read(tmp_path, HEADER, ROW, split="test")
+    with pytest.raises(ReadError, match=r"looked for: m2_gold\.tsv or gold\.tsv\); put .*annotation to automatic"):
+        list(biographical.read(tmp_path, "test", Counter(), annotation="human"))
+
+
+@pytest.mark.parametrize(
+    ("line", "place", "problem"),
+    [
+        (HEADER.replace("ANNOTATION", "label"), 1, "no column 'ANNOTATION' in the header; found: sentence, relation"),
+        (HEADER.replace("relation", "label"), 1, "no column 'relation'"),
+        (GOLD.replace("Other", ""), 3, "relation is empty"),
+        (GOLD[:60], 3, "2 columns where the header has 7"),
+    ],
+)
+def test_a_broken_gold_file_names_file_and_line(tmp_path, line, place, problem):
+    with pytest.raises(ReadError) as error:
+        read_human(tmp_path, *([line, GOLD] if place == 1 else [HEADER, GOLD, line]))
+    assert f"{tmp_path / 'm2_gold.tsv'}:{place}: " in str(error.value)
+    assert problem in str(error.value)
+    assert ("annotation to automatic" in str(error.value)) == ("'ANNOTATION'" in problem)
+
+
+def test_an_unknown_annotation_is_an_error(tmp_path):
+    with pytest.raises(ReadError, match=r"annotation is 'gold'; set .* to automatic or human"):
+        list(biographical.read(tmp_path, "train", Counter(), annotation="gold"))
+
+
 def test_the_sample_corpus():
     folder, labels = (
         resource("sample", "biographical"),

@@ -1,5 +1,6 @@
 import csv
 import json
+import time
 from collections import Counter
 from pathlib import Path
 
@@ -24,6 +25,9 @@ def write(path: Path, *rows: dict) -> None:
             writer = csv.DictWriter(file, list(rows[0]))
             writer.writeheader()
             writer.writerows(rows)
+    elif path.suffix == ".tsv":
+        lines = [list(rows[0]), *([row.get(name) or "" for name in rows[0]] for row in rows)]
+        path.write_text("".join("\t".join(line) + "\n" for line in lines), encoding="utf-8")
     else:
         path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
 
@@ -33,7 +37,7 @@ def read_all(folder: Path, split: str = "train", **options) -> tuple[list[Exampl
     return list(read(folder, "gids", split, counts, **options)), counts
 
 
-FORMATS = pytest.mark.parametrize("suffix", [".parquet", ".csv", ".jsonl", ".json"])
+FORMATS = pytest.mark.parametrize("suffix", [".parquet", ".csv", ".tsv", ".jsonl", ".json"])
 
 
 @FORMATS
@@ -125,6 +129,7 @@ def test_a_missing_shard_is_an_error(tmp_path):
     [
         ["train.parquet", "data/train-00000-of-00001.parquet"],
         ["train.csv", "train.parquet"],
+        ["train.csv", "train.tsv"],
         ["train.csv", "train-extra.csv"],
     ],
 )
@@ -141,6 +146,8 @@ def test_a_split_that_is_there_twice_is_an_error(tmp_path, names):
         ("train.parquet", "train"),
         ("data/validation-00000-of-00001.parquet", "validation"),
         ("dev.csv", "validation"),
+        ("dev.tsv", "validation"),
+        ("data/test-00000-of-00001.tsv", "test"),
         ("val-00000-of-00001-8f2c.jsonl", "validation"),
         ("data/test.json", "test"),
         ("subsampled/test-00000-of-00001.parquet", "test"),
@@ -159,7 +166,7 @@ def test_the_usual_places_are_found(tmp_path, name, split):
             read_all(tmp_path, other)
 
 
-@pytest.mark.parametrize("name", ["train_0.csv", "data/retrain.csv", ".cache/train.csv", "README.md"])
+@pytest.mark.parametrize("name", ["train_0.csv", "m2_train.tsv", "data/retrain.csv", ".cache/train.csv", "README.md"])
 def test_other_files_are_no_split(tmp_path, name):
     write(tmp_path / name, ROW)
     assert not is_hub_copy(tmp_path)
@@ -218,6 +225,16 @@ def test_mentions_are_searched_and_what_is_odd_counted(tmp_path):
     assert counts == {"mention found more than once": 2, "mention not found": 1}
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".tsv", ".jsonl"])
+def test_blank_lines_are_no_rows_and_counted(tmp_path, suffix):
+    write(tmp_path / f"train{suffix}", ROW, ROW)
+    text = (tmp_path / f"train{suffix}").read_bytes()
+    (tmp_path / f"train{suffix}").write_bytes(text.rstrip().replace(b"\n", b"\n\r\n") + b"\n\n")
+    examples, counts = read_all(tmp_path)
+    assert [e.id for e in examples] == ["gids/train/0", "gids/train/1"]
+    assert counts == {"blank lines": 2 if suffix == ".jsonl" else 3}  # the header's line has one behind it, too
+
+
 def test_csv_cells_may_hold_commas_quotes_and_line_ends(tmp_path):
     text = 'Ann Ek, "born"\r\n\r\nin Lund'
     write(tmp_path / "train.csv", ROW | {"text": text})
@@ -251,6 +268,7 @@ def test_text_that_is_no_unicode_is_an_error(tmp_path):
 
 
 HEADER = b"text,entity1,entity2,relation\n"
+TABS = HEADER.replace(b",", b"\t")
 
 
 @pytest.mark.parametrize(
@@ -262,6 +280,17 @@ HEADER = b"text,entity1,entity2,relation\n"
         ("train.csv", HEADER + b'"a b,a,b,r\n', "row 0 or later: .*unexpected end of data"),
         ("train.csv", HEADER[:-1] + b",text\na b,a,b,r,c\n", "column missing or twice: text"),
         ("train.csv", b"", "column missing or twice: text, entity1, entity2, relation"),
+        ("train.csv", HEADER, "split 'train' holds no row; is the file truncated"),
+        ("train.tsv", TABS + b"a b\ta\tb\tr\n\na b\ta\tb\n", "4: 3 cells under 4 column names"),
+        ("train.tsv", TABS + b"a b\ta\tb\tr\tc\n", "2: 5 cells under 4 column names"),
+        ("train.tsv", TABS + b"a b\ta\tb\tr\n\xff\ta\tb\tr\n", "3: not UTF-8"),
+        ("train.tsv", TABS.decode().encode("utf-16"), "1: not UTF-8"),
+        ("train.tsv", TABS[:-1] + b"\ttext\na b\ta\tb\tr\tc\n", "column missing or twice: text"),
+        ("train.tsv", HEADER + b"a b,a,b,r\n", r"column missing or twice: .* \(found: text,entity1,entity2,relation\)"),
+        ("train.tsv", b"", "column missing or twice: text, entity1, entity2, relation"),
+        ("train.tsv", TABS, "split 'train' holds no row; is the file truncated"),
+        ("train.jsonl", b"", "split 'train' holds no row; is the file truncated"),
+        ("train.json", b'[{"text": "a b"}]', "1: expected one JSON object a line"),
         ("train.jsonl", b'{"text": "a b", "entity1"', "1: not valid JSON"),
         ("train.jsonl", b"\n[1]\n", "2: expected one JSON object a line"),
         ("train.jsonl", b'{"text": "\xff"}\n', "1: not UTF-8"),
@@ -290,6 +319,9 @@ def test_parquet_strings_that_are_not_utf8_are_an_error(tmp_path):
         ("dev.json", '[\n {"text": "a", "entity1": "a"}\n]'),
         ("train.jsonl", '{"title": "a", "text": "b", "triples": []}\n'),
         ("test.csv", "sentence,relation\n"),
+        ("train.tsv", "/m/0a\t/m/0b\tAnn_Ek\tLund\tNA\tAnn_Ek of Lund . ###END###\n"),
+        ("train.tsv", "sentence\trelation\tP1\twp_id\n<e1>Ann</e1> of <e2>Lund</e2>\tOther\te1\t1\n"),
+        ("test.tsv", ""),
         ("test.json", ""),
         ("test.json", "{broken"),
     ],
@@ -297,6 +329,17 @@ def test_parquet_strings_that_are_not_utf8_are_an_error(tmp_path):
 def test_native_files_are_no_hub_copy(tmp_path, name, content):
     (tmp_path / name).write_text(content, encoding="utf-8")
     assert not is_hub_copy(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["train.tsv", "train.json", "train.csv"])
+@pytest.mark.parametrize("start", ["", "[", '{"a": "', '"'])
+def test_of_a_native_file_only_the_start_is_looked_at(tmp_path, name, start):
+    with (tmp_path / name).open("wb") as file:
+        file.write(start.encode())
+        file.truncate(200_000_000)  # one line; of zeros, which take no space on the disk
+    started = time.process_time()
+    assert not is_hub_copy(tmp_path)
+    assert time.process_time() - started < 1
 
 
 def test_other_parquet_is_no_hub_copy_and_a_broken_one_may_be(tmp_path):

@@ -12,6 +12,7 @@ import pytest
 
 from mixtune.benchmarks.example import Example, MissingSplit, ReadError
 from mixtune.benchmarks.re_docred import read
+from mixtune.mixtures import draw
 from mixtune.resources import resource
 
 
@@ -69,14 +70,14 @@ def document(**changes) -> dict:
     return copy.deepcopy(DOCUMENT) | changes
 
 
-def read_text(folder: Path, text: str | bytes) -> tuple[list[Example], Counter[str]]:
+def read_text(folder: Path, text: str | bytes, **options) -> tuple[list[Example], Counter[str]]:
     counts: Counter[str] = Counter()
     (folder / "train_revised.json").write_bytes(text if isinstance(text, bytes) else text.encode())
-    return list(read(folder, "train", counts)), counts
+    return list(read(folder, "train", counts, **options)), counts
 
 
-def read_all(folder: Path, *documents) -> tuple[list[Example], Counter[str]]:
-    return read_text(folder, json.dumps(documents))
+def read_all(folder: Path, *documents, **options) -> tuple[list[Example], Counter[str]]:
+    return read_text(folder, json.dumps(documents), **options)
 
 
 def test_one_example_a_triple_and_evidence_sentence(tmp_path):
@@ -188,6 +189,147 @@ def test_equal_documents_have_different_ids(tmp_path):
     assert counts["documents"] == 2
 
 
+WHOLE = replace(BORN, id="re_docred/train/0/0-1-P19", text=" ".join(TEXTS))
+
+
+def test_one_example_a_triple_in_the_whole_document(tmp_path):
+    examples, counts = read_all(tmp_path, DOCUMENT, unit="document")
+    assert examples == [
+        WHOLE,
+        replace(
+            WHOLE,
+            id="re_docred/train/0/2-3-P577",
+            head="Loud Hour",
+            tail="May 3 , 1990",
+            head_start=35,
+            head_end=44,
+            tail_start=71,
+            tail_end=83,
+            head_type="MISC",
+            tail_type="TIME",
+            relation="publication date",
+        ),
+        replace(WHOLE, id="re_docred/train/0/0-1-P551", relation="residence"),
+        replace(
+            WHOLE,
+            id="re_docred/train/0/0-2-P800",
+            tail="Loud Hour",
+            tail_start=35,
+            tail_end=44,
+            tail_type="MISC",
+            relation="notable work",
+        ),
+    ]
+    assert +counts == {
+        "documents": 1,
+        "triples": 4,
+        "triples without evidence": 1,
+        "mention whose name is not its text": 1,
+        "unlabelled pairs": 9,
+    }
+
+
+def test_in_the_document_mentions_are_the_first_that_do_not_overlap(tmp_path):
+    document_ = document(
+        sents=[["Brook", "Street", "."], ["Ada", "Brook", "left", "Brook", "Street", "."]],
+        vertexSet=[
+            # Not in text order, as in the real files.
+            [mention("Ada Brook", 1, 0, 2, "PER"), mention("Brook", 0, 0, 1, "ORG")],
+            [mention("Brook Street", 1, 3, 5, "LOC"), mention("Brook Street", 0, 0, 2, "LOC")],
+            [mention("Brook", 1, 1, 2, "MISC")],
+        ],
+        labels=[{"r": "P551", "h": h, "t": t, "evidence": []} for h, t in ((0, 1), (1, 2), (0, 2), (2, 2))],
+    )
+    examples, counts = read_all(tmp_path, document_, unit="document")
+    assert [(e.head, e.head_start, e.head_type, e.tail, e.tail_start) for e in examples] == [
+        ("Brook", 0, "ORG", "Brook Street", 30),
+        ("Brook Street", 0, "LOC", "Brook", 19),
+        ("Brook", 0, "ORG", "Brook", 19),
+        ("Brook", 19, "MISC", "Brook", 19),
+    ]
+    assert counts["mentions overlap"] == 1
+    # A label of an entity with itself is no ordered pair of different ones.
+    assert counts["unlabelled pairs"] == 3
+
+
+def test_a_repeated_triple_of_the_document_has_an_id_of_its_own(tmp_path):
+    labels = [DOCUMENT["labels"][0]] * 3
+    examples, counts = read_all(tmp_path, document(labels=labels), unit="document")
+    assert [e.id for e in examples] == [WHOLE.id, f"{WHOLE.id}/2", f"{WHOLE.id}/3"]
+    assert counts["triple repeated"] == 2
+    assert counts["unlabelled pairs"] == 11
+
+
+UNLABELLED = ["0-3", "1-0", "1-2", "1-3", "2-0", "2-1", "3-0", "3-1", "3-2"]
+
+
+def negatives(examples: list[Example]) -> list[str]:
+    return [e.id.removeprefix("re_docred/train/") for e in examples if e.relation == "Na"]
+
+
+def test_all_unlabelled_pairs_are_negatives_with_a_share_of_one(tmp_path):
+    examples, counts = read_all(tmp_path, DOCUMENT, DOCUMENT, unit="document", negative_share=1)
+    assert negatives(examples) == [f"{record}/{pair}-Na" for record in (0, 1) for pair in UNLABELLED]
+    assert examples[6] == replace(
+        WHOLE,
+        id="re_docred/train/0/1-2-Na",
+        head="Hull",
+        tail="Loud Hour",
+        head_start=20,
+        head_end=24,
+        tail_start=35,
+        tail_end=44,
+        head_type="LOC",
+        tail_type="MISC",
+        relation="Na",
+    )
+    assert (counts["unlabelled pairs"], counts["negatives drawn"]) == (18, 18)
+
+
+def test_the_draw_is_the_same_everywhere_and_depends_on_the_seed(tmp_path):
+    def drawn(share: float, *labels: dict, **options) -> list[str]:
+        return negatives(
+            read_all(tmp_path, document(labels=labels), unit="document", negative_share=share, **options)[0]
+        )
+
+    labels = DOCUMENT["labels"]
+    assert drawn(0.5, *labels) == [f"0/{pair}-Na" for pair in ("0-3", "1-2", "1-3", "2-1", "3-2")]
+    assert drawn(0.5, *reversed(labels)) == drawn(0.5, *labels, seed=42)
+    assert drawn(0.5, *labels, seed=43) == [f"0/{pair}-Na" for pair in ("0-3", "1-3", "2-1", "3-0", "3-2")]
+    assert set(drawn(0.3, *labels)) < set(drawn(0.5, *labels))
+    # A label more or less changes nothing for the other pairs.
+    assert set(drawn(0.5, *labels)) <= set(drawn(0.5))
+    assert drawn(0, *labels) == []
+
+
+def test_the_draw_is_independent_of_the_order_of_mixtures(tmp_path):
+    # With equal hashes a capped mixture of the same seed would take all negatives before any other example.
+    sentence = [f"w{number}" for number in range(40)]
+    entities = [[mention(word, 0, number, number + 1, "MISC")] for number, word in enumerate(sentence)]
+    labelled = [{"r": "P17", "h": h, "t": t, "evidence": []} for h in range(20) for t in range(20) if h != t]
+    large = document(sents=[sentence], vertexSet=entities, labels=labelled)
+    examples, counts = read_all(tmp_path, large, unit="document", negative_share=0.25)
+    assert counts["unlabelled pairs"] == 40 * 39 - 20 * 19 == 1180
+    share = counts["negatives drawn"] / len(examples)
+    first = draw(examples, len(examples) // 3, seed=42)
+    assert abs(counts["negatives drawn"] / 1180 - 0.25) < 0.04
+    assert abs(len(negatives(first)) / len(first) - share) < 0.08
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"unit": "sentence"}, "unit is 'sentence'; set .* to evidence or document"),
+        ({"unit": "document", "negative_share": 1.5}, "negative_share is 1.5 and unit document; set .* from 0 to 1"),
+        ({"unit": "document", "negative_share": -0.1}, "negative_share is -0.1"),
+        ({"negative_share": 0.1}, "negative_share is 0.1 and unit evidence; set .* with unit: document"),
+    ],
+)
+def test_options_that_make_no_sense(tmp_path, options, problem):
+    with pytest.raises(ReadError, match=problem):
+        read_all(tmp_path, DOCUMENT, **options)
+
+
 @pytest.mark.parametrize(("relation", "name"), [("P17", "country"), ("P576", "dissolved, abolished or demolished")])
 def test_relations_are_given_by_name(tmp_path, relation, name):
     (example,), _ = read_all(tmp_path, document(labels=[{"r": relation, "h": 0, "t": 1, "evidence": [0]}]))
@@ -246,25 +388,37 @@ BROKEN = {
     "name is a number": (changed("vertexSet", 0, 0, "name", value=7), "record 1", "AttributeError"),
     "token is null": (changed("sents", 0, 3, value=None), "record 1", "TypeError"),
     "sentence is text": (changed("sents", 0, value="Ada Brook"), "record 1", "list"),
-    "blank evidence sentence": (
-        document(sents=[*DOCUMENT["sents"], [" "]], labels=[{"r": "P19", "h": 0, "t": 1, "evidence": [3]}]),
-        "record 1, label 0",
-        "text is empty",
-    ),
     "labels is null": (document(labels=None), "record 1", "list"),
     "title is null": (document(title=None), "record 1, label 0", "AttributeError"),
     "title is empty": (document(title=" "), "record 1, label 0", "group is empty"),
-    "no title": ({k: v for k, v in DOCUMENT.items() if k != "title"}, "record 1, label 0", "KeyError"),
+    "no title": ({k: v for k, v in DOCUMENT.items() if k != "title"}, "record 1", "KeyError"),
     "no sentences": ({k: v for k, v in DOCUMENT.items() if k != "sents"}, "record 1", "KeyError"),
     "document is a list": ([], "record 1", "TypeError"),
     "document is null": (None, "record 1", "TypeError"),
 }
 
 
+@pytest.mark.parametrize("unit", ["evidence", "document"])
 @pytest.mark.parametrize(("broken", "where", "problem"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_record_is_an_error_that_names_file_and_record(tmp_path, broken, where, problem):
+def test_a_broken_record_is_an_error_that_names_file_and_record(tmp_path, broken, where, problem, unit):
     with pytest.raises(ReadError, match=rf"train_revised\.json:{where}: .*{problem}"):
-        read_all(tmp_path, DOCUMENT, broken)
+        read_all(tmp_path, DOCUMENT, broken, unit=unit)
+
+
+def test_a_blank_evidence_sentence_is_an_error_only_where_it_is_the_text(tmp_path):
+    labels = [{"r": "P19", "h": 0, "t": 1, "evidence": [3]}]
+    blank = document(sents=[*DOCUMENT["sents"], [" "]], labels=labels)
+    with pytest.raises(ReadError, match=r"record 1, label 0: .*text is empty"):
+        read_all(tmp_path, DOCUMENT, blank)
+    assert read_all(tmp_path, blank, unit="document")[0] == [
+        replace(BORN, id="re_docred/train/0/0-1-P19", text=f"{' '.join(TEXTS)}  ")
+    ]
+
+
+def test_an_entity_without_mentions_is_an_error_where_a_negative_needs_it(tmp_path):
+    broken = document(vertexSet=[*DOCUMENT["vertexSet"], []])
+    with pytest.raises(ReadError, match=r"record 0, unlabelled pairs: .*IndexError"):
+        read_all(tmp_path, broken, unit="document", negative_share=1)
 
 
 def test_documents_without_labels_are_docreds_test_file(tmp_path):
@@ -351,6 +505,7 @@ def test_counts_of_the_real_file():
     assert len(examples) == len({e.id for e in examples}) == 12_524
     assert counts == {
         "documents": 500,
+        "documents without triples": 1,
         "triples": 17_284,
         "triples without evidence": 9_811,
         "mention not in the evidence sentence": 9_125,
@@ -362,3 +517,27 @@ def test_counts_of_the_real_file():
     for e in examples:
         inputs.setdefault((e.text, e.head, e.tail), Counter())[e.relation] += 1
     assert round(sum(max(c.values()) for c in inputs.values()) / len(examples), 3) == 0.787
+
+
+@pytest.mark.realdata
+@pytest.mark.skipif(
+    "MIXTUNE_REALDATA" not in os.environ, reason="MIXTUNE_REALDATA is not set: no real benchmark files here"
+)
+def test_document_counts_of_the_real_file():
+    counts: Counter[str] = Counter()
+    folder = Path(os.environ["MIXTUNE_REALDATA"]) / "re_docred"
+    examples = list(read(folder, "validation", counts, unit="document", negative_share=0.03))
+    assert len(examples) == len({e.id for e in examples})
+    assert sum(e.relation != "Na" for e in examples) == 17_284
+    assert len({e.relation for e in examples} - {"Na"}) == 95
+    assert min(min(e.head_start, e.tail_start) for e in examples) >= 0
+    assert +counts == {
+        "documents": 500,
+        "documents without triples": 1,
+        "triples": 17_284,
+        "triples without evidence": 9_811,
+        "mention whose name is not its text": 284,
+        "mentions overlap": 3,
+        "unlabelled pairs": 179_870,
+        "negatives drawn": 5_271,
+    }

@@ -3,6 +3,7 @@
 import json
 from collections import Counter
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -29,7 +30,7 @@ def prepared(tmp_path_factory):
     folders = [root / "benchmarks" / name for name in BENCHMARKS]
     for folder in folders:
         shares = {"validation": 0.1, "test": 0.2}
-        write(prepare(folder.name, resource("sample", folder.name), shares=shares, seed=42), folder)
+        write(prepare(folder.name, resource("sample", folder.name), expect="sample", shares=shares, seed=42), folder)
     settings = {
         "mixture": "toy",
         "domains": dict.fromkeys(BENCHMARKS, "general"),
@@ -69,6 +70,14 @@ def ask(prepared, renderer):
     return make
 
 
+def facts(rows) -> dict:
+    """What a manifest tells of rows of which nothing was cut."""
+    lengths = [len(row["input_ids"]) for row in rows]
+    quantiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1}
+    tokens = {name: int(np.quantile(lengths, share)) for name, share in quantiles.items()}
+    return {"rows": len(rows), "longest": max(lengths), "tokens": tokens}
+
+
 def turns(renderer, row) -> list[list[str]]:
     """Role and content of each turn of a ChatML row."""
     text = renderer.tokenizer.decode(row["input_ids"])
@@ -76,9 +85,9 @@ def turns(renderer, row) -> list[list[str]]:
 
 
 def test_a_file_holds_these_columns_and_comes_back_as_it_was(tmp_path):
-    rows = [Rendered("a", [1, 2, 300], 2, ""), Rendered("b", [4], 0, "text"), Rendered("c", [5, 6], 1, "text")]
+    rows = [Rendered("a", [1, 2, 300], 2, "", 3), Rendered("b", [4], 0, "text", 9), Rendered("c", [5, 6], 1, "text", 5)]
     facts = write_rendered(tmp_path / "new" / "rows.parquet", rows)
-    assert facts == {"rows": 3, "longest": 3, "text cut": 2}
+    assert facts == {"rows": 3, "longest": 3, "tokens": {"p50": 5, "p90": 8, "p99": 8, "max": 9}, "text cut": 2}
     table = pq.read_table(tmp_path / "new" / "rows.parquet")
     kinds = dict(zip(table.schema.names, table.schema.types, strict=True))
     ids = pa.list_(pa.int32())
@@ -92,7 +101,7 @@ def test_a_file_holds_these_columns_and_comes_back_as_it_was(tmp_path):
 
 
 def test_a_file_without_rows_is_a_file(tmp_path):
-    assert write_rendered(tmp_path / "rows.parquet", []) == {"rows": 0, "longest": 0}
+    assert write_rendered(tmp_path / "rows.parquet", []) == {"rows": 0, "longest": 0, "tokens": {}}
     assert read_rendered(tmp_path / "rows.parquet") == []
 
 
@@ -136,10 +145,7 @@ def test_the_training_manifest_tells_files_counts_and_template(train, renderer, 
     manifest = read_json(tmp_path / "manifest.json")
     assert manifest == {
         "files": {f"{split}.parquet": file_sha256(tmp_path / f"{split}.parquet") for split in rows},
-        "rendered": {
-            split: {"rows": len(rows[split]), "longest": max(len(row["input_ids"]) for row in rows[split])}
-            for split in rows
-        },
+        "rendered": {split: facts(rows[split]) for split in rows},
         "template_hash": renderer.template_hash,
     }
     assert is_whole(tmp_path / "manifest.json")
@@ -150,17 +156,17 @@ def test_what_was_cut_is_counted(train, tmp_path):
     lengths = sorted(len(row["input_ids"]) for row in train(tmp_path / "none", shots=0)["train"])
     limit = lengths[-3]  # two rows are too long even without their demonstration
     rows = train(tmp_path / "cut", max_length=limit)
-    facts = read_json(tmp_path / "cut" / "manifest.json")["rendered"]
+    found = read_json(tmp_path / "cut" / "manifest.json")["rendered"]
     for split in rows:
         cuts = Counter(row["cut"] for row in rows[split])
         too_long = sum(len(row["input_ids"]) > limit for row in whole[split])
         assert cuts["demonstrations"] + cuts["text"] == too_long
-        longest = max(len(row["input_ids"]) for row in rows[split])
         counts = {f"{what} cut": n for what, n in cuts.items() if what}
-        assert facts[split] == {"rows": len(rows[split]), "longest": longest, **counts}
-    assert facts["train"]["text cut"] == 2
-    assert facts["train"]["demonstrations cut"] > 2
-    assert facts["train"]["longest"] <= limit
+        # The lengths told are those before the cut.
+        assert found[split] == facts(rows[split]) | {"tokens": facts(whole[split])["tokens"]} | counts
+    assert found["train"]["text cut"] == 2
+    assert found["train"]["demonstrations cut"] > 2
+    assert found["train"]["longest"] <= limit
 
 
 def test_training_files_are_the_same_bytes_again(train, tmp_path):
@@ -193,7 +199,7 @@ def test_prompts_are_written_for_every_condition_and_benchmark(ask, renderer, tm
     assert sorted(rows) == names
     assert read_json(tmp_path / "manifest.json") == {
         "files": {f"{name}.parquet": file_sha256(tmp_path / f"{name}.parquet") for name in names},
-        "rendered": {name: {"rows": 10, "longest": max(len(row["input_ids"]) for row in rows[name])} for name in names},
+        "rendered": {name: facts(rows[name]) for name in names},
         "template_hash": renderer.template_hash,
         "stop_ids": renderer.stop_ids,
     }

@@ -497,3 +497,26 @@ def test_texts_that_look_like_prompts_stay_inside_their_turn(tiny_tokenizer, mak
     flat = "Ann said : Relation: Kill Sentence: Answer: </s> [INST] <think> Acme"
     assert bytes(turns[1]).decode() == f"user\nSentence: {flat}\nEntity 1: Ann\nEntity 2: Acme\nRelation:"
     assert bytes(turns[2]) == b"assistant\nWork_For"
+
+
+def test_several_processes_render_what_one_renders(tiny_tokenizer, larger_pool, monkeypatch):
+    monkeypatch.setattr(rendering, "CHUNK", 2)
+    renderer = Renderer(tiny_tokenizer("chatml"))
+    examples = larger_pool * 3
+    whole = rendered(renderer, examples, larger_pool, shots=1)
+    limit = max(row.uncut for row in whole) - 1
+    options = {"condition": "generic", "shots": 1, "seed": 42, "max_length": limit, "training": True}
+    one, three = (
+        list(render(renderer, examples, {"toy": larger_pool}, LABELS, processes=processes, **options))
+        for processes in (1, 3)
+    )
+    assert one == three
+    assert {row.cut for row in one} == {"", "demonstrations"}
+
+
+def test_an_error_in_one_of_several_processes_ends_them_all(tiny_tokenizer, larger_pool, monkeypatch):
+    monkeypatch.setattr(rendering, "CHUNK", 1)
+    renderer = Renderer(tiny_tokenizer("chatml"))
+    options = {"condition": "generic", "shots": 0, "seed": 1, "max_length": 60, "training": True}
+    with pytest.raises(RenderError, match=r"raise training\.max_length"):
+        list(render(renderer, larger_pool, {"toy": larger_pool}, LABELS, processes=2, **options))

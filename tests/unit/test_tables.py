@@ -239,23 +239,6 @@ def test_a_matrix_reads_back_as_it_was_written(tmp_path):
     pd.testing.assert_frame_equal(tables.load(tmp_path / "matrix.csv"), table, check_exact=True)
 
 
-def test_data_and_mixtures_keep_every_fact_and_the_order():
-    split = {"benchmark": "gids", "domain": "general", "split": "test", "rows": 5, "labels": 5, "groups": 4}
-    audits = [
-        {**split, "negatives": 1, "counts": {"mention not found": 2, "blank lines": 1}, "official rows": 5},
-        {**split, "benchmark": "conll04", "negatives": 0, "counts": {}},
-    ]
-    table = tables.data(audits)
-    assert list(table.columns) == [*split, "negatives", "official rows", "counts"]
-    assert list(table["counts"]) == ["1 × blank lines; 2 × mention not found", ""]
-    assert tables.markdown(table).splitlines()[2:] == [
-        "| gids | general | test | 5 | 5 | 4 | 1 | 5 | 1 × blank lines; 2 × mention not found |",
-        "| conll04 | general | test | 5 | 5 | 4 | 0 |  |  |",
-    ]
-    rows = [{"mixture": "m", "benchmark": name, "split": "train", "rows": 1, "share": 0.5} for name in ("b", "a")]
-    assert tables.mixtures(rows).to_dict("records") == rows
-
-
 def test_markdown_formats_numbers_and_leaves_blanks():
     frame = pd.DataFrame({"label": ["NA", "b"], "f1": [2 / 3, NAN], "n": [1234, 0]})
     assert tables.markdown(frame) == (
@@ -307,7 +290,7 @@ def test_the_summary_tells_what_was_run_and_holds_the_headline_alone():
     assert tables.markdown(tables.readable(tables.headline(table, SETUP), SETUP)) in text
     assert "| small | mixtune | 0 | 0.3750 | 0.2500 | 0.3333 |\n" in text
     assert "not benchmark results" not in text
-    for name in ("matrix", "transfer", "scores", "per_class", "data", "mixtures"):
+    for name in ("matrix", "transfer", "scores", "per_class", "data", "mixtures", "overlap", "lengths"):
         assert f"(tables/{name}.csv)" in text
     assert "(figures/matrix.png)" in text and "(figures/shots.png)" in text
     capped = SETUP | {"caps": {"test_rows": 16, "max_rows": {}}, "sample": ["gids", "tacred"]}
@@ -328,7 +311,8 @@ CONFIG = {
         "conditions": ["generic", "schema"], "benchmarks": ["gids"],
     },
     "benchmarks": {"gids": {"origin": "sample"}},
-    "prediction": {"test_rows": 16},
+    "training": {"max_length": 1024},
+    "prediction": {"test_rows": 16, "max_length": 4096},
     "scoring": {"negatives": "benchmark"},
     "reports": {"headline_condition": "schema"},
     "data_seed": 42,

@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 FIGURES = {"plot_matrix": 1, "plot_shots": 1}
+AUDIT = {"audit": 1, "plot_data": 1}
 TABLES = {"aggregate": 1, **FIGURES}
 SCORES = {"score": 6, **TABLES}
 PREDICTIONS = {"predict": 6, **SCORES}
@@ -36,7 +37,7 @@ def stamps(folder):
 
 def test_a_figures_style_redraws_the_figures(project):
     project.edit("src/mixtune/figures.py", '"font.size": 7', '"font.size": 8')
-    assert project.planned() == FIGURES
+    assert project.planned() == {"plot_data": 1, **FIGURES}
 
 
 def test_the_words_for_no_relation_rescore(project):
@@ -69,7 +70,7 @@ def with_twin(project, tiny):
 
 
 def test_a_new_model_adds_its_cells_only(with_twin):
-    assert with_twin.planned() == {"fetch_model": 1, "render_training": 6, "render_prompts": 2, **CELLS}
+    assert with_twin.planned() == {"fetch_model": 1, "render_training": 6, "render_prompts": 2, **CELLS, **AUDIT}
 
 
 def test_one_models_rank_retrains_that_models_cells_only(with_twin):
@@ -100,7 +101,7 @@ def with_own_benchmark(project):
 
 
 def test_a_benchmark_for_evaluation_trains_nothing(with_own_benchmark):
-    assert with_own_benchmark.planned() == {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS}
+    assert with_own_benchmark.planned() == {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS, **AUDIT}
 
 
 def test_a_benchmark_for_evaluation_costs_its_own_prompts_only(with_own_benchmark):
@@ -155,12 +156,12 @@ def test_a_comment_and_the_order_of_keys_in_the_config_rerun_nothing(project):
     assert project.planned() == {}
 
 
-def test_a_log_path_threads_memory_and_micro_batch_rerun_nothing(project):
+def test_a_log_path_threads_memory_and_micro_tokens_rerun_nothing(project):
     rules = "workflow/rules/finetune.smk"
     project.edit(rules, '"logs/finetune/{model}', '"logs/tuning/{model}')
     project.edit(rules, "threads: 2", "threads: 4")
     project.edit(rules, "mem_mb=24000", "mem_mb=48000")
-    project.edit(rules, "micro_batch=4", "micro_batch=2")
+    project.edit(rules, "micro_tokens=4096", "micro_tokens=2048")
     assert project.planned("--set-threads", "predict=4") == {}
 
 

@@ -28,7 +28,7 @@ def test_a_short_real_cell_learns_conll04(shipped, tmp_path):
     overlay["prediction"] |= {"test_rows": 60, "max_new_tokens": 8}
     (project / "tiny.yaml").write_text(yaml.safe_dump(overlay))
     system = "SmolLM2-135M-Instruct/conll04/0-shot/seed-42"
-    project.snakemake(f"results/scores/{system}.json", "--set-threads", "finetune=2", "predict=2", "--")
+    project.snakemake("--set-threads", "finetune=2", "predict=2", "--", f"results/scores/{system}.json")
     scores = json.loads((project / "results" / "scores" / f"{system}.json").read_text())["scores"]
     score = scores["generic"]["conll04"]
     assert score["n"] == 60

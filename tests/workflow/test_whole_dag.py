@@ -17,7 +17,8 @@ BENCHMARKS = (
     "tacred", "semeval2010_task8", "conll04", "nyt11", "gids", "re_docred", "rebel", "biographical", "pg_fiction"
 )  # fmt: skip
 CELLS = [f"tiny/{mixture}/{shots}/seed-42" for mixture, shots in product(MIXTURES, SHOTS)]
-TABLES = ("matrix", "transfer", "scores", "per_class", "data", "mixtures")
+TABLES = ("matrix", "transfer", "scores", "per_class", "data", "mixtures", "overlap", "lengths")
+FIGURES = ("matrix", "shots", "data")
 
 RESULTS = {
     "models/tiny/manifest.json",
@@ -61,7 +62,7 @@ RESULTS = {
 REPORTS = {
     "README.md",
     *(f"tables/{table}.{ending}" for table in TABLES for ending in ("csv", "md")),
-    *(f"figures/{figure}.{ending}" for figure in ("matrix", "shots") for ending in ("png", "pdf")),
+    *(f"figures/{figure}.{ending}" for figure in FIGURES for ending in ("png", "pdf")),
 }
 
 
@@ -84,7 +85,7 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 3 * len(CELLS) + 3
+    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 3 * len(CELLS) + 5
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 
@@ -139,7 +140,7 @@ def report(whole_run, tmp_path_factory):
 def test_the_report_holds_tables_and_figures(report):
     results, names, _ = report
     shown = {f"reports/tables/{table}.csv" for table in TABLES}
-    shown |= {"reports/figures/matrix.png", "reports/figures/shots.png"}
+    shown |= {f"reports/figures/{figure}.png" for figure in FIGURES}
     assert set(results) == shown
     assert names == {path.rpartition("/")[2] for path in shown} | {"report.html"}
 

@@ -100,6 +100,9 @@ def benchmark_settings(wildcards):
             **origin(entry),
             "labels": digest(*labels) if labels else None,
             "negative": entry.negative,
+            "expect": "sample" if entry.origin == "sample" else entry.expect,
+            "label_map": entry.label_map,
+            "options": entry.options(),
             "splits": CONFIG.splits.model_dump(),
             "data_seed": CONFIG.data_seed,
             "code": code("prepare_benchmark", *reader),
@@ -111,9 +114,10 @@ def benchmark_files(wildcards):
     """What a preparation reads: a fetched copy's manifest, or native files that are there at planning time."""
     name = wildcards.benchmark
     entry = CONFIG.benchmarks[name]
+    tables = [entry.label_map] if entry.label_map and Path(entry.label_map).is_file() else []
     if entry.origin == "hub":
-        return f"results/fetched/{name}/manifest.json"
-    return folder_files(entry.path if entry.origin == "path" else resource("sample", name))
+        return [f"results/fetched/{name}/manifest.json", *tables]
+    return folder_files(entry.path if entry.origin == "path" else resource("sample", name)) + tables
 
 
 def mixture_settings(wildcards):
@@ -233,6 +237,31 @@ def report_setup():
     }
 
 
+# Benchmarks that are evaluated on or trained on, and all that is rendered of them.
+BENCHMARKS = list(
+    dict.fromkeys(
+        [
+            *MATRIX.benchmarks,
+            *(name for mixture in MATRIX.mixtures for name in CONFIG.mixtures[mixture].benchmarks),
+        ]
+    )
+)
+RENDERED = [
+    f"results/rendered/{model}/{use}/{shots}-shot/manifest.json"
+    for model in MATRIX.models
+    for use in ["prompts", *(f"training/{mixture}" for mixture in MATRIX.mixtures)]
+    for shots in MATRIX.shots
+]
+
+
+def audit_settings(wildcards):
+    return canonical({"domains": {name: CONFIG.domain(name) for name in BENCHMARKS}, "code": code("audit")})
+
+
+def plot_data_settings(wildcards):
+    return canonical({"setup": report_setup(), "code": code("plot_data")})
+
+
 def aggregate_settings(wildcards):
     return canonical({"setup": report_setup(), "systems": SYSTEMS, "code": code("aggregate")})
 
@@ -243,3 +272,43 @@ def plot_matrix_settings(wildcards):
 
 def plot_shots_settings(wildcards):
     return canonical({"setup": report_setup(), "code": code("plot_shots")})
+
+
+def export_settings(wildcards):
+    mixture = CONFIG.mixtures[wildcards.mixture]
+    sources = [(name, CONFIG.benchmarks[name], REGISTRY.get(name)) for name in mixture.benchmarks]
+    return canonical(
+        {
+            "mixture": wildcards.mixture,
+            "balance": mixture.balance,
+            "max_rows": mixture.max_rows,
+            "data_seed": CONFIG.data_seed,
+            "shots": MATRIX.shots,
+            "sources": [
+                {
+                    "name": name,
+                    "title": known.title if known else name,
+                    "origin": entry.origin,
+                    "hub": entry.hub.id if entry.origin == "hub" else "",
+                    "licence": known.licence if known else "not known",
+                    "redistributable_as": known.redistributable_as if known else "",
+                    "asked_for": name in CONFIG.export.licensed,
+                }
+                for name, entry, known in sources
+            ],
+            "code": code("export_mixture"),
+        }
+    )
+
+
+def table_outputs(names, category):
+    """The CSV files of tables, each with its place and caption in Snakemake's report."""
+    return {
+        name: report(
+            f"reports/tables/{name}.csv",
+            caption=f"../report/{name}.rst",
+            category=category,
+            labels={"table": name},
+        )
+        for name in names
+    }

@@ -19,7 +19,7 @@ rule render_prompts:
         "results/runtimes/render_prompts/{model}/{shots}-shot.tsv"
     conda:
         "../../envs/mixtune.yaml"
-    threads: 1
+    threads: 8
     resources:
         mem_mb=8000,
         runtime=120,
@@ -29,7 +29,7 @@ rule render_prompts:
         "Render the test rows for {wildcards.model}, {wildcards.shots} shots"
     shell:
         "python -m workflow.scripts.render_prompts --settings {params.settings:q} --model {input.model}"
-        " --benchmarks {input.benchmarks} --prompts {output.prompts}"
+        " --benchmarks {input.benchmarks} --prompts {output.prompts} --threads {threads}"
         " --manifest {output.manifest} > {log} 2>&1"
 
 

@@ -19,7 +19,7 @@ rule render_training:
         "results/runtimes/render_training/{model}/{mixture}/{shots}-shot.tsv"
     conda:
         "../../envs/mixtune.yaml"
-    threads: 1
+    threads: 8
     resources:
         mem_mb=8000,
         runtime=120,
@@ -29,7 +29,7 @@ rule render_training:
         "Render {wildcards.mixture} for {wildcards.model}, {wildcards.shots} shots"
     shell:
         "python -m workflow.scripts.render_training --settings {params.settings:q} --model {input.model}"
-        " --mixture {input.mixture} --benchmarks {input.benchmarks}"
+        " --mixture {input.mixture} --benchmarks {input.benchmarks} --threads {threads}"
         " --manifest {output.manifest} > {log} 2>&1"
 
 
@@ -61,7 +61,7 @@ rule finetune:
         gpu=1,
         mem_mb=24000,
         runtime=1440,
-        micro_batch=4,
+        micro_tokens=4096,
     params:
         settings=finetune_settings,
     message:
@@ -69,5 +69,5 @@ rule finetune:
     shell:
         "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.finetune"
         " --settings {params.settings:q} --model {input.model} --rendered {input.rendered}"
-        " --micro-batch {resources.micro_batch} --threads {threads}"
+        " --micro-tokens {resources.micro_tokens} --threads {threads}"
         " --manifest {output.manifest} > {log} 2>&1"

@@ -1,25 +1,16 @@
 # What people read.
 
-TABLES = ["matrix", "transfer", "scores", "per_class", "data", "mixtures"]
+SCORE_TABLES = ["matrix", "transfer", "scores", "per_class"]
+DATA_TABLES = ["data", "mixtures", "overlap", "lengths"]
 
 
 # Put all scores into tables.
 rule aggregate:
     input:
         scores=expand("results/scores/{system}.json", system=SYSTEMS),
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
-        mixtures=expand("results/mixtures/{mixture}/manifest.json", mixture=MATRIX.mixtures),
     output:
-        **{
-            table: report(
-                f"reports/tables/{table}.csv",
-                caption=f"../report/{table}.rst",
-                category="Tables",
-                labels={"table": table},
-            )
-            for table in TABLES
-        },
-        markdown=expand("reports/tables/{table}.md", table=TABLES),
+        **table_outputs(SCORE_TABLES, "Scores"),
+        markdown=expand("reports/tables/{table}.md", table=SCORE_TABLES),
         readme="reports/README.md",
     log:
         "logs/aggregate.log",
@@ -38,8 +29,35 @@ rule aggregate:
         "Put all scores into tables"
     shell:
         "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores {input.scores}"
-        " --benchmarks {input.benchmarks} --mixtures {input.mixtures}"
         " --readme {output.readme} > {log} 2>&1"
+
+
+# Put what was counted in benchmarks, mixtures and rendered rows into tables.
+rule audit:
+    input:
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=BENCHMARKS),
+        mixtures=expand("results/mixtures/{mixture}/manifest.json", mixture=MATRIX.mixtures),
+        rendered=RENDERED,
+    output:
+        **table_outputs(DATA_TABLES, "Data"),
+        markdown=expand("reports/tables/{table}.md", table=DATA_TABLES),
+    log:
+        "logs/audit.log",
+    benchmark:
+        "results/runtimes/audit.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=30,
+    params:
+        settings=audit_settings,
+    message:
+        "Put the audit of the data into tables"
+    shell:
+        "python -m workflow.scripts.audit --settings {params.settings:q} --benchmarks {input.benchmarks}"
+        " --mixtures {input.mixtures} --rendered {input.rendered} --tables reports/tables > {log} 2>&1"
 
 
 # Draw the matrix as a heat map.
@@ -104,3 +122,35 @@ rule plot_shots:
     shell:
         "python -m workflow.scripts.plot_shots --settings {params.settings:q} --matrix {input.matrix}"
         " --output reports/figures/shots > {log} 2>&1"
+
+
+# Draw the audit of the benchmarks.
+rule plot_data:
+    input:
+        data="reports/tables/data.csv",
+    output:
+        png=report(
+            "reports/figures/data.png",
+            caption="../report/plot_data.rst",
+            category="Figures",
+            labels={"figure": "data", "format": "png"},
+        ),
+        pdf="reports/figures/data.pdf",
+    log:
+        "logs/plot_data.log",
+    benchmark:
+        "results/runtimes/plot_data.tsv"
+    localrule: True
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        settings=plot_data_settings,
+    message:
+        "Draw the audit of the benchmarks"
+    shell:
+        "python -m workflow.scripts.plot_data --settings {params.settings:q} --data {input.data}"
+        " --output reports/figures/data > {log} 2>&1"

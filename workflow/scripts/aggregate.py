@@ -12,12 +12,9 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--scores", type=Path, nargs="+", required=True)
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
-    parser.add_argument("--mixtures", type=Path, nargs="*", required=True, help="manifests")
     parser.add_argument("--readme", type=Path, required=True)
     args = parser.parse_args(argv)
-    folders = [path.parent for path in args.benchmarks]
-    write_tables(args.settings, args.scores, folders, args.mixtures, args.readme)
+    write_tables(args.settings, args.scores, args.readme)
 
 
 if __name__ == "__main__":

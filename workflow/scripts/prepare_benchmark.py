@@ -26,8 +26,11 @@ def main(argv=None):
         places[origin],
         shares=settings["splits"],
         seed=settings["data_seed"],
+        expect=settings["expect"],
         negative=settings["negative"],
         config=(settings.get("hub") or {}).get("config", ""),
+        label_map=settings["label_map"] and Path(settings["label_map"]),
+        options=settings["options"],
     )
     write(prepared, args.manifest.parent)
 

@@ -15,10 +15,12 @@ def main(argv=None):
     parser.add_argument("--model", type=Path, required=True, help="manifest")
     parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
     parser.add_argument("--prompts", type=Path, nargs="+", required=True, help="files to write")
+    parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
     benchmarks = [path.parent for path in args.benchmarks]
-    render_prompts(args.settings, load_renderer(args.model), benchmarks, args.prompts, args.manifest)
+    renderer = load_renderer(args.model)
+    render_prompts(args.settings, renderer, benchmarks, args.prompts, args.manifest, args.threads)
 
 
 if __name__ == "__main__":

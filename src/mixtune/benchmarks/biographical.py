@@ -5,9 +5,10 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from .example import Example, ReadError, native_file, text_group, utf8_lines
+from .example import Example, MissingSplit, ReadError, native_file, text_group, utf8_lines
 
 FILES = {"train": ("m2_train.tsv", "train.tsv"), "test": ("m2_test.tsv", "test.tsv")}  # no validation split
+GOLD = {"test": ("m2_gold.tsv", "gold.tsv")}
 
 _TAG = re.compile(r"<(/?)(e[12])>")
 
@@ -38,20 +39,52 @@ def _untag(sentence: str) -> tuple[str, dict[str, tuple[int, int]]]:
     return text, spans
 
 
-def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
+def _gold_file(folder: Path) -> Path:
+    try:
+        return native_file(folder, "test", GOLD)
+    except MissingSplit:
+        problem = f"no file with human labels (looked for: {' or '.join(GOLD['test'])})"
+        remedy = "put the release's m2_gold.tsv there, or set benchmarks.biographical.annotation to automatic"
+        # Not a MissingSplit: that would be carved from train, with automatic labels.
+        raise ReadError(folder, None, f"{problem}; {remedy}") from None
+
+
+def read(folder: Path, split: str, counts: Counter[str], *, annotation: str = "automatic") -> Iterator[Example]:
     """One example a line; the head is the mention that column `P1` names, and the group is the page.
 
     Columns are found by name. `sentence` and `relation` must be there; without `P1` the head is e1, without
-    `wp_id` the group is the sentence. `relation` is the automatic label; the human one, `ANNOTATION`, differs
-    from it in a fifth of the gold rows and is not read. Traps: in one row of seven e2 is the subject,
-    whatever the order in the text; quotation marks are plain characters; a page has many rows.
+    `wp_id` the group is the sentence. Traps: `relation` is the automatic label, and the human one, `ANNOTATION`,
+    differs from it in a fifth of the gold rows; in one row of seven e2 is the subject, whatever the order in the
+    text; quotation marks are plain characters; a page has many rows.
+
+    Args:
+        annotation: "automatic" reads `relation` everywhere and no gold file; "human" reads the test split from
+            m2_gold.tsv, labelled by its column `ANNOTATION`, and the other splits as "automatic" does.
+
+    Raises:
+        MissingSplit: There is no file of this split.
+        ReadError: The gold file or a column is missing, or a row is broken; names file and line.
     """
-    path = native_file(folder, split, FILES)
+    if annotation not in ("automatic", "human"):
+        raise ReadError(
+            folder, None, f"annotation is {annotation!r}; set benchmarks.biographical.annotation to automatic or human"
+        )
+    gold = annotation == "human" and split == "test"
+    path = _gold_file(folder) if gold else native_file(folder, split, FILES)
+    label = "ANNOTATION" if gold else "relation"
     lines = utf8_lines(path)
     columns = next(lines, (1, ""))[1].lstrip("\ufeff").split("\t")
-    for name in ("sentence", "relation"):
+    for name in dict.fromkeys(("sentence", "relation", label)):
         if name not in columns:
-            raise ReadError(path, 1, f"no column {name!r} in the header; found: {', '.join(columns)}")
+            remedy = (
+                "; use the release's file, or set benchmarks.biographical.annotation to automatic"
+                if name == "ANNOTATION"
+                else ""
+            )
+            raise ReadError(path, 1, f"no column {name!r} in the header; found: {', '.join(columns)}{remedy}")
+    if len({*columns}) < len(columns):
+        raise ReadError(path, 1, f"a column stands twice in the header: {', '.join(columns)}")
+    row = None
     for number, line in lines:
         if not line.strip():
             counts["blank lines"] += 1
@@ -70,8 +103,10 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
             head, tail = spans[subject], spans["e2" if subject == "e1" else "e1"]
             group = row.get("wp_id", "").strip()
             counts["page id not given, grouped by sentence"] += not group
+            if gold:
+                counts["human label differs from the automatic one"] += row[label] != row["relation"]
             yield Example(
-                id=f"biographical/{split}/{number}",
+                id=f"biographical/{split}/{'gold-' if gold else ''}{number}",
                 benchmark="biographical",
                 split=split,
                 text=text,
@@ -83,8 +118,10 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
                 tail_end=tail[1],
                 head_type="",
                 tail_type="",
-                relation=row["relation"],
+                relation=row[label],
                 group=group or text_group(text),
             )
         except ValueError as error:
             raise ReadError(path, number, f"not a Biographical row ({error})") from error
+    if row is None:
+        raise ReadError(path, None, "the file holds no row; is it truncated?")

@@ -10,6 +10,7 @@ entities; Bekoulis' copy divides train and dev in another way (910 and 243 sente
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
 from .example import Example, ReadError, join_tokens, json_records, native_file, text_group
@@ -85,8 +86,8 @@ def _examples(record: Any, split: str) -> Iterator[Example]:
 
 def _get(record: Any, key: str, kind: type | tuple[type, ...]) -> Any:
     if not isinstance(record, dict) or key not in record:
-        raise ValueError(f"no {key!r} in {str(record)[:80]}")
+        raise ValueError(f"no {key!r} in {shown(record)}")
     value = record[key]
     if not isinstance(value, kind) or isinstance(value, bool):  # True is an int to Python, not to JSON
-        raise ValueError(f"{key!r} is {value!r}")
+        raise ValueError(f"{key!r} is {shown(value)}")
     return value

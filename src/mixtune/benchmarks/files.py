@@ -1,7 +1,8 @@
 """Prepared benchmarks and mixtures on disk: parquet files of examples, and labels.json."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, fields
+from dataclasses import fields
+from operator import attrgetter
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,18 +12,24 @@ from ..manifests import read_json, replacing
 from .example import Example
 
 SCHEMA = pa.schema([(field.name, pa.int32() if field.type is int else pa.string()) for field in fields(Example)])
+ROW_GROUP = 65_536  # rows that are in memory in their columns at once
+
+_values = attrgetter(*SCHEMA.names)
 
 
 def write_examples(path: Path, examples: Sequence[Example]) -> None:
     """Write examples as one parquet file, whole or not at all."""
-    table = pa.Table.from_pylist([asdict(example) for example in examples], schema=SCHEMA)
-    with replacing(path) as temporary:
-        pq.write_table(table, temporary, compression="zstd")
+    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+        for start in range(0, len(examples), ROW_GROUP):
+            columns = list(zip(*map(_values, examples[start : start + ROW_GROUP]), strict=True))
+            writer.write_table(pa.Table.from_arrays(list(map(pa.array, columns, SCHEMA.types)), schema=SCHEMA))
 
 
 def read_examples(path: Path) -> list[Example]:
     """The examples of a parquet file written by `write_examples`."""
-    return [Example(**row) for row in pq.read_table(path).to_pylist()]
+    with pq.ParquetFile(path) as file:
+        batches = (batch.to_pydict().values() for batch in file.iter_batches(ROW_GROUP, columns=SCHEMA.names))
+        return [Example(*row) for columns in batches for row in zip(*columns, strict=True)]
 
 
 def read_labels(folders: Iterable[Path]) -> dict[str, list[str]]:

@@ -21,7 +21,7 @@ END = "###END###"
 def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
     """One example a line, in the order of the file; the id ends in the line's number, counted from 1."""
     path = native_file(folder, split, FILES)
-    number, end, ended = 0, END, 0
+    number, end, ended = 0, None, 0
     for number, line in utf8_lines(path):
         if not line.strip():
             counts["blank lines"] += 1
@@ -66,6 +66,8 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
             )
         except ValueError as error:
             raise ReadError(path, number, f"not a row of GIDS ({error})") from error
+    if end is None:
+        raise ReadError(path, None, "the file holds no row")
     if ended and not end:
         raise ReadError(path, number, f"the last text has no {END}; is the file truncated?")
 
@@ -96,7 +98,7 @@ def overlap(a: tuple[int, int], b: tuple[int, int]) -> bool:
 
 def occurrences(body: str, mention: str, counts: Counter[str]) -> list[tuple[int, int]]:
     """Spans of a mention by the strictest rule that finds any, from left to right."""
-    before, core, after = map(re.escape, re.fullmatch(r"([_ ]*)(.*?)([_ ]*)", mention, re.DOTALL).groups())
+    before, core, after = map(re.escape, re.fullmatch(r"([_\s]*)(.*?)([_\s]*)", mention, re.DOTALL).groups())
     plain, plain_core = body.replace("_", " "), core.replace("_", r"\ ")
     for text, pattern, oddity in (
         # The format sets the occurrence it means off by blanks (`in Montclair , New Jersey`), other ones not.

@@ -1,29 +1,34 @@
-"""Hub copies: a local folder laid out like a Hugging Face data set, one row an example.
+"""Tables of examples: a local folder laid out like a Hugging Face data set, one row an example.
 
-Columns are `text`, `entity1`, `entity2` and `relation`, sometimes `entity1Type` and `entity2Type`; others
-(ready prompts) are ignored. Files are parquet, CSV with a header, or JSON Lines, named after their split:
+A hub copy has the columns `text`, `entity1`, `entity2` and `relation`, sometimes `entity1Type` and `entity2Type`;
+for other tables, `columns` says what theirs are called. Further columns (ready prompts) are ignored. Files are
+parquet, CSV or TSV with a header, or JSON Lines, named after their split:
 `data/train-00000-of-00002.parquet`, `train.csv`, `<config>/test-*.parquet`, `<config>/test/0000.parquet`.
-Traps: the label `NA` is a word and null is not; negatives may be stored as null (in CSV: an empty cell);
-there are no offsets, so mentions are searched; a folder may hold several configs, or lack a shard.
+Traps: the label `NA` is a word and null is not; negatives may be stored as null (in CSV and TSV: an empty cell);
+a hub copy has no offsets, so mentions are searched; a folder may hold several configs, or lack a shard.
 """
 
-import csv
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
-import pyarrow as pa
-import pyarrow.parquet as pq
+from .example import Example, MissingSplit, ReadError, locate, text_group
+from .tabular import BROKEN, Row, header, rows
 
-from .example import Example, MissingSplit, ReadError, json_lines, locate, text_group
-
-REQUIRED = ("text", "entity1", "entity2", "relation")
-COLUMNS = (*REQUIRED, "entity1Type", "entity2Type")
+HUB_COPY = {
+    "text": "text",
+    "head": "entity1",
+    "tail": "entity2",
+    "relation": "relation",
+    "head_type": "entity1Type",
+    "tail_type": "entity2Type",
+}
+TYPES = ("head_type", "tail_type")
+OFFSETS = ("head_start", "head_end", "tail_start", "tail_end")
 FILE = re.compile(
     r"(?:data/)?(?:(?P<config>(?!(?:data|train|validation|valid|val|dev|test)/)[^/.][^/]*)/)?(?:data/)?"
-    r"(?P<split>train|validation|valid|val|dev|test)(?:-[^/]*|/[^/]*)?\.(?:parquet|csv|jsonl?)"
+    r"(?P<split>train|validation|valid|val|dev|test)(?:-[^/]*|/[^/]*)?\.(?:parquet|csv|tsv|jsonl?)"
 )
 
 
@@ -40,6 +45,7 @@ def read(
     counts: Counter[str],
     negative: str | None = None,
     config: str = "",
+    columns: Mapping[str, str] | None = None,
 ) -> Iterator[Example]:
     """One example a row, numbered from 0 over all files of the split in sorted order.
 
@@ -47,118 +53,104 @@ def read(
         folder: The data set's folder.
         negative: The label that a null relation stands for; None where the benchmark has no negative label.
         config: The config to read; needed only where the folder holds several.
+        columns: What the files call `text`, `head`, `tail`, `relation`, and, as far as they have them, `head_type`,
+            `tail_type`, `id` (stands in the example's id for the row's number), `group` (what must not be divided
+            between splits; else the text) and, all four or none, `head_start`, `head_end`, `tail_start`,
+            `tail_end` (characters from 0, end exclusive; -1, -1: not in the text). With these, `head` and `tail`
+            may be left out. None: the names of a hub copy, whose types may be missing.
 
     Raises:
         MissingSplit: The config has no file of this split.
-        ReadError: The folder is ambiguous or lacks a shard, or a row is broken.
+        ReadError: The folder is ambiguous or lacks a shard, `columns` lacks a name, or a row is broken.
     """
-    row = 0
+    names = columns or HUB_COPY
+    _check_columns(folder, benchmark, names)
+    optional = () if columns else [HUB_COPY[name] for name in TYPES]
+    number, ids = 0, set()
     for path in _split_files(folder, split, config):
-        for number, record in enumerate(_records(path)):
+        for position, row in enumerate(rows(path, names, optional, counts)):
             try:
-                values = _values(record, negative, counts)
-                head, tail = values["entity1"], values["entity2"]
-                head_start, head_end, tail_start, tail_end = locate(values["text"], head, tail, counts)
+                id, text = str(number), row.string("text")
+                if "id" in names:
+                    id = row.key("id")
+                    if id in ids:
+                        raise ValueError(f"{names['id']} {id!r} is in this split for the second time")
+                    ids.add(id)
                 example = Example(
-                    id=f"{benchmark}/{split}/{row}",
-                    benchmark=benchmark,
-                    split=split,
-                    text=values["text"],
-                    head=head,
-                    tail=tail,
-                    head_start=head_start,
-                    head_end=head_end,
-                    tail_start=tail_start,
-                    tail_end=tail_end,
-                    head_type=values["entity1Type"],
-                    tail_type=values["entity2Type"],
-                    relation=values["relation"],
-                    group=text_group(values["text"]),
+                    f"{benchmark}/{split}/{id}",
+                    benchmark,
+                    split,
+                    text,
+                    *_mentions(row, text),
+                    *("" if row.values.get(name) is None else row.string(name) for name in TYPES),
+                    relation=_relation(row, negative),
+                    group=row.key("group") if "group" in names else text_group(text),
                 )
             except ValueError as error:
-                raise ReadError(path, f"row {number}", str(error)) from None
+                raise ReadError(path, f"row {position}", str(error)) from None
             yield example
-            row += 1
-
-
-def _values(record: dict[str, Any], negative: str | None, counts: Counter[str]) -> dict[str, str]:
-    values = {column: record.get(column) for column in COLUMNS}
-    if values["relation"] is None:
-        if negative is None:
-            raise ValueError("relation is null, and this benchmark has no negative label that null could mean")
-        counts[f"relation was null, read as {negative}"] += 1
-        values["relation"] = negative
-    for column, value in values.items():
-        if value is None and column.endswith("Type"):
-            values[column] = ""
-        elif not isinstance(value, str):
-            raise ValueError(f"{column} is {'null' if value is None else repr(value)}, not a string")
-        elif column in ("entity1", "entity2", "relation") and value != value.strip():
-            counts[f"{'label' if column == 'relation' else 'mention'} had white space around it"] += 1
-            values[column] = value.strip()
-    return values
-
-
-def _records(path: Path) -> Iterator[dict[str, Any]]:
-    number = 0
-    try:
-        for record in {".parquet": _parquet, ".csv": _csv}.get(path.suffix, _json)(path):
-            yield record
             number += 1
-    except ReadError:
-        raise
-    except (pa.ArrowException, csv.Error, OSError, RecursionError, ValueError) as error:
-        # Files are decoded in blocks, so the broken row may stand behind the first one not yet read.
-        raise ReadError(path, f"row {number} or later", f"broken {path.suffix} file ({error})") from None
+    if not number:
+        raise ReadError(path, None, f"split {split!r} holds no row; is the file truncated?")
 
 
-def _parquet(path: Path) -> Iterator[dict[str, Any]]:
-    with pq.ParquetFile(path) as file:
-        names = _checked(path, file.schema_arrow.names)
-        for batch in file.iter_batches(1024, columns=[name for name in COLUMNS if name in names]):
-            yield from batch.to_pylist()
+def _check_columns(folder: Path, benchmark: str, names: Mapping[str, str]) -> None:
+    given = [name for name in OFFSETS if name in names]
+    wanted = ["text", "relation", *(OFFSETS if given else ("head", "tail"))]
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        remedy = f"add to benchmarks.{benchmark}.columns what the files call them"
+        raise ReadError(folder, None, f"no column is named for {', '.join(missing)}; {remedy}")
 
 
-def _csv(path: Path) -> Iterator[dict[str, Any]]:
-    with path.open(encoding="utf-8-sig", newline="") as file:
-        rows = csv.reader(file, strict=True)
-        names = _checked(path, next(rows, []))
-        for cells in filter(None, rows):  # an empty line is no row
-            if len(cells) != len(names):
-                raise ValueError(f"{len(cells)} cells under {len(names)} column names")
-            yield {name: cell or None for name, cell in zip(names, cells, strict=True)}
+def _relation(row: Row, negative: str | None) -> str:
+    if row.values["relation"] is not None:
+        return row.stripped("relation", "label")
+    if negative is None:
+        raise ValueError(f"{row.describe('relation')}, and this benchmark has no negative label that null could mean")
+    row.counts[f"relation was null, read as {negative}"] += 1
+    return negative
 
 
-def _json(path: Path) -> Iterator[dict[str, Any]]:
-    for line, record in json_lines(path):
-        if not isinstance(record, dict):
-            raise ReadError(path, line, "expected one JSON object a line")
-        _checked(path, list(record), line)
-        yield record
+def _mentions(row: Row, text: str) -> tuple[str, str, int, int, int, int]:
+    """Head, tail and the span of each: as the row says, or else as they are found in the text."""
+    if "head_start" not in row.values:
+        head, tail = row.stripped("head", "mention"), row.stripped("tail", "mention")
+        return head, tail, *locate(text, head, tail, row.counts)
+    (head, *h), (tail, *t) = _mention(row, "head", text), _mention(row, "tail", text)
+    if h[0] < t[1] and t[0] < h[1]:
+        row.counts["mentions overlap"] += 1
+    return head, tail, *h, *t
 
 
-def _checked(path: Path, names: list[str], line: int | None = None) -> list[str]:
-    wrong = [name for name in COLUMNS if names.count(name) > 1 or (name in REQUIRED and name not in names)]
-    if wrong:
-        raise ReadError(path, line, f"column missing or twice: {', '.join(wrong)} (found: {', '.join(names)})")
-    return names
+def _mention(row: Row, side: str, text: str) -> tuple[str, int, int]:
+    """A mention where the row's offsets have it; they move where white space is stripped."""
+    start, end = row.integer(f"{side}_start"), row.integer(f"{side}_end")
+    if (start, end) == (-1, -1):
+        if side not in row.values:
+            raise ValueError(f"{side} is not in the text by its offsets, and no column holds it")
+        row.counts["mention not found"] += 1
+        return row.stripped(side, "mention"), start, end
+    if not 0 <= start < end <= len(text):
+        raise ValueError(f"{side} is at {start}:{end}, which is no span of a text of {len(text)} characters")
+    found = text[start:end]
+    given = row.string(side) if side in row.values else found
+    mention = found.strip()
+    if given.strip() != mention:
+        raise ValueError(f"{side} is {given[:80]!r}, but {start}:{end} of the text is {found[:80]!r}")
+    if not given == found == mention:
+        row.counts["mention had white space around it"] += 1
+    start += len(found) - len(found.lstrip())
+    return mention, start, start + len(mention)
 
 
 def _header(path: Path) -> list[str]:
     """Column names of a file that need not be a hub copy's."""
     try:
-        if path.suffix == ".parquet":
-            return pq.read_schema(path).names
-        if path.suffix == ".csv":
-            with path.open(encoding="utf-8-sig", newline="") as file:
-                return next(csv.reader(file), [])
-        with path.open("rb") as file:
-            if file.read(64).lstrip()[:1] != b"{":  # a native JSON array may be one line of 200 MB
-                return []
-        return next((list(record) for _, record in json_lines(path)), [])
-    except (pa.ArrowException, csv.Error, OSError, RecursionError, ValueError):
+        return header(path)
+    except BROKEN:
         # No native split is a parquet file, so `read` may tell what is wrong with this one.
-        return list(REQUIRED) if path.suffix == ".parquet" else []
+        return list(HUB_COPY.values()) if path.suffix == ".parquet" else []
 
 
 def _files(folder: Path) -> dict[str, dict[str, list[Path]]]:
@@ -179,7 +171,7 @@ def _split_files(folder: Path, split: str, config: str) -> list[Path]:
         raise ReadError(folder, None, f"{problem}; set `config` to one of: {', '.join(sorted(configs))}")
     files = configs[config or next(iter(configs))][split] if configs else []
     if not files:
-        looked = f"data/{split}-*.parquet, {split}.parquet, {split}.csv, {split}.jsonl, {split}.json"
+        looked = f"data/{split}-*.parquet, {split}.parquet, {split}.csv, {split}.tsv, {split}.jsonl, {split}.json"
         raise MissingSplit(folder, None, f"split {split!r} not found (looked for: {looked})")
     names = ", ".join(str(path.relative_to(folder)) for path in files)
     whole = any(FILE.fullmatch(path.name) and "-" not in path.stem for path in files)

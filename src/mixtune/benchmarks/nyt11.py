@@ -13,6 +13,7 @@ JSON Lines. Texts are tokenised newswire. Traps of the format:
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
 from .example import Example, ReadError, json_lines, json_records, locate, native_file, text_group
@@ -79,9 +80,9 @@ def _check(text: Any, triples: Any) -> None:
         TypeError: The text is no string, or the triples are not lists of three strings.
     """
     if not isinstance(text, str):
-        raise TypeError(f"text must be a string, not {text!r:.60}")
+        raise TypeError(f"text must be a string, not {shown(text)}")
     if not isinstance(triples, list):
-        raise TypeError(f"triple_list must be a list, not {triples!r:.60}")
+        raise TypeError(f"triple_list must be a list, not {shown(triples)}")
     for triple in triples:
         if not isinstance(triple, list) or [type(part) for part in triple] != [str] * 3:
-            raise TypeError(f"a triple must be [head, relation, tail], three strings, not {triple!r:.60}")
+            raise TypeError(f"a triple must be [head, relation, tail], three strings, not {shown(triple)}")

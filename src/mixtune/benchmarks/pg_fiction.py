@@ -3,15 +3,16 @@
 import ast
 import csv
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from reprlib import repr as shown
 from typing import Any
 
 import pyarrow
 import pyarrow.parquet
 
 from ..resources import resource
-from .example import Example, ReadError, locate, native_file
+from .example import LONGEST, Example, ReadError, locate, native_file
 
 FILES = {
     "train": ("train.csv", "arf.csv", "train.parquet", "arf.parquet"),  # the only split that ARF has
@@ -20,24 +21,22 @@ FILES = {
 }
 
 
-def _check_columns(path: Path, found: Iterable[str]) -> None:
+def _check_columns(path: Path, found: list[str]) -> None:
     missing = {"book_id", "chunk_id", "chunk", "relations"} - set(found)
     if missing:
         raise ReadError(path, 1, f"columns missing: {', '.join(sorted(missing))}; found: {', '.join(found)}")
+    if len(set(found)) < len(found):
+        raise ReadError(path, 1, f"a column stands twice in {', '.join(found)}")
 
 
 def _rows(path: Path) -> Iterator[tuple[int | str, dict[str, Any]]]:
     """Rows as mappings, with the line on which each ends (CSV) or its record number from 0 (parquet)."""
+    if path.suffix == ".parquet":
+        yield from _parquet(path)
+        return
     line = 0
     try:
-        if path.suffix == ".parquet":
-            with pyarrow.parquet.ParquetFile(path) as table:
-                _check_columns(path, table.schema_arrow.names)
-                records = (row for batch in table.iter_batches(1024) for row in batch.to_pylist())
-                for number, row in enumerate(records):
-                    yield f"record {number}", row
-            return
-        csv.field_size_limit(2**31 - 1)  # a chunk's list of relations can pass the default of 131,072
+        csv.field_size_limit(LONGEST)  # a chunk's list of relations can pass the default of 131,072
         with path.open(encoding="utf-8-sig", newline="") as file:
             reader = csv.reader(file, strict=True)  # strict: a quotation still open at the end is an error
             columns = next(reader, [])
@@ -53,14 +52,31 @@ def _rows(path: Path) -> Iterator[tuple[int | str, dict[str, Any]]]:
         raise ReadError(path, line + 1, f"not UTF-8 here or further on ({error.reason})") from None
     except csv.Error as error:
         raise ReadError(path, line + 1, f"not valid CSV from here ({error}); is it truncated?") from None
-    except (pyarrow.ArrowException, OSError) as error:
-        raise ReadError(path, None, f"cannot be read ({error})") from None
+
+
+def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    where = None
+    try:
+        with pyarrow.parquet.ParquetFile(path) as table:
+            _check_columns(path, table.schema_arrow.names)
+            records = (row for batch in table.iter_batches(1024) for row in batch.to_pylist())
+            for number, row in enumerate(records):
+                where = f"record {number + 1} or later"  # since they are decoded in batches
+                yield f"record {number}", row
+    except ReadError:
+        raise
+    except (pyarrow.ArrowException, OSError, ValueError) as error:
+        raise ReadError(path, where, f"cannot be read ({error})") from None
 
 
 def _string(value: Any, name: str) -> str:
     if not isinstance(value, str):
-        raise ValueError(f"{name} is {value!r}, expected a string")
+        raise ValueError(f"{name} is {shown(value)}, expected a string")
     return " ".join(value.split())
+
+
+def _type(item: dict[str, Any], name: str) -> str:
+    return "" if item.get(name) is None else _string(item[name], name)
 
 
 def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
@@ -77,6 +93,7 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
     path = native_file(folder, split, FILES)
     ontology = {*resource("labels", "arf_ontology.txt").read_text("utf-8").splitlines(), "none"}
     seen: set[tuple[str, str]] = set()
+    where = None
     for where, row in _rows(path):
         if not any(value for name, value in row.items() if name != "book_id"):
             counts["broken row" if row.get("book_id") else "blank lines"] += 1
@@ -113,10 +130,12 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
                     head_end=head_end,
                     tail_start=tail_start,
                     tail_end=tail_end,
-                    head_type=_string(item.get("entity1Type") or "", "entity1Type"),
-                    tail_type=_string(item.get("entity2Type") or "", "entity2Type"),
+                    head_type=_type(item, "entity1Type"),
+                    tail_type=_type(item, "entity2Type"),
                     relation=relation,
                     group=book,
                 )
         except (KeyError, TypeError, ValueError, SyntaxError, MemoryError, RecursionError) as error:
             raise ReadError(path, where, f"not a row of ARF ({error!r})") from error
+    if where is None:
+        raise ReadError(path, None, "the file holds no row")

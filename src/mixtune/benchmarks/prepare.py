@@ -1,18 +1,21 @@
 """From a benchmark's files to its three splits, label inventory and audit."""
 
+import csv
 import hashlib
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from ..manifests import write_json, write_manifest
+from . import audit as auditing
 from .example import SPLITS, Example, MissingSplit, ReadError
 from .files import write_examples
 from .hub import is_hub_copy
+from .official import DRAWN, difference, unknown_label
 from .reading import read
-from .registry import REGISTRY
+from .registry import REGISTRY, Benchmark
 
 
 @dataclass(frozen=True)
@@ -31,55 +34,99 @@ def prepare(
     *,
     shares: Mapping[str, float],
     seed: int,
+    expect: str = "official",
     negative: str | None = None,
     config: str = "",
+    label_map: Path | None = None,
+    options: Mapping[str, Any] | None = None,
 ) -> Prepared:
     """Read all splits, carve those that are missing, fix the label inventory, count what was seen.
 
     Args:
-        benchmark, path, negative, config: As for `read`.
+        benchmark, path, negative, config, options: As for `read`.
         shares: Share of the train rows that becomes a missing validation or test split, in whole groups.
         seed: Seed of the carving.
+        expect: "official": other numbers than the official ones, or an unknown label, are errors; "any": they
+            are warnings in the audit; "sample": nothing is known of the files.
+        label_map: CSV with the columns `label` and `becomes`; labels that it does not name stay.
 
     Raises:
-        ReadError: A file cannot be read, an id occurs twice, a label is not in a closed inventory.
+        ReadError: A file cannot be read or is not the official one, an id occurs twice, a label is not in a
+            closed inventory.
     """
-    known = REGISTRY.get(benchmark)
-    negative = known.negative if known else negative
+    known, options = REGISTRY.get(benchmark), dict(options or {})
+    if known:
+        negative = known.negative
+    if options.get("negative_share"):
+        negative, options["seed"] = DRAWN, seed
+    copied = known is None or "columns" in options or is_hub_copy(Path(path))
+    mapping = read_label_map(label_map) if label_map else {}
     splits: dict[str, list[Example]] = {}
-    audit: dict[str, Any] = {"benchmark": benchmark, "splits": {}, "carved": {}}
-    counts = {}
+    audit: dict[str, Any] = {"benchmark": benchmark, "splits": {}, "carved": {}, "warnings": []}
+    counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     for split in SPLITS:
-        counts[split] = Counter()
+        reading = read(benchmark, path, split, counts[split], negative=negative, config=config, options=options)
         try:
-            splits[split] = list(read(benchmark, path, split, counts[split], negative=negative, config=config))
+            examples = list(reading)
         except MissingSplit:
             if split == "train":
                 raise
+            continue
+        other = difference(known, split, examples, options, copied) if known and expect != "sample" else None
+        if other and expect == "official":
+            remedy = f"set benchmarks.{benchmark}.expect: any to use these files all the same"
+            raise ReadError(Path(path), None, f"{other}; {remedy}")
+        audit["warnings"] += [other] if other else []
+        splits[split] = mapped(examples, mapping, counts[split])
     for split in ("test", "validation"):
         if split not in splits:
             splits["train"], splits[split] = carve(splits["train"], split, shares[split], seed)
             audit["carved"][split] = f"{shares[split]} of the train rows, by group, seed {seed}"
-    labels = _inventory(benchmark, path, splits, negative)
-    inside = set(labels)
+    closed = bool(known and known.closed and expect != "any")
+    labels = _inventory(known, Path(path), splits, negative, mapping, copied, closed)
+    texts = {split: auditing.texts(splits[split]) for split in SPLITS}
     for split in SPLITS:
-        examples = splits[split]
-        repeated = [id for id, times in Counter(e.id for e in examples).items() if times > 1]
+        repeated = [id for id, times in Counter(e.id for e in splits[split]).items() if times > 1]
         if repeated:
             raise ReadError(Path(path), None, f"id {repeated[0]} occurs twice in split {split}")
-        relations = Counter(e.relation for e in examples)
         audit["splits"][split] = {
-            "rows": len(examples),
-            "groups": len({e.group for e in examples}),
-            "labels": dict(sorted(relations.items())),
-            "negatives": sum(n for label, n in relations.items() if label.casefold() == (negative or "").casefold()),
-            "outside the inventory": sum(n for label, n in relations.items() if label not in inside),
+            **auditing.describe(splits[split], negative, set(labels)),
             "counts": {reason: n for reason, n in sorted(counts[split].items()) if n},
         }
-        official = known.rows.get(split) if known else None
-        if official is not None:
-            audit["splits"][split]["official rows"] = official
+    audit["shared texts"] = {
+        f"{split} in {earlier}": auditing.shared(texts[earlier], texts[split])
+        for earlier, split in (("train", "validation"), ("train", "test"), ("validation", "test"))
+    }
     return Prepared(splits, labels, negative, audit)
+
+
+def read_label_map(path: Path) -> dict[str, str]:
+    """What labels become, from a CSV file with the columns `label` and `becomes`.
+
+    Raises:
+        ReadError: A column, a cell or the file is missing, or a label stands there twice.
+    """
+    if not path.is_file():
+        raise ReadError(path, None, "no such file; correct benchmarks.<name>.label_map")
+    mapping: dict[str, str] = {}
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        rows = csv.DictReader(file)
+        for row in rows:
+            label, becomes = row.get("label"), row.get("becomes")
+            if not label or not becomes or label in mapping:
+                problem = "expected the columns label and becomes, no cell empty, each label once"
+                raise ReadError(path, rows.line_num, problem)
+            mapping[label] = becomes
+    return mapping
+
+
+def mapped(examples: list[Example], mapping: Mapping[str, str], counts: Counter[str]) -> list[Example]:
+    """Examples with their labels mapped; how many changed is counted."""
+    if not mapping:
+        return examples
+    new = [replace(e, relation=mapping[e.relation]) if e.relation in mapping else e for e in examples]
+    counts["label mapped"] += sum(before is not after for before, after in zip(examples, new, strict=True))
+    return new
 
 
 def carve(train: Sequence[Example], split: str, share: float, seed: int) -> tuple[list[Example], list[Example]]:
@@ -101,27 +148,32 @@ def carve(train: Sequence[Example], split: str, share: float, seed: int) -> tupl
             left.subtract(labels)
             taken.add(group)
             count += len(groups[group])
-    moved = [Example(**{**asdict(e), "split": split}) for e in train if e.group in taken]
+    moved = [replace(e, split=split) for e in train if e.group in taken]
     return [e for e in train if e.group not in taken], moved
 
 
 def _inventory(
-    benchmark: str, path: str | Path, splits: Mapping[str, Iterable[Example]], negative: str | None
+    known: Benchmark | None,
+    path: Path,
+    splits: Mapping[str, Iterable[Example]],
+    negative: str | None,
+    mapping: Mapping[str, str],
+    copied: bool,
+    closed: bool,
 ) -> list[str]:
     """The label inventory: what ships; train's where none does; a hub copy's own, from train and validation."""
-    known = REGISTRY.get(benchmark)
-    copied = known is None or is_hub_copy(Path(path))  # copies spell and choose labels in their own way
-    if copied or known.labels is None:
+    shipped = known.labels if known and not copied else None  # copies spell and choose labels in their own way
+    if shipped:
+        labels = list(dict.fromkeys(mapping.get(label, label) for label in shipped))
+    else:
         sources = ("train",) if known and known.labels is None else ("train", "validation")
         labels = sorted({e.relation for split in sources for e in splits[split]})
-        if negative and negative.casefold() not in map(str.casefold, labels):
-            labels.append(negative)
-        return labels
-    labels = list(known.labels)
-    for example in (e for split in SPLITS if known.closed for e in splits[split]):
-        if example.relation not in labels:
-            problem = f"label {example.relation!r} is not one of the {len(labels)} labels of {known.title}"
-            raise ReadError(Path(path), example.id, f"{problem}; is this another variant of the data?")
+    if negative and negative.casefold() not in map(str.casefold, labels):
+        labels.append(negative)
+    inside = set(labels)
+    for example in (e for split in SPLITS if shipped and closed for e in splits[split]):
+        if example.relation not in inside:
+            raise ReadError(path, example.id, unknown_label(known, example.relation))
     return labels
 
 

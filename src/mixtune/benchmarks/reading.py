@@ -2,8 +2,9 @@
 
 import importlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from ..sources import DATA_FILES
 from .example import Example, MissingSplit, ReadError
@@ -18,6 +19,7 @@ def read(
     *,
     negative: str | None = None,
     config: str = "",
+    options: Mapping[str, Any] | None = None,
 ) -> Iterator[Example]:
     """Examples of one split, streamed in the order of the files.
 
@@ -30,22 +32,26 @@ def read(
         counts: Gets what was counted while reading, by reason.
         negative: What a null relation means in a hub copy; the registry knows it for its benchmarks.
         config: The config of a hub copy that has several.
+        options: What the benchmark's own reader takes by name (`unit`, `annotation`, ...; see the registry), or
+            `columns`: our names of the columns of a table to those that its files have.
 
     Raises:
         MissingSplit: There is no file of this split.
         ReadError: A record cannot be read; names file and record.
     """
     counts = Counter() if counts is None else counts
+    options = dict(options or {})
     folder = Path(path)
     if not folder.is_dir():
         folder = _download(benchmark, path)
     from . import hub  # only here, since it imports pyarrow, and planning a workflow must be quick
 
     known = REGISTRY.get(benchmark)
-    if known and not hub.is_hub_copy(folder):
+    if known and "columns" not in options and not hub.is_hub_copy(folder):
         reader = importlib.import_module(f".{benchmark}", __package__)
-        return reader.read(folder, split, counts)
-    return hub.read(folder, benchmark, split, counts, known.negative if known else negative, config)
+        return reader.read(folder, split, counts, **options)
+    columns = options.get("columns")
+    return hub.read(folder, benchmark, split, counts, known.negative if known else negative, config, columns)
 
 
 def _download(benchmark: str, path: str | Path) -> Path:

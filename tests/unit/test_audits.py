@@ -1,0 +1,123 @@
+"""Tables of what the data is like, the terminal's view of it, and the figure."""
+
+import json
+
+import pandas as pd
+import pytest
+
+from mixtune import audits
+from mixtune.benchmarks import REGISTRY
+from mixtune.benchmarks.prepare import prepare, write
+from mixtune.cli import main
+from mixtune.figures import data_audit
+from mixtune.manifests import read_json, write_json
+from mixtune.mixtures import build
+from mixtune.resources import resource
+
+NAMES = ["gids", "conll04"]
+DOMAINS = dict.fromkeys(NAMES, "general")
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory):
+    """Two prepared sample corpora."""
+    root = tmp_path_factory.mktemp("benchmarks")
+    for name in NAMES:
+        shares = {"validation": 0.1, "test": 0.2}
+        write(prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample"), root / name)
+    return [root / name for name in NAMES]
+
+
+def test_every_split_of_every_benchmark_has_a_row(folders):
+    table = audits.data(folders, DOMAINS)
+    assert list(table["benchmark"]) == ["gids"] * 3 + ["conll04"] * 3
+    assert list(table["split"]) == ["train", "validation", "test"] * 2
+    audit = read_json(folders[0] / "audit.json")["splits"]["test"]
+    row = table.iloc[2]
+    assert row["rows"] == audit["rows"]
+    assert row["labels"] == len(audit["labels"])
+    assert row["negatives"] == audit["labels"]["NA"]
+    assert row["ceiling"] == audit["inputs"]["ceiling"]
+    assert row["counts"] == "; ".join(f"{n} × {reason}" for reason, n in sorted(audit["counts"].items()))
+    assert pd.isna(table.iloc[0]["rows_in_train"])
+
+
+def test_a_warning_stands_at_its_split(folders):
+    audit = read_json(folders[0] / "audit.json") | {"warnings": ["test has 1 example", "train has 2 examples"]}
+    assert [row["warnings"] for row in audits.splits(audit)] == ["train has 2 examples", "", "test has 1 example"]
+    assert audits.readable(audit).endswith("  warning: test has 1 example\n  warning: train has 2 examples")
+
+
+def test_texts_of_a_mixture_that_a_test_split_has_are_counted(folders, tmp_path):
+    settings = {"mixture": "m", "domains": DOMAINS, "balance": "natural", "max_rows": 10_000, "data_seed": 1}
+    build(settings, folders, tmp_path / "m")
+    leaky = tmp_path / "leaky"
+    leaky.mkdir()
+    (leaky / "train.parquet").write_bytes((folders[1] / "test.parquet").read_bytes())
+    table = audits.overlap([tmp_path / "m", leaky], folders).set_index(["mixture", "benchmark"])
+    assert table.loc["m"]["shared_rows"].sum() == 0
+    assert table.loc["leaky", "gids"]["share"] == 0
+    assert table.loc["leaky", "conll04"]["share"] == 1
+    rows = read_json(folders[1] / "audit.json")["splits"]["test"]["rows"]
+    assert table.loc["leaky", "conll04"]["shared_rows"] == rows
+
+
+def test_lengths_tell_model_use_shots_and_cuts(tmp_path):
+    tokens = {"p50": 5, "p90": 8, "p99": 8, "max": 9}
+    training = tmp_path / "rendered/small/training/mixtune/2-shot/manifest.json"
+    prompts = tmp_path / "rendered/small/prompts/0-shot/manifest.json"
+    write_json(training, {"rendered": {"train": {"rows": 3, "longest": 9, "tokens": tokens, "text cut": 1}}})
+    write_json(prompts, {"rendered": {"schema/gids": {"rows": 2, "longest": 9, "tokens": tokens}}})
+    rows = audits.lengths([training, prompts]).to_dict("records")
+    same = {"model": "small", **tokens, "demonstrations_cut": 0}
+    assert rows == [
+        same | {"use": "training", "shots": 2, "what": "mixtune/train", "rows": 3, "text_cut": 1},
+        same | {"use": "prompts", "shots": 0, "what": "schema/gids", "rows": 2, "text_cut": 0},
+    ]
+
+
+def test_the_figure_has_a_row_for_each_benchmark(folders):
+    setup = {"benchmarks": {name: {"title": REGISTRY[name].title} for name in NAMES}, "sample": NAMES}
+    figure = data_audit(audits.data(folders, DOMAINS), setup)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["GIDS", "CoNLL04"]
+    assert len(figure.axes) == 4
+    assert figure.texts[0].get_text() == "Sample corpora: no evidence about the benchmarks."
+
+
+# mixtune audit
+
+
+def test_the_command_shows_prepared_benchmarks(folders, capsys):
+    main(["audit", "--results", str(folders[0].parent), "gids"])
+    out = capsys.readouterr().out
+    assert out.startswith("gids\n")
+    assert "conll04" not in out
+    assert f"{read_json(folders[0] / 'audit.json')['splits']['train']['rows']:,}" in out
+    main(["audit", "--results", str(folders[0].parent)])
+    assert {"gids", "conll04"} <= set(capsys.readouterr().out.split())
+
+
+def test_the_command_audits_files_that_no_run_has_seen(capsys):
+    folder = str(resource("sample", "gids"))
+    with pytest.raises(SystemExit, match="officially 1,864 examples"):
+        main(["audit", "gids", "--path", folder])
+    main(["audit", "gids", "--path", folder, "--expect", "any"])
+    assert "warning: test has 58 examples of 5 labels, officially 5,663" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--results", "nowhere"], "no audit at nowhere; run the workflow first"),
+        (["--results", "nowhere", "gids"], "no audit at nowhere/gids/audit.json"),
+        (["--path", "x"], "the name of one benchmark"),
+    ],
+)
+def test_the_command_says_what_is_missing(arguments, message):
+    with pytest.raises(SystemExit, match=message):
+        main(["audit", *arguments])
+
+
+def test_audits_are_json_all_through(folders):
+    audit = read_json(folders[0] / "audit.json")
+    assert json.loads(json.dumps(audit)) == audit

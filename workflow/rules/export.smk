@@ -1,0 +1,41 @@
+# Mixtures as data sets for others; not part of `all`.
+
+
+# Write a mixture as a folder that `datasets` loads, with its data-set card.
+rule export_mixture:
+    input:
+        mixture="results/mixtures/{mixture}/manifest.json",
+        benchmarks=mixture_benchmarks,
+    output:
+        data=expand(
+            "results/exports/{{mixture}}/data/{split}_{shots}-00000-of-00001.parquet",
+            split=["train", "eval", "test"],
+            shots=MATRIX.shots,
+        ),
+        card="results/exports/{mixture}/README.md",
+        manifest="results/exports/{mixture}/manifest.json",
+    log:
+        "logs/export_mixture/{mixture}.log",
+    benchmark:
+        "results/runtimes/export_mixture/{mixture}.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=export_settings,
+    message:
+        "Export {wildcards.mixture}"
+    shell:
+        "python -m workflow.scripts.export_mixture --settings {params.settings:q}"
+        " --mixture {input.mixture} --benchmarks {input.benchmarks}"
+        " --manifest {output.manifest} > {log} 2>&1"
+
+
+# Export every mixture of the matrix.
+rule export_mixtures:
+    input:
+        expand("results/exports/{mixture}/manifest.json", mixture=MATRIX.mixtures),
+    localrule: True
