@@ -25,7 +25,7 @@ def finetune_cell(
     output: Path,
     *,
     device: Device,
-    micro_batch: int,
+    micro_tokens: int,
     scratch: Path = Path("scratch"),
 ) -> None:
     """Tune an adapter, or restore it, and write its folder with the manifest last.
@@ -38,7 +38,7 @@ def finetune_cell(
         model: Manifest of the base model.
         rendered: Manifest of the rendered training rows.
         output: Manifest to write.
-        micro_batch: Examples a forward pass.
+        micro_tokens: Tokens a forward pass.
     """
     base, rows = read_json(model), read_json(rendered)
     depends = [settings, base["files"], rows["files"], device.name, str(device.dtype)]
@@ -47,11 +47,11 @@ def finetune_cell(
     if is_whole(done):
         print(f"finished before: restored from {done.parent}")
     else:
-        _tune(settings, base, rows, rendered.parent, folder, device, micro_batch)
+        _tune(settings, base, rows, rendered.parent, folder, device, micro_tokens)
     copy_whole(done, output.parent)
 
 
-def _tune(settings, base, rows, rendered, folder, device, micro_batch) -> None:
+def _tune(settings, base, rows, rendered, folder, device, micro_tokens) -> None:
     print(f"computing on {device.name} in {device.dtype} because {device.why}")
     tokenizer = load_tokenizer(base["folder"])
     adapter = folder / "adapter"
@@ -65,9 +65,8 @@ def _tune(settings, base, rows, rendered, folder, device, micro_batch) -> None:
         folder / "checkpoints",
         settings=settings,
         seed=settings["seed"],
-        pad=tokenizer.pad_token_id or 0,
         device=device,
-        micro_batch=micro_batch,
+        micro_tokens=micro_tokens,
     )
     tokenizer.save_pretrained(adapter)
     card = {
@@ -78,7 +77,7 @@ def _tune(settings, base, rows, rendered, folder, device, micro_batch) -> None:
         "rendered": rows["rendered"],
         "device": torch.cuda.get_device_name() if device.name == "cuda" else platform.processor() or "cpu",
         "dtype": str(device.dtype),
-        "micro_batch": micro_batch,
+        "micro_tokens": micro_tokens,
         "seconds": round(time.monotonic() - begin, 1),
         "peak_gpu_bytes": torch.cuda.max_memory_allocated() if device.name == "cuda" else None,
         "versions": {package: version(package) for package in PACKAGES},

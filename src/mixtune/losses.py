@@ -1,81 +1,46 @@
-"""The loss of a step: micro-batches, logits at the answers alone, and their cross-entropy."""
+"""The loss of a step: micro-batches of packed rows, and the cross-entropy of their answer tokens."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from transformers import DynamicCache
 
-from .prefixes import common_prefix, expanded
+from .packing import pack, packs
 
-IGNORED = -100
-
-
-class Collator:
-    """Left-padded micro-batches that hold what their rows share once, and logits at the answers only.
-
-    Left padding puts all answers at the right edge, so that `logits_to_keep` can leave out the rest: no tensor
-    of batch x length x vocabulary exists.
-
-    Args:
-        pad: Any token id; padded positions are masked.
-        share: Whether the rows' common beginning (the system prompt) is split off, to be computed once.
-    """
-
-    def __init__(self, pad: int, share: bool):
-        self.pad, self.share = pad, share
-
-    def __call__(self, rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """Tensors for `AnswerTrainer.compute_loss`.
-
-        Returns:
-            `prefix_ids` (1, shared) or None; `input_ids` (batch, length); `attention_mask` (batch, shared +
-            length); `position_ids` (batch, length); `labels` (batch, longest answer), for the last positions.
-        """
-        prompts = [row["input_ids"][: len(row["input_ids"]) - row["answer"]] for row in rows]
-        shared = common_prefix(prompts) if self.share else 0
-        length = max(len(row["input_ids"]) for row in rows) - shared
-        keep = max(row["answer"] for row in rows)
-        ids = torch.full((len(rows), length), self.pad)
-        mask = torch.zeros((len(rows), shared + length), dtype=torch.long)
-        mask[:, :shared] = 1
-        labels = torch.full((len(rows), keep), IGNORED)
-        for i, row in enumerate(rows):
-            tokens = torch.tensor(row["input_ids"][shared:])
-            ids[i, length - len(tokens) :] = tokens
-            mask[i, shared + length - len(tokens) :] = 1
-            labels[i, keep - row["answer"] :] = tokens[len(tokens) - row["answer"] :]
-        return {
-            "prefix_ids": torch.tensor([prompts[0][:shared]]) if shared else None,
-            "input_ids": ids,
-            "attention_mask": mask,
-            "position_ids": (mask.cumsum(1) - 1).clamp(min=0)[:, shared:],
-            "labels": labels,
-        }
+Row = Mapping[str, Any]
 
 
-def answer_logits(model: Any, batch: Mapping[str, Any], keep: int) -> torch.Tensor:
-    """Logits of the last `keep` positions, (batch, keep, vocabulary), for a batch of `Collator`.
+def micro_batches(rows: Sequence[Row], tokens: int) -> Iterator[list[Row]]:
+    """Rows in batches of at most `tokens` tokens (one row at least), the shortest first."""
+    batch: list[Row] = []
+    size = 0
+    for row in sorted(rows, key=lambda row: len(row["input_ids"])):
+        if batch and size + len(row["input_ids"]) > tokens:
+            yield batch
+            batch, size = [], 0
+        batch.append(row)
+        size += len(row["input_ids"])
+    if batch:
+        yield batch
 
-    Gradients flow through the shared prefix's keys and values, summed over the rows that use them.
-    """
-    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "position_ids")}
-    prefix = batch.get("prefix_ids")
-    if prefix is not None:
-        cache = DynamicCache(config=model.config)
-        model(input_ids=prefix, past_key_values=cache, use_cache=True, logits_to_keep=1)
-        inputs["past_key_values"] = expanded(cache, len(inputs["input_ids"]), model.config)
-    return model(**inputs, use_cache=prefix is not None, logits_to_keep=keep).logits
 
+def answer_loss(model: Any, rows: Sequence[Row]) -> torch.Tensor:
+    """Cross-entropy summed over the answer tokens of rows.
 
-def answer_loss(logits: torch.Tensor, labels: torch.Tensor, items: Any = None) -> torch.Tensor:
-    """Cross-entropy over answer tokens; the mean is over those of the whole step, not of a micro-batch.
+    Logits are computed where an answer token is predicted and nowhere else: no tensor of batch x length x
+    vocabulary exists. A model that cannot attend to packed rows gets them one by one.
 
     Args:
-        logits: (batch, longest answer + 1, vocabulary): the last prompt token predicts the first label token.
-        labels: (batch, longest answer).
-        items: Answer tokens in the step; None for this batch's own.
+        model: On one device, with the packed attention set where it `packs`.
+        rows: `input_ids`, and `answer`: how many of the last ids are the label and the end of turn.
     """
-    flat = logits[:, :-1].float().flatten(0, 1)
-    total = torch.nn.functional.cross_entropy(flat, labels.flatten(), ignore_index=IGNORED, reduction="sum")
-    return total / (items if items is not None else (labels != IGNORED).sum())
+    packed = packs(model.config)
+    total = torch.zeros((), device=model.device)
+    for batch in [rows] if packed else [[row] for row in rows]:
+        arguments = pack(batch, model.device)
+        labels, layout = arguments.pop("labels"), arguments.pop("layout")
+        if packed:
+            arguments["layout"] = layout
+        logits = model(**arguments, use_cache=False).logits[0].float()
+        total = total + torch.nn.functional.cross_entropy(logits, labels, reduction="sum")
+    return total

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from bitsandbytes.functional import dequantize_4bit
-from bitsandbytes.nn import Linear4bit
 from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
+from .cpu import dequantised, fuse, hand_on
 from .errors import UserError
 
 disable_progress_bar()
@@ -82,32 +81,9 @@ def load_base(folder: Path | str, device: Device) -> torch.nn.Module:
         use_safetensors=True,
     )
     model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    return dequantised(model, device.dtype) if device.name == "cpu" else model
-
-
-class DequantisedLinear(torch.nn.Linear):
-    """A linear layer that answers in its input's dtype whatever autocast computes in, as bitsandbytes' layers do."""
-
-    def forward(self, input: torch.Tensor) -> torch.Tensor:
-        return super().forward(input).to(input.dtype)
-
-
-def dequantised(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
-    """Replace NF4 layers by plain ones that hold the same NF4 values, dequantised once.
-
-    For the CPU, where bitsandbytes dequantises every matrix anew in every pass: the results are equal to the bit,
-    a training step takes 0.6 of the time, and small models have the memory. It also keeps away a kernel that
-    bitsandbytes switches to in eval mode, which has no backward pass: training after an evaluation would get no
-    gradients below the top layer.
-    """
-    for parent in list(model.modules()):
-        for name, layer in list(parent.named_children()):
-            if isinstance(layer, Linear4bit):
-                weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)
-                plain = DequantisedLinear(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
-                plain.weight = torch.nn.Parameter(weight, requires_grad=False)
-                plain.bias = layer.bias
-                setattr(parent, name, plain)
+    if device.name == "cpu":
+        model = dequantised(model, device.dtype)
+        hand_on(model, device.dtype)
     return model
 
 
@@ -127,10 +103,13 @@ def add_adapter(base: torch.nn.Module, lora: Mapping[str, Any]) -> PeftModel:
         target_modules=sorted(lora["targets"]),
         task_type="CAUSAL_LM",
     )
-    return get_peft_model(base, config)
+    model = get_peft_model(base, config)
+    fuse(model)
+    return model
 
 
 def load_adapter(base: torch.nn.Module, folder: Path | str) -> PeftModel:
     """A base with a saved adapter, ready for prediction."""
     model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
+    fuse(model)
     return model.eval()

@@ -11,58 +11,93 @@ from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArguments, set_seed
 
 from .errors import UserError
-from .losses import Collator, answer_logits, answer_loss
+from .losses import answer_loss, micro_batches
 from .manifests import is_whole, replacing, write_manifest
 from .models import Device, add_adapter, load_base
-from .prefixes import shares_prefix
+from .packing import ATTENTION, packs
 
 LOG_COLUMNS = ("step", "epoch", "loss", "learning_rate", "grad_norm", "eval_loss")
 
 
 class StepSampler(Sampler):
-    """A new seeded order each epoch; inside one step's examples, by length, so that micro-batches pad little."""
+    """A new order each epoch, drawn from the seed and the epoch."""
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int):
-        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
+    def __init__(self, rows: int, seed: int):
+        self.rows, self.seed, self.epoch = rows, seed, 0
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return self.rows
 
     def set_epoch(self, epoch: int) -> None:
         self.epoch = epoch
 
     def __iter__(self):
         dice = torch.Generator().manual_seed(self.seed * 1_000_003 + self.epoch)
-        order = torch.randperm(len(self.lengths), generator=dice).tolist()
-        for start in range(0, len(order), self.batch_size):
-            yield from sorted(order[start : start + self.batch_size], key=self.lengths.__getitem__)
+        yield from torch.randperm(self.rows, generator=dice).tolist()
 
 
 class AnswerTrainer(Trainer):
-    """Trainer with the loss and sampler above, and the device's autocast around every forward pass."""
+    """Trainer whose batch is one step's examples, as rows; it packs them into micro-batches itself.
 
-    def __init__(self, *, device: Device, batch_size: int, **options: Any):
-        self.mixtune_device, self.step_size = device, batch_size
-        super().__init__(**options)
-        self.model_accepts_loss_kwargs = True  # the step's answer tokens are counted and given to compute_loss
-        self._loss_shifts_labels = False  # our labels are predicted from the first on: count that one, too
+    Args:
+        device: Its autocast is around every forward pass.
+        micro_tokens: Tokens of a forward and backward pass. Halved where memory does not suffice; when single
+            rows do not fit, activations are computed again in the backward pass instead of being kept.
+    """
+
+    def __init__(self, *, device: Device, micro_tokens: int, **options: Any):
+        self.mixtune_device, self.micro_tokens = device, micro_tokens
+        super().__init__(**options, data_collator=list)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
-        lengths = [len(row["input_ids"]) for row in self.train_dataset]
-        return StepSampler(lengths, self.step_size, self.args.seed)
+        return StepSampler(len(self.train_dataset), self.args.seed)
 
-    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
-        labels = inputs["labels"]
-        with self.mixtune_device.autocast():
-            logits = answer_logits(model, inputs, labels.shape[1] + 1)
-        return answer_loss(logits, labels, num_items_in_batch)
+    def training_step(self, model, inputs, num_items_in_batch=None):
+        """Gradients of the mean over the answer tokens of a step's rows; returns that mean."""
+        model.train()
+        while True:
+            try:
+                return self._gradients(model, inputs)
+            except torch.OutOfMemoryError:
+                model.zero_grad()
+                torch.cuda.empty_cache()
+                self._relieve(model, max(len(row["input_ids"]) for row in inputs))
 
-    def prediction_step(self, model, inputs, prediction_loss_only, ignore_keys=None):
-        # Trainer averages what comes back over rows; so counted, that is the mean over all answer tokens.
-        mean_answer = sum(row["answer"] for row in self.eval_dataset) / len(self.eval_dataset)
-        items = len(inputs["labels"]) * mean_answer
-        with torch.no_grad():
-            return self.compute_loss(model, self._prepare_inputs(inputs), num_items_in_batch=items), None, None
+    def _gradients(self, model, rows) -> torch.Tensor:
+        answers, mean = sum(row["answer"] for row in rows), torch.zeros((), device=model.device)
+        for batch in micro_batches(rows, self.micro_tokens):
+            with self.mixtune_device.autocast():
+                loss = answer_loss(model, batch) / answers
+            self.accelerator.backward(loss)
+            mean += loss.detach()
+        return mean
+
+    def _relieve(self, model, longest: int) -> None:
+        """Need less memory from now on, or say that less is not possible."""
+        if self.micro_tokens > longest:
+            self.micro_tokens = max(longest, self.micro_tokens // 2)
+            print(f"out of memory: on with {self.micro_tokens} tokens a pass, the step stays the same", flush=True)
+        elif not model.is_activation_checkpointing:
+            model.enable_input_require_grads()
+            model.activation_checkpointing_enable({"use_reentrant": False})
+            print("out of memory with single rows: activations are computed again, not kept", flush=True)
+        else:
+            raise UserError(
+                f"the device's memory does not suffice for one row of {longest} tokens; lower training.max_length or "
+                "training.lora.r, or use a smaller model"
+            )
+
+    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+        """The mean loss over the answer tokens of the validation rows."""
+        self.model.eval()
+        total = 0.0
+        for batch in micro_batches(self.eval_dataset, self.micro_tokens):
+            with torch.no_grad(), self.mixtune_device.autocast():
+                total += answer_loss(self.model, batch).item()
+        metrics = {"eval_loss": total / sum(row["answer"] for row in self.eval_dataset)}
+        self.log(metrics)
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
 
 
 class WholeCheckpoints(TrainerCallback):
@@ -102,9 +137,8 @@ def finetune(
     *,
     settings: Mapping[str, Any],
     seed: int,
-    pad: int,
     device: Device,
-    micro_batch: int,
+    micro_tokens: int,
     checkpoint_steps: int = 0,
 ) -> dict[str, Any]:
     """Tune an adapter and save it (PEFT's layout, safetensors) with its log.
@@ -116,32 +150,30 @@ def finetune(
         output: Folder of adapter_config.json, adapter_model.safetensors and training_log.csv.
         scratch: Folder of checkpoints; an interrupted run goes on from the last whole one.
         settings: `training` of the config, with this model's `lora` resolved.
-        micro_batch: Examples a forward pass; does not change a step, only its memory and the draws of dropout.
+        micro_tokens: Tokens a forward pass; does not change a step, only its memory and the draws of dropout.
         checkpoint_steps: Steps between checkpoints; 0: ten a run.
 
     Returns:
         Facts for the run card: steps, final losses, examples, seconds, peak memory.
 
     Raises:
-        UserError: The micro-batch does not divide the batch.
+        UserError: Memory does not suffice for one row, or the run diverged.
     """
-    if settings["batch_size"] % micro_batch:
-        raise UserError(
-            f"a micro-batch of {micro_batch} does not divide training.batch_size={settings['batch_size']}; "
-            "set the resource micro_batch to a divisor"
-        )
     set_seed(seed)  # before the adapter's weights are drawn
     model = add_adapter(load_base(base, device), settings["lora"])
     model.config.use_cache = False
+    if packs(model.config):
+        model.set_attn_implementation(ATTENTION)
+        print("training on packed rows: what they begin with is computed once")
+    else:
+        print("training row by row: this model's layers have windows, states or capped scores")
     steps = -(-len(train) // settings["batch_size"])
     total = max(1, round(steps * settings["epochs"]))
     arguments = TrainingArguments(
         output_dir=str(scratch),
         seed=seed,
         num_train_epochs=settings["epochs"],
-        per_device_train_batch_size=micro_batch,
-        per_device_eval_batch_size=micro_batch,
-        gradient_accumulation_steps=settings["batch_size"] // micro_batch,
+        per_device_train_batch_size=settings["batch_size"],
         learning_rate=settings["learning_rate"],
         lr_scheduler_type="linear",
         warmup_steps=settings["warmup"],  # below 1: a share of all steps
@@ -162,16 +194,14 @@ def finetune(
         remove_unused_columns=False,
         disable_tqdm=True,
         dataloader_pin_memory=False,
-        label_names=["labels"],
     )
     trainer = AnswerTrainer(
         device=device,
-        batch_size=settings["batch_size"],
+        micro_tokens=micro_tokens,
         model=model,
         args=arguments,
         train_dataset=list(train),
         eval_dataset=list(validation) or None,
-        data_collator=Collator(pad, share=shares_prefix(model.config)),
         callbacks=[WholeCheckpoints(), Progress()],
     )
     trainer.remove_callback(PrinterCallback)

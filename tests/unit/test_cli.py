@@ -56,7 +56,7 @@ def tuned(tmp_path_factory, tiny_tokenizer, tiny_model):
         folder / "rendered" / "manifest.json",
         adapter / "manifest.json",
         device=choose_device("cpu"),
-        micro_batch=4,
+        micro_tokens=1024,
         scratch=folder / "scratch",
     )
     return model.parent, adapter

@@ -64,7 +64,7 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
         folder / "manifest.json",
         adapter / "manifest.json",
         device=choose_device(device),
-        micro_batch=4,
+        micro_tokens=1024,
         scratch=tmp_path / "scratch",
     )
     card = json.loads((adapter / "run_card.json").read_text())

@@ -144,7 +144,7 @@ def test_dequantised_layers_equal_those_of_bitsandbytes(monkeypatch, folder, kin
         assert results[0].dtype == results[1].dtype == inputs.dtype
         assert torch.equal(*results), name
         assert torch.equal(*slopes), name
-    # And so the whole model, in training and after it.
+    # And so the whole model, in training and after it; with a LoRA, roundings come in another order.
     monkeypatch.undo()
     tuned = []
     for base in (quantised, load_base(folder(kind), device)):
@@ -152,7 +152,8 @@ def test_dequantised_layers_equal_those_of_bitsandbytes(monkeypatch, folder, kin
         model = add_adapter(base, LORA)
         tune(model, device)
         tuned.append(logits(model, device))
-    assert torch.equal(*tuned)
+    first, second = (result.float() for result in tuned)
+    assert (first - second).norm() < (1e-5 if device is FLOAT32 else 0.05) * second.norm()
 
 
 @DEVICES

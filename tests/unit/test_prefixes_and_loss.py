@@ -19,8 +19,10 @@ from transformers import (
     TrainingArguments,
 )
 
-from mixtune.losses import IGNORED, Collator, answer_logits, answer_loss
+from mixtune import packing
+from mixtune.losses import answer_loss, micro_batches
 from mixtune.models import Device
+from mixtune.packing import ATTENTION, pack, packs
 from mixtune.prefixes import SHORTEST, common_prefix, expanded, shares_prefix
 from mixtune.training import AnswerTrainer
 
@@ -84,96 +86,115 @@ def gradients(model, loss) -> dict[str, torch.Tensor]:
     return {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
 
-def batch_loss(model, batch, items=None):
-    return answer_loss(answer_logits(model, batch, batch["labels"].shape[1] + 1), batch["labels"], items)
+def step_gradients(model, batches) -> tuple[float, dict[str, torch.Tensor]]:
+    """Loss and gradients of a step taken in these micro-batches."""
+    items = sum(row["answer"] for batch in batches for row in batch)
+    model.zero_grad()
+    total = 0.0
+    for batch in batches:
+        loss = answer_loss(model, batch) / items
+        loss.backward()
+        total += loss.item()
+    return total, {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
 
-@pytest.mark.parametrize(
-    ("shared", "share", "prefix"),
-    [(20, True, 20), (20, False, None), (5, True, None), (0, True, None)],
-    ids=["shared", "not-shared", "too-short-to-share", "nothing-to-share"],
-)
-def test_loss_and_gradients_equal_one_row_at_a_time(model, shared, share, prefix):
-    data = rows(5, shared)
-    batch = Collator(EOS, share)(data)
-    assert (None if batch["prefix_ids"] is None else batch["prefix_ids"].shape[1]) == prefix
-    expected_loss, loss = plain_loss(model, data), batch_loss(model, batch)
-    assert loss.item() == pytest.approx(expected_loss.item(), abs=1e-5)
+def assert_equals_one_row_at_a_time(model, data, batches):
+    expected_loss = plain_loss(model, data)
     expected = gradients(model, expected_loss)
-    for name, gradient in gradients(model, batch_loss(model, batch)).items():
+    if packs(model.config):
+        model.set_attn_implementation(ATTENTION)
+    loss, found = step_gradients(model, batches)
+    assert loss == pytest.approx(expected_loss.item(), abs=1e-5)
+    for name, gradient in found.items():
         torch.testing.assert_close(gradient, expected[name], rtol=1e-4, atol=1e-5, msg=lambda m, n=name: f"{n}: {m}")
 
 
-@pytest.mark.parametrize("share", [True, False])
-def test_padding_is_never_seen(model, share):
-    data = rows(4, 18)
-    results = [batch_loss(model, Collator(pad, share)(data)).item() for pad in (EOS, 0, 40)]
-    assert results == [results[0]] * 3
+@pytest.fixture(params=["cpu's own", "torch's"])
+def attention(request, monkeypatch):
+    """Both ways to attend: the one for CPUs, and the one for GPUs, which runs on a CPU as well."""
+    if request.param == "torch's":
+        monkeypatch.setattr(packing._Attend, "apply", torch_attention)
 
 
-@pytest.mark.parametrize("share", [True, False])
-def test_pad_is_eos(model, share):
-    """The end of turn bears the loss although padding has its id."""
-    data = [{"input_ids": [*range(3, 21), extra, EOS], "answer": 1} for extra in (30, 31)]
-    data.append({"input_ids": [*range(3, 21), 32, 33, 34, 35, EOS], "answer": 3})
-    batch = Collator(EOS, share)(data)
-    assert batch["labels"].tolist() == [[IGNORED, IGNORED, EOS], [IGNORED, IGNORED, EOS], [34, 35, EOS]]
-    logits = answer_logits(model, batch, keep=4)
-    logits.retain_grad()
-    loss = answer_loss(logits, batch["labels"])
-    assert loss.item() == pytest.approx(plain_loss(model, data).item(), abs=1e-5)
-    loss.backward()
-    # The last prompt or label token learns to say EOS, and EOS, the last position, to say nothing.
-    assert (logits.grad[:, -2, EOS] < 0).all()
-    assert (logits.grad[:, -1] == 0).all()
+def torch_attention(query, key, value, mask, scaling):
+    return torch.nn.functional.scaled_dot_product_attention(
+        query, key, value, attn_mask=mask, scale=scaling, enable_gqa=query.shape[1] != key.shape[1]
+    )
 
 
-def test_collator_pads_left_and_splits_off_what_rows_share():
-    beginning = list(range(10, 10 + SHORTEST))
-    data = [
-        {"input_ids": [*beginning, 5, 6, 7, 8, EOS], "answer": 2},
-        {"input_ids": [*beginning, 9, 8, 7, EOS], "answer": 3},
-    ]
-    batch = Collator(0, share=True)(data)
-    assert batch["prefix_ids"].tolist() == [beginning]
-    assert batch["input_ids"].tolist() == [[5, 6, 7, 8, EOS], [0, 9, 8, 7, EOS]]
-    assert batch["attention_mask"].tolist() == [[1] * (SHORTEST + 5), [1] * SHORTEST + [0, 1, 1, 1, 1]]
-    assert batch["position_ids"].tolist() == [[16, 17, 18, 19, 20], [15, 16, 17, 18, 19]]
-    assert batch["labels"].tolist() == [[IGNORED, 8, EOS], [8, 7, EOS]]
-
-
-def test_collator_without_sharing():
-    data = [{"input_ids": [5, 6, EOS], "answer": 1}, {"input_ids": [9, 8, 7, 6, EOS], "answer": 2}]
-    batch = Collator(0, share=True)(data)
-    assert batch["prefix_ids"] is None
-    assert batch["input_ids"].tolist() == [[0, 0, 5, 6, EOS], [9, 8, 7, 6, EOS]]
-    assert batch["attention_mask"].tolist() == [[0, 0, 1, 1, 1], [1, 1, 1, 1, 1]]
-    assert batch["position_ids"].tolist() == [[0, 0, 0, 1, 2], [0, 1, 2, 3, 4]]
-    assert batch["labels"].tolist() == [[IGNORED, EOS], [6, EOS]]
-
-
-def test_an_answer_is_never_part_of_the_shared_prefix():
-    same = {"input_ids": [*range(3, 3 + SHORTEST + 4), EOS], "answer": 3}
-    batch = Collator(0, share=True)([same, same])
-    # The last prompt token stays too: it predicts the answer's first.
-    assert batch["prefix_ids"].tolist() == [same["input_ids"][: SHORTEST + 1]]
-    assert batch["input_ids"].tolist() == [same["input_ids"][SHORTEST + 1 :]] * 2
+@pytest.mark.parametrize("shared", [20, 5, 0], ids=["shared", "too-short-to-share", "nothing-to-share"])
+def test_loss_and_gradients_equal_one_row_at_a_time(model, attention, shared):
+    data = rows(5, shared)
+    assert pack(data)["layout"].shared == (shared if shared >= SHORTEST else 0)
+    assert_equals_one_row_at_a_time(model, data, [data])
 
 
 def test_micro_batches_add_up_to_the_mean_over_the_step(model):
     """Not a mean of means: answers have one to four tokens."""
     data = rows(6, 18)
-    items = sum(row["answer"] for row in data)
-    expected = gradients(model, plain_loss(model, data))
-    model.zero_grad()
-    total = 0.0
-    for part in (data[:1], data[1:4], data[4:]):
-        loss = batch_loss(model, Collator(EOS, share=True)(part), items)
-        loss.backward()
-        total += loss.item()
-    assert total == pytest.approx(plain_loss(model, data).item(), abs=1e-5)
-    for name, parameter in model.named_parameters():
-        torch.testing.assert_close(parameter.grad, expected[name], rtol=1e-4, atol=1e-5)
+    assert_equals_one_row_at_a_time(model, data, [data[:1], data[1:4], data[4:]])
+
+
+@pytest.mark.parametrize("config", [Gemma2Config, MistralConfig])
+def test_a_model_with_a_window_is_trained_row_by_row(config):
+    """Rows are longer than the window; Gemma2 caps its scores, too."""
+    torch.manual_seed(0)
+    model = AutoModelForCausalLM.from_config(config(**SHAPE, head_dim=8, sliding_window=8), dtype=torch.float32)
+    assert not packs(model.config)
+    data = rows(4, 18)
+    assert_equals_one_row_at_a_time(model.train(), data, [data])
+
+
+def test_pad_is_eos(model):
+    """The end of turn bears the loss although the tokenizer pads with its id: nothing is padded."""
+    data = [{"input_ids": [*range(3, 21), extra, EOS], "answer": 1} for extra in (30, 31)]
+    data.append({"input_ids": [*range(3, 21), 32, 33, 34, 35, EOS], "answer": 3})
+    batch = pack(data)
+    assert batch["labels"].tolist() == [EOS, EOS, 34, 35, EOS]
+    assert_equals_one_row_at_a_time(model, data, [data])
+
+
+def test_logits_are_computed_where_answers_are_and_nowhere_else(model):
+    seen = []
+    model.lm_head.register_forward_hook(lambda module, inputs, output: seen.append(output.shape))
+    model.set_attn_implementation(ATTENTION)
+    data = rows(5, 20)
+    answer_loss(model, data)
+    assert seen == [(1, sum(row["answer"] for row in data), VOCABULARY)]
+
+
+def test_packed_rows_hold_what_they_share_once():
+    beginning = list(range(10, 10 + SHORTEST))
+    data = [
+        {"input_ids": [*beginning, 5, 6, 7, 8, EOS], "answer": 2},
+        {"input_ids": [*beginning, 9, 8, 7, EOS], "answer": 3},
+    ]
+    batch = pack(data)
+    assert batch["input_ids"].tolist() == [[*beginning, 5, 6, 7, 8, EOS, 9, 8, 7, EOS]]
+    assert batch["position_ids"].tolist() == [[*range(16), 16, 17, 18, 19, 20, 16, 17, 18, 19]]
+    assert batch["labels"].tolist() == [8, EOS, 8, 7, EOS]
+    assert batch["logits_to_keep"].tolist() == [18, 19, 21, 22, 23]  # each predicts the token behind it
+    layout = batch["layout"]
+    assert layout.shared == SHORTEST
+    assert layout.places.tolist() == [[16, 17, 18, 19, 20], [21, 22, 23, 24, 24]]
+    assert layout.valid.tolist() == [[True] * 5, [True] * 4 + [False]]
+    seen = (layout.mask(torch.float32) == 0).tolist()
+    assert seen == [[True] * (SHORTEST + n) + [False] * (5 - n) for n in range(1, 6)]
+
+
+def test_an_answer_is_never_part_of_the_shared_prefix():
+    same = {"input_ids": [*range(3, 3 + SHORTEST + 4), EOS], "answer": 3}
+    batch = pack([same, same])
+    # The last prompt token stays too: it predicts the answer's first.
+    assert batch["layout"].shared == SHORTEST + 1
+    assert batch["input_ids"].tolist() == [same["input_ids"] + same["input_ids"][SHORTEST + 1 :]]
+
+
+def test_micro_batches_hold_so_many_tokens_and_the_shortest_rows_come_first():
+    data = [{"input_ids": [1] * length, "answer": 1} for length in (7, 3, 50, 4, 5)]
+    lengths = [[len(row["input_ids"]) for row in batch] for batch in micro_batches(data, 12)]
+    assert lengths == [[3, 4, 5], [7], [50]]
+    assert [len(batch) for batch in micro_batches(data, 1000)] == [5]
 
 
 class Gradients(TrainerCallback):
@@ -183,20 +204,19 @@ class Gradients(TrainerCallback):
         self.kept = {name: parameter.grad.clone() for name, parameter in model.named_parameters()}
 
 
-@pytest.mark.parametrize("micro_batch", [1, 2, 4])
-def test_a_step_of_the_trainer_is_the_mean_over_its_answer_tokens(tmp_path, model, micro_batch):
+@pytest.mark.parametrize("micro_tokens", [1, 60, 1000])
+def test_a_step_of_the_trainer_is_the_mean_over_its_answer_tokens(tmp_path, model, micro_tokens):
     data, validation = rows(4, 18, seed=1), rows(7, 18, seed=2)
     expected = plain_loss(model, data)
     expected_gradients = gradients(model, expected)
     expected_validation = plain_loss(model, validation).item()
     model.zero_grad()
+    model.set_attn_implementation(ATTENTION)
     seen = Gradients()
     arguments = TrainingArguments(
         output_dir=str(tmp_path),
         max_steps=1,
-        per_device_train_batch_size=micro_batch,
-        per_device_eval_batch_size=micro_batch,
-        gradient_accumulation_steps=4 // micro_batch,
+        per_device_train_batch_size=4,
         learning_rate=0.0,
         max_grad_norm=0.0,
         logging_steps=1,
@@ -205,16 +225,14 @@ def test_a_step_of_the_trainer_is_the_mean_over_its_answer_tokens(tmp_path, mode
         use_cpu=True,
         disable_tqdm=True,
         remove_unused_columns=False,
-        label_names=["labels"],
     )
     trainer = AnswerTrainer(
         device=CPU,
-        batch_size=4,
+        micro_tokens=micro_tokens,
         model=model,
         args=arguments,
         train_dataset=data,
         eval_dataset=validation,
-        data_collator=Collator(EOS, share=True),
         callbacks=[seen],
     )
     trainer.train()

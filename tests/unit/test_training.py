@@ -113,7 +113,9 @@ def ending(step: int, moment: str = "on_step_end", callback: str = "Progress", e
         yield
 
 
-def tune(base, folder, *, seed=1, micro_batch=2, checkpoint_steps=2, device=FLOAT32, validation=VALIDATION, **changed):
+def tune(
+    base, folder, *, seed=1, micro_tokens=60, checkpoint_steps=2, device=FLOAT32, validation=VALIDATION, **changed
+):
     """Run `finetune` on the tiny model; adapter and checkpoints come into `folder`."""
     return finetune(
         base,
@@ -124,9 +126,8 @@ def tune(base, folder, *, seed=1, micro_batch=2, checkpoint_steps=2, device=FLOA
         folder / "checkpoints",
         settings=SETTINGS | changed,
         seed=seed,
-        pad=END,
         device=device,
-        micro_batch=micro_batch,
+        micro_tokens=micro_tokens,
         checkpoint_steps=checkpoint_steps,
     )
 
@@ -331,34 +332,70 @@ def test_the_newest_checkpoint_is_the_one_with_the_highest_number(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def by_micro_batch(base, tmp_path_factory):
-    """Runs without dropout, by micro-batch."""
+def by_tokens(base, tmp_path_factory):
+    """Runs without dropout, by the tokens of a pass: single rows, about two rows, the whole step."""
     folders = {}
-    for micro_batch in (1, 2, 4):
-        folders[micro_batch] = tmp_path_factory.mktemp(f"micro-batch-{micro_batch}")
-        tune(base, folders[micro_batch], micro_batch=micro_batch, **NO_DROPOUT)
+    for tokens in (1, 60, 1000):
+        folders[tokens] = tmp_path_factory.mktemp(f"tokens-{tokens}")
+        tune(base, folders[tokens], micro_tokens=tokens, **NO_DROPOUT)
     return folders
 
 
-@pytest.mark.parametrize("micro_batch", [1, 2])
-def test_the_micro_batch_changes_no_loss(by_micro_batch, micro_batch):
-    folder, expected = by_micro_batch[micro_batch], by_micro_batch[4]
+@pytest.mark.parametrize("tokens", [1, 60])
+def test_the_tokens_of_a_pass_change_no_loss(by_tokens, tokens):
+    folder, expected = by_tokens[tokens], by_tokens[1000]
     assert len(log(folder, "loss")) == STEPS
     for column in ("loss", "eval_loss", "grad_norm"):
         assert log(folder, column) == pytest.approx(log(expected, column), abs=1e-4)
 
 
-def test_a_run_may_go_on_with_a_smaller_micro_batch(base, by_micro_batch, tmp_path):
-    """As after running out of memory: no example is skipped or seen twice."""
+def test_a_run_may_go_on_with_fewer_tokens_a_pass(base, by_tokens, tmp_path):
+    """No example is skipped or seen twice."""
     with ending(7):
-        tune(base, tmp_path, micro_batch=4, **NO_DROPOUT)
-    tune(base, tmp_path, micro_batch=1, **NO_DROPOUT)
-    assert log(tmp_path, "loss") == pytest.approx(log(by_micro_batch[4], "loss"), abs=1e-4)
+        tune(base, tmp_path, micro_tokens=1000, **NO_DROPOUT)
+    tune(base, tmp_path, micro_tokens=1, **NO_DROPOUT)
+    assert log(tmp_path, "loss") == pytest.approx(log(by_tokens[1000], "loss"), abs=1e-4)
 
 
-def test_a_micro_batch_that_does_not_divide_the_batch_is_refused(base, tmp_path):
-    with pytest.raises(UserError, match=r"micro-batch of 3 .* training\.batch_size=4; set the resource micro_batch"):
-        tune(base, tmp_path, micro_batch=3)
+def short_of_memory(monkeypatch, most: int, kept_alone: bool = True):
+    """Let passes of more than `most` tokens run out of memory, and single rows too unless activations are not kept."""
+    plain = training.answer_loss
+    sizes = []
+
+    def limited(model, rows):
+        sizes.append(sum(len(row["input_ids"]) for row in rows))
+        if sizes[-1] > most and len(rows) > 1:
+            raise torch.OutOfMemoryError("a test says so")
+        if model.training and not kept_alone and not model.is_activation_checkpointing:
+            raise torch.OutOfMemoryError("a test says so")
+        return plain(model, rows)
+
+    monkeypatch.setattr(training, "answer_loss", limited)
+    return sizes
+
+
+def test_a_step_that_does_not_fit_is_taken_in_smaller_passes(base, by_tokens, tmp_path, monkeypatch, capsys):
+    sizes = short_of_memory(monkeypatch, 60)
+    tune(base, tmp_path, micro_tokens=1000, **NO_DROPOUT)
+    assert log(tmp_path, "loss") == pytest.approx(log(by_tokens[1000], "loss"), abs=1e-4)
+    assert "out of memory: on with 500 tokens a pass, the step stays the same" in capsys.readouterr().out
+    assert sum(size > 60 for size in sizes) <= 6  # 1000, 500, ... are tried once each, not in every step
+
+
+def test_rows_that_do_not_fit_alone_are_not_kept_for_the_backward_pass(base, by_tokens, tmp_path, monkeypatch, capsys):
+    short_of_memory(monkeypatch, 0, kept_alone=False)
+    tune(base, tmp_path, micro_tokens=1000, validation=[], **NO_DROPOUT)
+    assert log(tmp_path, "loss") == pytest.approx(log(by_tokens[1000], "loss"), abs=1e-4)
+    assert "activations are computed again, not kept" in capsys.readouterr().out
+
+
+def test_memory_for_no_row_at_all_is_an_error_with_a_remedy(base, tmp_path, monkeypatch):
+    def never(model, rows):
+        raise torch.OutOfMemoryError("a test says so")
+
+    monkeypatch.setattr(training, "answer_loss", never)
+    with pytest.raises(UserError, match=r"one row of \d+ tokens; lower training\.max_length or training\.lora\.r"):
+        tune(base, tmp_path, validation=[])
 
 
 def test_training_lowers_the_loss_on_what_it_has_seen(base, tmp_path):
@@ -415,26 +452,16 @@ def test_the_adapter_is_loaded_by_peft_alone(base, reference):
     assert not torch.allclose(model(input_ids=ids).logits, before)
 
 
-def test_steps_are_drawn_anew_each_epoch_and_sorted_inside():
-    lengths = [5, 3, 9, 1, 7, 2, 8, 4, 6, 10]
-    sampler = StepSampler(lengths, 4, seed=1)
+def test_the_order_is_drawn_anew_each_epoch_from_the_seed():
+    sampler = StepSampler(10, seed=1)
     epochs = []
     for epoch in (0, 1, 0):
         sampler.set_epoch(epoch)
         epochs.append(list(sampler))
     assert epochs[0] == epochs[2] != epochs[1]
-    assert len(sampler) == len(lengths)
-    for order in epochs:
-        assert sorted(order) == list(range(10))
-        for start in (0, 4, 8):
-            step = [lengths[i] for i in order[start : start + 4]]
-            assert step == sorted(step)
-    assert list(StepSampler(lengths, 4, seed=2)) != epochs[0]
-    # Which examples make a step is a matter of the seed alone, not of their lengths.
-    same = list(StepSampler([1] * 10, 4, seed=1))
-    assert [set(same[start : start + 4]) for start in (0, 4, 8)] == [
-        set(epochs[0][start : start + 4]) for start in (0, 4, 8)
-    ]
+    assert len(sampler) == 10
+    assert all(sorted(order) == list(range(10)) for order in epochs)
+    assert list(StepSampler(10, seed=2)) != epochs[0]
 
 
 # What finetune.smk declares as output.
@@ -458,7 +485,10 @@ def cell(base, tmp_path):
     def render(train, validation):
         facts = {}
         for split, rows in (("train", train), ("validation", validation)):
-            made = (Rendered(f"{split}/{i}", row["input_ids"], row["answer"], "") for i, row in enumerate(rows))
+            made = (
+                Rendered(f"{split}/{i}", row["input_ids"], row["answer"], "", len(row["input_ids"]))
+                for i, row in enumerate(rows)
+            )
             facts[split] = write_rendered(rendered / f"{split}.parquet", made)
         files = [rendered / "train.parquet", rendered / "validation.parquet"]
         write_manifest(rendered / "manifest.json", files, rendered=facts, template_hash="a template's hash")
@@ -470,7 +500,7 @@ def cell(base, tmp_path):
             rendered / "manifest.json",
             tmp_path / output / "manifest.json",
             device=FLOAT32,
-            micro_batch=2,
+            micro_tokens=60,
             scratch=tmp_path / "scratch",
         )
         return tmp_path / output
@@ -504,7 +534,9 @@ def test_a_cell_leaves_an_adapter_a_tokenizer_and_a_card(base, reference, cell):
     card = read_json(folder / "run_card.json")
     assert (card["base_model"], card["template_hash"]) == ("someone/tiny", "a template's hash")
     assert card["settings"] == SETTINGS | {"seed": 1, "code": "the code's hash"}
-    assert card["rendered"]["train"] == {"rows": 18, "longest": max(len(row["input_ids"]) for row in TRAIN)}
+    facts = card["rendered"]["train"]
+    lengths = [len(row["input_ids"]) for row in TRAIN]
+    assert (facts["rows"], facts["longest"], facts["tokens"]["max"]) == (18, max(lengths), max(lengths))
     assert reference[1].items() <= card.items()
     assert str(base) not in (folder / "run_card.json").read_text() + (folder / "adapter_config.json").read_text()
 

@@ -17,7 +17,7 @@ def main(argv=None):
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--model", type=Path, required=True, help="manifest")
     parser.add_argument("--rendered", type=Path, required=True, help="manifest")
-    parser.add_argument("--micro-batch", type=int, required=True)
+    parser.add_argument("--micro-tokens", type=int, required=True)
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
@@ -28,7 +28,7 @@ def main(argv=None):
         args.rendered,
         args.manifest,
         device=choose_device(os.environ.get("MIXTUNE_DEVICE")),
-        micro_batch=args.micro_batch,
+        micro_tokens=args.micro_tokens,
     )
 
 
