@@ -88,7 +88,7 @@ def predict(args: argparse.Namespace) -> None:
     from .decoding import TOKEN_BUDGET, Decoder
     from .labels import recognise
     from .models import choose_device, load_adapter, load_base
-    from .predicting import answer
+    from .predicting import answer, freely
     from .rendering import folder_renderer, render
 
     config = args.adapter / "adapter_config.json"
@@ -123,14 +123,8 @@ def predict(args: argparse.Namespace) -> None:
         args.max_new_tokens,
     )
     with tempfile.TemporaryDirectory() as parts:
-        raw = answer(
-            prompts,
-            Path(parts),
-            lambda: decoder,
-            lambda ids: tokenizer.batch_decode(ids, skip_special_tokens=True),
-            TOKEN_BUDGET[device.name],
-        )
-    for (record, _), text in zip(queries, raw, strict=True):
+        answers = answer(prompts, Path(parts), lambda: decoder, freely(tokenizer), TOKEN_BUDGET[device.name])
+    for (record, _), (text, _) in zip(queries, answers, strict=True):
         args.output.write(json.dumps({**record, "relation": recognise(text, ())[0]}, ensure_ascii=False) + "\n")
     args.output.flush()
 

@@ -14,7 +14,8 @@ from .config_checks import explain, references
 from .errors import UserError
 
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Condition = Literal["generic", "schema"]
+Prompt = Literal["generic", "schema"]
+Condition = Literal["generic", "schema", "constrained"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rows = Annotated[int, Field(ge=1)]
 
@@ -161,7 +162,7 @@ class Training(Section):
     weight_decay: float = Field(ge=0, description="AdamW's weight decay.")
     batch_size: int = Field(ge=1, description="Examples a step, whatever the micro-batch.")
     max_length: int = Field(ge=16, description="Tokens of a training sequence, label included.")
-    condition: Condition = Field(description="The prompt trained on.")
+    condition: Prompt = Field(description="The prompt trained on.")
     validation_rows: Rows = Field(description="Rows of the validation loss after each epoch.")
     lora: Lora = Field(description="The adapter, unless a model overrides it.")
 
@@ -171,6 +172,9 @@ class Prediction(Section):
 
     max_length: int = Field(ge=16, description="Tokens of a prompt; never above the model's context.")
     max_new_tokens: int = Field(ge=1, description="Tokens of an answer.")
+    constrained: Literal["greedy", "exact"] = Field(
+        description="greedy: through the labels token by token; exact: every label is scored."
+    )
     test_rows: Rows | None = Field(description="Cap on the test rows of a benchmark (seeded); null: all.")
 
 

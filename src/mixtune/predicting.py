@@ -1,7 +1,7 @@
 """One system's prediction job: every prompt asked once, in parts that survive a kill."""
 
 import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,49 +10,78 @@ import pyarrow.parquet as pq
 import torch
 
 from .benchmarks.files import read_examples
-from .decoding import TOKEN_BUDGET, Decoder, batches
+from .decoding import TOKEN_BUDGET, Decoder, Prefix, batches, label_trie
 from .errors import UserError
 from .manifests import canonical, digest, read_json, replacing, write_manifest
 from .models import Device, load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
-from .prefixes import common_prefix, shares_prefix
+from .prefixes import common_prefix
 from .rendered_files import read_rendered
 
-PARTS = pa.schema([("index", pa.int32()), ("raw", pa.string())])
+PARTS = pa.schema([("index", pa.int32()), ("raw", pa.string()), ("confidence", pa.float32())])
 
 # Prompts between two writes: what a kill can cost.
 PART_ROWS = 256
 
+Answer = tuple[str, float | None]
+Ask = Callable[[Decoder, list[Sequence[int]], Prefix], list[Answer]]
+
+
+def freely(tokenizer: Any) -> Ask:
+    """Ask for whatever the model says, greedily."""
+
+    def ask(decoder: Decoder, prompts: list[Sequence[int]], prefix: Prefix) -> list[Answer]:
+        texts = tokenizer.batch_decode(decoder.answers(prompts, prefix), skip_special_tokens=True)
+        return [(text, None) for text in texts]
+
+    return ask
+
+
+def by_label(labels: Mapping[str, Sequence[int]], exact: bool) -> Ask:
+    """Ask for one of these labels.
+
+    Args:
+        labels: Each label's token ids, closed by the end of turn.
+        exact: Whether whole labels are scored, rather than chosen greedily token by token.
+    """
+    trie, names = label_trie(list(labels.values())), {tuple(ids): label for label, ids in reversed(labels.items())}
+
+    def ask(decoder: Decoder, prompts: list[Sequence[int]], prefix: Prefix) -> list[Answer]:
+        choose = decoder.exact if exact else decoder.choices
+        return [(names[tuple(choice.ids)], choice.confidence) for choice in choose(prompts, trie, prefix)]
+
+    return ask
+
 
 def answer(
-    prompts: Sequence[Sequence[int]],
-    parts: Path,
-    decoder: Callable[[], Decoder],
-    decode: Callable[[list[list[int]]], list[str]],
-    budget: int,
-) -> list[str]:
-    """Raw answers of prompts, in their order; equal prompts are asked once.
+    prompts: Sequence[Sequence[int]], parts: Path, decoder: Callable[[], Decoder], ask: Ask, budget: int
+) -> list[Answer]:
+    """Raw answers of prompts and their confidences, in the order of the prompts; equal prompts are asked once.
 
-    Batches are a function of the prompts alone, so that a run which goes on after a kill computes what an
-    undisturbed one would.
+    What all prompts begin with is computed once. Batches are a function of the prompts alone, so that a run which
+    goes on after a kill computes what an undisturbed one would.
 
     Args:
         prompts: Token ids.
         parts: Folder of finished parts; those that are there are not computed again.
         decoder: Makes the decoder, when the first part needs it.
-        decode: Token ids to texts.
-        budget: Prompt tokens of a batch.
+        ask: As `freely` and `by_label` give it.
+        budget: Tokens of a batch, without what all prompts share.
     """
     unique = sorted({tuple(prompt) for prompt in prompts})
     place = {prompt: i for i, prompt in enumerate(unique)}
-    raw: dict[int, str] = {}
-    for number, part in enumerate(_parts(list(batches([len(p) for p in unique], budget)))):
+    shared = common_prefix(unique)
+    rests = [prompt[shared:] for prompt in unique]
+    prefix = functools.cache(lambda: decoder().prefix(unique[0][:shared]))
+    found: dict[int, Answer] = {}
+    for number, part in enumerate(_parts(list(batches([len(rest) for rest in rests], budget)))):
         path = parts / f"part-{number:05d}.parquet"
         if not path.is_file():
-            _compute(unique, part, path, decoder(), decode)
-        table = pq.read_table(path, schema=PARTS)
-        raw.update(zip(table["index"].to_pylist(), table["raw"].to_pylist(), strict=True))
-    return [raw[place[tuple(prompt)]] for prompt in prompts]
+            _write(path, [row for batch in part for row in _ask(rests, batch, decoder(), prefix(), ask)])
+        table = pq.read_table(path, schema=PARTS).to_pydict()
+        answers = zip(table["raw"], table["confidence"], strict=True)
+        found.update(zip(table["index"], answers, strict=True))
+    return [found[place[tuple(prompt)]] for prompt in prompts]
 
 
 def _parts(planned: list[list[int]]) -> list[list[list[int]]]:
@@ -65,26 +94,26 @@ def _parts(planned: list[list[int]]) -> list[list[list[int]]]:
     return groups
 
 
-def _compute(unique, part, path, decoder, decode) -> None:
-    members = [unique[i] for batch in part for i in batch]
-    shared = common_prefix(members) if shares_prefix(decoder.model.config) else 0
-    prefix = decoder.prefix(members[0][:shared]) if shared else None
-    rows = []
-    pending = list(part)
-    while pending:
-        batch = pending.pop(0)
-        try:
-            answers = decoder.answers([unique[i][shared:] for i in batch], prefix)
-        except torch.OutOfMemoryError:
-            if len(batch) == 1:
-                raise
-            half = len(batch) // 2
-            print(f"out of memory with {len(batch)} prompts: on with halves", flush=True)
-            pending[:0] = [batch[:half], batch[half:]]
-            torch.cuda.empty_cache()
-            continue
-        rows += [{"index": i, "raw": text} for i, text in zip(batch, decode(answers), strict=True)]
-    path.parent.mkdir(parents=True, exist_ok=True)
+def _ask(rests, batch, decoder, prefix, ask) -> Iterator[dict[str, Any]]:
+    """Rows of a batch; where memory does not suffice, of its halves."""
+    try:
+        answers = ask(decoder, [rests[i] for i in batch], prefix)
+    except torch.OutOfMemoryError:
+        if len(batch) == 1:
+            raise
+        answers = None  # halved outside of the handler, whose traceback would keep the memory
+    if answers is None:
+        half = len(batch) // 2
+        print(f"out of memory with {len(batch)} prompts: on with halves", flush=True)
+        torch.cuda.empty_cache()
+        for part in (batch[:half], batch[half:]):
+            yield from _ask(rests, part, decoder, prefix, ask)
+        return
+    for i, (raw, confidence) in zip(batch, answers, strict=True):
+        yield {"index": i, "raw": raw, "confidence": confidence}
+
+
+def _write(path: Path, rows: list[dict[str, Any]]) -> None:
     with replacing(path) as temporary:
         pq.write_table(pa.Table.from_pylist(rows, schema=PARTS), temporary)
 
@@ -107,10 +136,10 @@ def predict_system(
     prompts only, and a job with nothing new to ask does not load the model.
 
     Args:
-        settings: `max_new_tokens` and `code`.
+        settings: `max_new_tokens`, `constrained` and `code`.
         model: Manifest of the base model.
         adapter: Manifest of the adapter, or None for the untuned base.
-        prompts: Manifest of the rendered prompts.
+        prompts: Manifest of the rendered prompts; `constrained` asks those of `schema`.
         benchmarks: Folder of each prepared benchmark.
         outputs: Files to write, `…/{condition}/{benchmark}.parquet`.
         manifest: Manifest to write.
@@ -141,20 +170,23 @@ def predict_system(
 
     for path in outputs:
         condition, benchmark = path.parent.name, path.stem
-        name = f"{condition}/{benchmark}"
-        rows = read_rendered(prompts.parent / f"{name}.parquet")
-        raw = answer(
+        constrained = condition == "constrained"
+        asked = f"{'schema' if constrained else condition}/{benchmark}"
+        answers = rendered["answers"][benchmark]
+        key = [rendered["files"][f"{asked}.parquet"], *([canonical(answers)] if constrained else [])]
+        rows = read_rendered(prompts.parent / f"{asked}.parquet")
+        found = answer(
             [row["input_ids"] for row in rows],
-            folder / name / rendered["files"][f"{name}.parquet"][:16],
+            folder / condition / benchmark / digest(*key)[:16],
             decoder,
-            functools.partial(tokenizer.batch_decode, skip_special_tokens=True),
+            by_label(answers, settings["constrained"] == "exact") if constrained else freely(tokenizer),
             TOKEN_BUDGET[device.name],
         )
-        examples = read_examples(benchmarks[benchmark] / "test.parquet")
+        longest = max(map(len, answers.values())) - 1
+        if longest > settings["max_new_tokens"] and not constrained:
+            print(f"warning: {benchmark}: a label has {longest} tokens; raise prediction.max_new_tokens", flush=True)
+        gold = {example.id: example.relation for example in read_examples(benchmarks[benchmark] / "test.parquet")}
         labels = read_json(benchmarks[benchmark] / "labels.json")["labels"]
-        most = max(len(tokenizer.encode(label, add_special_tokens=False)) for label in labels)
-        if most > settings["max_new_tokens"]:
-            print(f"warning: {benchmark}: a label has {most} tokens; raise prediction.max_new_tokens", flush=True)
-        write_predictions(path, [row["id"] for row in rows], {e.id: e.relation for e in examples}, raw, labels)
-        print(f"{name}: {len(rows)} predictions", flush=True)
+        write_predictions(path, [row["id"] for row in rows], gold, found, labels)
+        print(f"{condition}/{benchmark}: {len(rows)} predictions", flush=True)
     write_manifest(manifest, list(outputs))

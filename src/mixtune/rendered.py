@@ -88,4 +88,5 @@ def render_prompts(
         rendered=facts,
         template_hash=renderer.template_hash,
         stop_ids=renderer.stop_ids,
+        answers={name: {label: renderer.answer(label) for label in labels[name]} for name in rows},
     )

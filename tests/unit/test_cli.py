@@ -98,9 +98,9 @@ def test_the_prompt_is_that_of_the_workflow(tuned, capsys, tmp_path, monkeypatch
     asked = []
     import mixtune.predicting
 
-    def spy(prompts, parts, decoder, decode, budget):
+    def spy(prompts, parts, decoder, ask, budget):
         asked.extend(prompts)
-        return ["knows"] * len(prompts)
+        return [("knows", None)] * len(prompts)
 
     monkeypatch.setattr(mixtune.predicting, "answer", spy)
     rows, _ = predict(tuned, QUERIES[:1], capsys, tmp_path)
@@ -115,7 +115,9 @@ def test_demonstrations_stand_before_the_question(tuned, capsys, tmp_path, monke
     import mixtune.predicting
 
     asked = []
-    monkeypatch.setattr(mixtune.predicting, "answer", lambda prompts, *_: asked.extend(prompts) or [""] * len(prompts))
+    monkeypatch.setattr(
+        mixtune.predicting, "answer", lambda prompts, *_: asked.extend(prompts) or [("", None)] * len(prompts)
+    )
     shown = tmp_path / "shown.jsonl"
     shown.write_text(json.dumps({"text": "Eve knows Dan.", "head": "Eve", "tail": "Dan", "relation": "knows"}) + "\n")
     predict(tuned, QUERIES[:1], capsys, tmp_path, "--demonstrations", str(shown))

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, Qwen2Config, SmolLM3Config
 
-from mixtune.decoding import TOKEN_BUDGET, Decoder, batches
+from mixtune.decoding import TOKEN_BUDGET, Decoder, batches, forced, label_trie
 from mixtune.models import Device
 
 CPU = Device("cpu", torch.float32, "a test says so")
@@ -73,6 +73,7 @@ def expected(model):
 
 
 def generated(model, prompt) -> list[int]:
+    model.set_attn_implementation("eager")  # Gemma2's; a decoder has put its own in its place
     ids = torch.tensor([prompt])
     out = model.generate(
         input_ids=ids,
@@ -110,26 +111,25 @@ def test_batches_answer_as_generate_does_one_prompt_at_a_time(model, expected, k
     assert sum(len(tail) > WINDOW for tail in TAILS) > 100
 
 
-@pytest.mark.parametrize("kind", ["llama", "qwen2", "smollm3"])
+@pytest.mark.parametrize("kind", CONFIGS)
 def test_a_shared_prefix_changes_no_answer(model, expected, kind):
-    asked = decoder(model(kind))
-    answers = decoded(asked, TAILS, 600, BEGINNING)
+    answers = decoded(decoder(model(kind)), TAILS, 600, BEGINNING)
     assert answers == expected(kind, BEGINNING)
-    assert answers == decoded(asked, [BEGINNING + tail for tail in TAILS], 4000)
+    assert answers == decoded(decoder(model(kind)), [BEGINNING + tail for tail in TAILS], 4000)
     assert answers != expected(kind)
 
 
 def test_a_prefix_is_left_as_it_was(model):
     asked = decoder(model("llama"))
     prefix = asked.prefix(BEGINNING)
-    before = [(layer.keys.clone(), layer.values.clone()) for layer in prefix.layers]
+    before = {place: (keys.clone(), values.clone()) for place, (keys, values) in prefix.layers.items()}
     first = asked.answers(TAILS[:5], prefix)
     assert [asked.answers([tail], prefix)[0] for tail in TAILS[:5]] == first
     assert asked.answers(TAILS[:5], prefix) == first
-    assert prefix.get_seq_length() == len(BEGINNING)
-    for layer, (keys, values) in zip(prefix.layers, before, strict=True):
-        assert torch.equal(layer.keys, keys)
-        assert torch.equal(layer.values, values)
+    assert prefix.length == len(BEGINNING)
+    for place, (keys, values) in before.items():
+        assert torch.equal(prefix.layers[place][0], keys)
+        assert torch.equal(prefix.layers[place][1], values)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2"])
@@ -191,6 +191,111 @@ def test_the_pad_token_is_never_seen(model, expected):
 def test_no_row_at_all_is_answered_by_nothing(model):
     """All answers are empty where every id stops."""
     assert decoder(model("llama"), stop_ids=range(VOCABULARY)).answers(TAILS[:3]) == [[], [], []]
+
+
+# Labels alone: token sequences that part at once, late, and where one is the beginning of another.
+END = 2
+LABELS = [[5, END], [5, 6, END], [5, 6, 7, 8, 9, END], [5, 6, 7, 8, 10, END], [12, 13, 14, END], [15, END]]
+SAME_START = [[20, 21, 5, END], [20, 21, 6, 7, END], [20, 21, 6, 8, END]]
+ONE = [[30, 31, END]]
+
+
+def constrained(model, prompt, labels) -> list[int]:
+    """What `generate` gives when nothing but a label is allowed."""
+    model.set_attn_implementation("eager")
+    ids = torch.tensor([prompt])
+
+    def allowed(_, so_far):
+        done = so_far[len(prompt) :].tolist()
+        following = {label[len(done)] for label in labels if label[: len(done)] == done and len(label) > len(done)}
+        return sorted(following) or [END]
+
+    out = model.generate(
+        input_ids=ids,
+        attention_mask=torch.ones_like(ids),
+        do_sample=False,
+        max_new_tokens=max(map(len, labels)),
+        eos_token_id=END,
+        pad_token_id=0,
+        prefix_allowed_tokens_fn=allowed,
+    )
+    return out[0, len(prompt) :].tolist()
+
+
+@pytest.mark.parametrize("labels", [LABELS, SAME_START, ONE], ids=["mixed", "same-start", "one"])
+@pytest.mark.parametrize("beginning", [[], BEGINNING], ids=["alone", "shared"])
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_choices_are_those_of_constrained_generation(model, kind, beginning, labels):
+    prompts = TAILS[:60]
+    asked = decoder(model(kind))
+    found = asked.choices(prompts, label_trie(labels), asked.prefix(beginning))
+    assert {tuple(choice.ids) for choice in found} <= {tuple(label) for label in labels}
+    assert [choice.ids for choice in found] == [constrained(model(kind), [*beginning, *p], labels) for p in prompts]
+    if labels is LABELS:
+        assert len({tuple(choice.ids) for choice in found}) > 2
+
+
+def label_scores(model, prompt, labels) -> torch.Tensor:
+    """Log-probability of each whole label, one full forward pass a label."""
+    model.set_attn_implementation("eager")
+    scores = []
+    for label in labels:
+        logs = model(torch.tensor([[*prompt, *label]])).logits[0, len(prompt) - 1 : -1].log_softmax(-1)
+        scores.append(logs[range(len(label)), label].sum())
+    return torch.stack(scores).detach()
+
+
+@pytest.mark.parametrize("kind", CONFIGS)
+def test_exact_scoring_takes_the_likeliest_label(model, kind):
+    asked = decoder(model(kind))
+    found = asked.exact(TAILS[:12], label_trie(LABELS), asked.prefix(BEGINNING))
+    for tail, choice in zip(TAILS, found, strict=False):
+        shares = label_scores(model(kind), [*BEGINNING, *tail], LABELS).softmax(0)
+        assert choice.ids == LABELS[int(shares.argmax())]
+        assert choice.confidence == pytest.approx(float(shares.max()), abs=1e-5)
+
+
+def test_the_confidence_of_a_choice_is_a_probability_over_the_labels(model):
+    """By hand: at each branch of the trie, the softmax over its children alone."""
+    network = model("llama")
+    asked = decoder(network)
+    found = asked.choices(TAILS[:20], label_trie(LABELS))
+    network.set_attn_implementation("eager")
+    for tail, choice in zip(TAILS, found, strict=False):
+        expected = 1.0
+        for step, token in enumerate(choice.ids):
+            children = sorted({label[step] for label in LABELS if label[:step] == choice.ids[:step]})
+            logits = network(torch.tensor([[*tail, *choice.ids[:step]]])).logits[0, -1, children]
+            expected *= float(logits.softmax(0)[children.index(token)])
+        assert choice.confidence == pytest.approx(expected, abs=1e-5)
+
+
+def test_only_decisions_cost_a_pass(model, monkeypatch):
+    network, passes = model("llama"), []
+
+    def forward(*args, **options):
+        passes.append(tuple(options["input_ids"].shape))
+        return original(*args, **options)
+
+    original = network.forward
+    monkeypatch.setattr(network, "forward", forward)
+    asked = decoder(network)
+    longest = max(map(len, TAILS[:9]))
+    assert [choice.ids for choice in asked.choices(TAILS[:9], label_trie(ONE))] == ONE * 9
+    assert passes == []  # one label: nothing to decide
+    asked.choices(TAILS[:9], label_trie([[5, 6, 7, END], [8, 9, END]]))
+    assert passes == [(9, longest)]  # the first token decides, the rest is forced
+    passes.clear()
+    asked.choices(TAILS[:9], label_trie([[5, 6, 7, 1, END], [5, 6, 7, 3, END]]))
+    assert passes == [(9, longest + 3)]  # what all labels begin with belongs to the prompt
+
+
+def test_a_trie_by_hand():
+    trie = label_trie([[1, 2, 9], [1, 3, 4, 9], [1, 3, 9]])
+    assert trie == {1: {2: {9: {}}, 3: {4: {9: {}}, 9: {}}}}
+    assert forced(trie) == ([1], trie[1])
+    assert forced(trie[1][2]) == ([9], {})
+    assert forced(trie[1]) == ([], trie[1])
 
 
 lengths = st.lists(st.integers(1, 50), max_size=60)

@@ -8,17 +8,18 @@ import pytest
 import torch
 from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers import models as tokenizer_models
-from transformers import Gemma2Config, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from mixtune import predicting
 from mixtune.benchmarks.example import Example
 from mixtune.benchmarks.files import write_examples
-from mixtune.decoding import Decoder, batches
+from mixtune.decoding import Decoder, batches, label_trie
 from mixtune.errors import UserError
 from mixtune.fetching import fetch_model
 from mixtune.manifests import file_sha256, read_json, write_json, write_manifest
 from mixtune.models import Device, add_adapter, load_adapter, load_base, load_tokenizer
 from mixtune.predicting import answer, predict_system
+from mixtune.prefixes import common_prefix
 from mixtune.rendered_files import Rendered, write_rendered
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
@@ -59,8 +60,12 @@ def decode(answers):
     return [f"{total} of {number}" for total, number in answers]
 
 
+def ask(decoder, prompts, prefix):
+    return [(text, None) for text in decode(decoder.answers(prompts, prefix))]
+
+
 def expected(prompts):
-    return [f"{sum(prompt)} of {len(prompt)}" for prompt in prompts]
+    return [(f"{sum(prompt)} of {len(prompt)}", None) for prompt in prompts]
 
 
 def make_prompts(number: int, beginning=()) -> list[list[int]]:
@@ -74,13 +79,13 @@ def never():
 
 def test_answers_stand_in_the_order_of_the_prompts(tmp_path):
     prompts = make_prompts(40)
-    assert answer(prompts, tmp_path, Echo, decode, 50) == expected(prompts)
+    assert answer(prompts, tmp_path, Echo, ask, 50) == expected(prompts)
 
 
 def test_equal_prompts_are_asked_once(tmp_path):
     echo, prompts = Echo(), make_prompts(10)
     repeated = [*prompts, *reversed(prompts), prompts[3]]
-    assert answer(repeated, tmp_path, lambda: echo, decode, 50) == expected(repeated)
+    assert answer(repeated, tmp_path, lambda: echo, ask, 50) == expected(repeated)
     asked = [tuple(prompt) for batch in echo.asked for prompt in batch]
     assert sorted(asked) == sorted(map(tuple, prompts))
 
@@ -90,7 +95,7 @@ def test_batches_are_those_of_the_budget_whatever_the_order(tmp_path):
     for seed in (1, 2):
         echo = Echo()
         random.Random(seed).shuffle(prompts)
-        answer(prompts, tmp_path / str(seed), lambda echo=echo: echo, decode, 50)
+        answer(prompts, tmp_path / str(seed), lambda echo=echo: echo, ask, 50)
         asked.append(echo.asked)
     assert asked[0] == asked[1]
     unique = sorted(map(tuple, prompts))
@@ -99,30 +104,43 @@ def test_batches_are_those_of_the_budget_whatever_the_order(tmp_path):
     assert parts[0] == parts[1]
 
 
-def test_what_prompts_share_is_computed_once_a_part(tmp_path, monkeypatch):
+def test_what_prompts_share_is_computed_once_and_costs_no_budget(tmp_path, monkeypatch):
     monkeypatch.setattr(predicting, "PART_ROWS", 15)
     beginning = list(range(100, 120))
-    prompts = make_prompts(40, beginning)
-    for config, prefixes in ((LlamaConfig(), [beginning] * 3), (Gemma2Config(), [])):
-        echo = Echo(config)
-        folder = tmp_path / type(config).__name__
-        assert answer(prompts, folder, lambda echo=echo: echo, decode, 100) == expected(prompts)
-        assert len(list(folder.iterdir())) == 3
-        assert echo.prefixes == prefixes
+    prompts, echo = make_prompts(40, beginning), Echo()
+    assert answer(prompts, tmp_path, lambda: echo, ask, 100) == expected(prompts)
+    assert len(list(tmp_path.iterdir())) == 3
+    assert echo.prefixes == [beginning]
+    rests = [len(prompt) - len(beginning) for prompt in sorted(prompts)]
+    assert [len(batch) for batch in echo.asked] == [len(batch) for batch in batches(rests, 100)]
+
+
+def test_a_batch_that_does_not_fit_is_asked_in_halves(tmp_path, capsys):
+    class Small(Echo):
+        def answers(self, prompts, prefix=None):
+            if len(prompts) > 3:
+                raise torch.OutOfMemoryError("a test says so")
+            return super().answers(prompts, prefix)
+
+    prompts, small = make_prompts(30), Small()
+    assert answer(prompts, tmp_path, lambda: small, ask, 60) == expected(prompts)
+    assert "out of memory with 4 prompts: on with halves" in capsys.readouterr().out
+    with pytest.raises(torch.OutOfMemoryError):
+        _ = Small.answers(small, prompts[:4])
 
 
 @pytest.mark.parametrize("batches_before_the_end", [0, 1, 3, 5])
 def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path, monkeypatch, batches_before_the_end):
     monkeypatch.setattr(predicting, "PART_ROWS", 10)
     prompts, whole = make_prompts(40), Echo()
-    undisturbed = answer(prompts, tmp_path / "whole", lambda: whole, decode, 60)
+    undisturbed = answer(prompts, tmp_path / "whole", lambda: whole, ask, 60)
     parts = tmp_path / "parts"
     first, second = Echo(lives=batches_before_the_end), Echo()
     with pytest.raises(Killed):
-        answer(prompts, parts, lambda: first, decode, 60)
+        answer(prompts, parts, lambda: first, ask, 60)
     finished = sum(pq.read_metadata(path).num_rows for path in parts.glob("part-*.parquet"))
     assert not parts.exists() or all(path.name.startswith("part-") for path in parts.iterdir())
-    assert answer(prompts, parts, lambda: second, decode, 60) == undisturbed == expected(prompts)
+    assert answer(prompts, parts, lambda: second, ask, 60) == undisturbed == expected(prompts)
     # What was finished is not asked again, and the rest in the batches of an undisturbed run.
     assert sum(map(len, second.asked)) == len(prompts) - finished
     assert second.asked == whole.asked[-len(second.asked) :]
@@ -134,8 +152,8 @@ def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path, monkeypat
 
 def test_no_decoder_is_made_where_nothing_is_new(tmp_path):
     prompts = make_prompts(20)
-    answer(prompts, tmp_path, Echo, decode, 50)
-    assert answer(prompts[::-1], tmp_path, never, decode, 50) == expected(prompts[::-1])
+    answer(prompts, tmp_path, Echo, ask, 50)
+    assert answer(prompts[::-1], tmp_path, never, ask, 50) == expected(prompts[::-1])
 
 
 # From here on a real model.
@@ -206,6 +224,7 @@ def example(benchmark: str, number: int, relation: str) -> Example:
 
 
 LABELS = ["w5", "w6", "none"]
+ANSWERS = {"w5": [5, END], "w6": [6, END], "none": [7, 8, END]}  # as rendered: the ids of each label
 
 
 @pytest.fixture
@@ -237,17 +256,19 @@ def job(tmp_path, model, adapter):
                 self.rows[condition, benchmark] = rows
                 write_rendered(self.prompts.parent / condition / f"{benchmark}.parquet", rows)
             files = [self.prompts.parent / condition / f"{name}.parquet" for condition, name in self.rows]
-            write_manifest(self.prompts, files, template_hash=TEMPLATE_HASH, stop_ids=[2])
+            facts = {"template_hash": TEMPLATE_HASH, "stop_ids": [2], "answers": dict.fromkeys(self.gold, ANSWERS)}
+            write_manifest(self.prompts, files, **facts)
 
-        def run(self, output: str = "output", adapter=adapter, device=FLOAT32, **changed):
+        def run(self, output: str = "output", adapter=adapter, device=FLOAT32, conditions=(), **changed):
             folder = tmp_path / output
+            pairs = [(condition, name) for condition in conditions for name in self.gold] or self.rows
             predict_system(
-                {"max_new_tokens": 5, "code": "the code's hash"} | changed,
+                {"max_new_tokens": 5, "constrained": "greedy", "code": "the code's hash"} | changed,
                 model,
                 adapter,
                 self.prompts,
                 {name: self.benchmarks / name for name in self.gold},
-                [folder / condition / f"{name}.parquet" for condition, name in self.rows],
+                [folder / condition / f"{name}.parquet" for condition, name in pairs],
                 folder / "manifest.json",
                 device=device,
                 scratch=self.scratch,
@@ -283,7 +304,7 @@ def test_predictions_files_have_the_columns_of_every_system(job):
     for condition in ("generic", "schema"):
         assert pq.read_schema(folder / condition / "conll04.parquet") == pa.schema(
             {"id": pa.string(), "gold": pa.string(), "predicted": pa.string(), "raw": pa.string()}
-            | {"in_schema": pa.bool_()}
+            | {"in_schema": pa.bool_(), "confidence": pa.float32()}
         )
     names = ["generic/conll04.parquet", "schema/conll04.parquet"]
     assert read_json(folder / "manifest.json") == {"files": {name: file_sha256(folder / name) for name in names}}
@@ -330,6 +351,30 @@ def test_labels_are_recognised_by_the_inventory_of_the_benchmark(job, no_model):
         assert row["predicted"] == (known.upper() if row["in_schema"] else row["raw"])
 
 
+@pytest.mark.parametrize("how", ["greedy", "exact"])
+def test_constrained_answers_are_labels_with_a_confidence(job, model, adapter, how):
+    rows = read(job.run(conditions=["constrained"], constrained=how), "constrained")
+    assert all(row["in_schema"] and row["predicted"] == row["raw"] in LABELS for row in rows)
+    assert all(1 / 3 <= row["confidence"] <= 1 for row in rows)
+    # The prompts are those of `schema`; the first label token decides among these labels.
+    decoder = Decoder(load_adapter(load_base(model.parent, FLOAT32), adapter.parent), FLOAT32, [END], 0, 5)
+    choose = decoder.exact if how == "exact" else decoder.choices
+    for row, rendered in zip(rows, job.rows["schema", "conll04"], strict=True):
+        (choice,) = choose([rendered.input_ids], label_trie(list(ANSWERS.values())))
+        assert ANSWERS[row["raw"]] == choice.ids
+        assert row["confidence"] == pytest.approx(choice.confidence, abs=1e-5)
+    free = read(job.run("free"), "schema")
+    assert {row["confidence"] for row in free} == {None}
+
+
+def test_how_a_label_is_chosen_is_asked_anew(job, no_model):
+    job.run(conditions=["constrained"])
+    no_model()
+    job.run("again", conditions=["constrained"])
+    with pytest.raises(AssertionError, match="the model was loaded"):
+        job.run("exact", conditions=["constrained"], constrained="exact")
+
+
 def test_another_chat_template_is_refused(job, model, tmp_path, no_model):
     no_model()
     other = make_adapter(model, tmp_path / "other", seed=1, template_hash="f" * 64)
@@ -359,6 +404,7 @@ def test_a_new_benchmark_costs_its_own_prompts_only(job, monkeypatch):
     monkeypatch.setattr(Decoder, "answers", answers)
     second = job.run("second")
     new = {tuple(row.input_ids) for condition in ("generic", "schema") for row in job.rows[condition, "gids"]}
+    assert not common_prefix(sorted(new))  # nothing is shared: prompts are asked whole
     assert sorted(map(tuple, asked)) == sorted(new)
     assert raw(second) == raw(first)
     assert len(read(second, "schema", "gids")) == 12

@@ -8,7 +8,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import (
     AutoModelForCausalLM,
-    DynamicCache,
     Gemma2Config,
     LlamaConfig,
     MistralConfig,
@@ -23,7 +22,7 @@ from mixtune import packing
 from mixtune.losses import answer_loss, micro_batches
 from mixtune.models import Device
 from mixtune.packing import ATTENTION, pack, packs
-from mixtune.prefixes import SHORTEST, common_prefix, expanded, shares_prefix
+from mixtune.prefixes import SHORTEST, common_prefix
 from mixtune.training import AnswerTrainer
 
 CPU = Device("cpu", torch.float32, "a test says so")
@@ -257,21 +256,6 @@ def test_common_prefix_is_shared_by_all_and_leaves_one_of_each(tails, beginning)
     assert shared == (longest if longest >= SHORTEST and len(sequences) > 1 else 0)
 
 
-@pytest.mark.parametrize("number", [1, 3])
-def test_a_cache_is_expanded_and_left_as_it_was(number):
-    config = LlamaConfig(**SHAPE)
-    model = AutoModelForCausalLM.from_config(config)
-    cache = model(input_ids=torch.arange(3, 9)[None], past_key_values=DynamicCache(config=config)).past_key_values
-    before = [(layer.keys.clone(), layer.values.clone()) for layer in cache.layers]
-    copy = expanded(cache, number, config)
-    model(input_ids=torch.tensor([[9], [10], [11]])[:number], past_key_values=copy)
-    assert copy.get_seq_length() == 7
-    assert cache.get_seq_length() == 6
-    for layer, (keys, values) in zip(cache.layers, before, strict=True):
-        assert torch.equal(layer.keys, keys)
-        assert torch.equal(layer.values, values)
-
-
 @pytest.mark.parametrize(
     ("config", "shares"),
     [
@@ -287,5 +271,5 @@ def test_a_cache_is_expanded_and_left_as_it_was(number):
     ],
     ids=lambda value: type(value).__name__ if not isinstance(value, bool) else str(value),
 )
-def test_models_with_sliding_windows_share_no_prefix(config, shares):
-    assert shares_prefix(config) is shares
+def test_models_with_sliding_windows_are_not_packed(config, shares):
+    assert packs(config) is shares

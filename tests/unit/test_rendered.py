@@ -193,7 +193,7 @@ def test_a_row_that_does_not_fit_leaves_no_manifest(train, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_prompts_are_written_for_every_condition_and_benchmark(ask, renderer, tmp_path):
+def test_prompts_are_written_for_every_condition_and_benchmark(ask, prepared, renderer, tmp_path):
     rows = ask(tmp_path)
     names = ["generic/conll04", "generic/gids", "schema/conll04", "schema/gids"]
     assert sorted(rows) == names
@@ -202,6 +202,10 @@ def test_prompts_are_written_for_every_condition_and_benchmark(ask, renderer, tm
         "rendered": {name: facts(rows[name]) for name in names},
         "template_hash": renderer.template_hash,
         "stop_ids": renderer.stop_ids,
+        "answers": {
+            folder.name: {label: renderer.answer(label) for label in labels}
+            for folder, labels in ((f, read_json(f / "labels.json")["labels"]) for f in prepared[0])
+        },
     }
     assert {row["answer"] for name in names for row in rows[name]} == {0}
 

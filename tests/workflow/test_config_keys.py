@@ -22,6 +22,7 @@ WORDS = {
     "headline_condition": ("schema", "generic"),
     "negatives": ("benchmark", "paper"),
     "balance": ("natural", "domain"),
+    "constrained": ("greedy", "exact"),
 }
 STRINGS = {"id": "somebody/something", "revision": "v2", "config": "other", "path": "elsewhere"}
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))

@@ -32,6 +32,9 @@ wildcard_constraints:
     seed=r"\d+",
 
 
+# What is rendered: under `constrained` the decoder differs, the prompt is that of `schema`.
+PROMPTS = list(dict.fromkeys("schema" if name == "constrained" else name for name in MATRIX.conditions))
+
 SYSTEMS = [
     CELL.format(model=model, mixture=mixture, shots=shots, seed=seed)
     for model in MATRIX.models
@@ -179,7 +182,8 @@ def finetune_settings(wildcards):
 
 
 def predict_settings(wildcards):
-    return canonical({"max_new_tokens": CONFIG.prediction.max_new_tokens, "code": code("predict")})
+    chosen = CONFIG.prediction.model_dump(include={"max_new_tokens", "constrained"})
+    return canonical({**chosen, "code": code("predict")})
 
 
 def adapter(wildcards):

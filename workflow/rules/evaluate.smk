@@ -9,7 +9,7 @@ rule render_prompts:
     output:
         prompts=expand(
             "results/rendered/{{model}}/prompts/{{shots}}-shot/{condition}/{benchmark}.parquet",
-            condition=MATRIX.conditions,
+            condition=PROMPTS,
             benchmark=MATRIX.benchmarks,
         ),
         manifest="results/rendered/{model}/prompts/{shots}-shot/manifest.json",
