@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint perf clean
+.PHONY: demo test lint perf fuzz clean
 
 # The environment: exactly the versions of the lock file.
 .venv: requirements.lock pyproject.toml
@@ -30,6 +30,10 @@ lint: .venv
 # Speed, as ratios against a baseline measured in the same run.
 perf: .venv
 	$(BIN)/python -m perf
+
+# Ten thousand broken records for every reader: each is refused with its place, or read without a loss.
+fuzz: .venv
+	$(BIN)/python -m tests.fuzz
 
 # What can be made again. Keeps .venv and fetched models.
 clean:

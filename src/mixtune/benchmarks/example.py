@@ -7,6 +7,7 @@ import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,6 +16,7 @@ from ..errors import UserError
 SPLITS = ("train", "validation", "test")
 LONGEST = 2**24  # bytes of a line, characters of a record in an array: what goes on longer is a broken file
 
+_BLOCK = 2**16  # bytes of a JSON array that are read at a time
 _DECODER = json.JSONDecoder()
 _MARK = re.compile(r"[ \t\n\r]*(.?)", re.DOTALL)
 
@@ -161,8 +163,8 @@ def _mark(text: str, at: int) -> tuple[str, int]:
 class _Text:
     """The text of a UTF-8 file, held only from where it is being read.
 
-    ijson would do this, but turns half a surrogate pair into `?`, and takes memory by the square of the depth:
-    200 kB of opening brackets end the process.
+    ijson would do this, but turns half a surrogate pair into `?`, with the escape behind it, and takes memory by
+    the square of the depth: 200 kB of opening brackets end the process.
     """
 
     def __init__(self, file: BinaryIO):
@@ -190,7 +192,7 @@ class _Text:
         left = self._text[self._at :]
         if len(left) > LONGEST:
             raise ValueError(f"more than {LONGEST:,} characters")
-        block = self._file.read(max(2**16, len(left)))
+        block = self._file.read(max(_BLOCK, len(left)))
         try:
             more = self._decoder.decode(block, final=not block)
         except UnicodeDecodeError as error:  # told when the records before it are read
@@ -205,7 +207,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
     Raises:
         ReadError: A line is not valid JSON, or there is none.
     """
-    number, blank = 0, True
+    blank = True
     for number, line in utf8_lines(path):
         if line.strip():
             blank = False
@@ -219,11 +221,9 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
 
 def join_tokens(tokens: Iterable[str]) -> tuple[str, list[tuple[int, int]]]:
     """Tokens joined by blanks, with each token's character span (end exclusive) in the result."""
-    spans, position = [], 0
     tokens = list(tokens)
-    for token in tokens:
-        spans.append((position, position + len(token)))
-        position += len(token) + 1
+    ends = accumulate(len(token) + 1 for token in tokens)
+    spans = [(end - len(token) - 1, end - 1) for token, end in zip(tokens, ends, strict=True)]
     return " ".join(tokens), spans
 
 

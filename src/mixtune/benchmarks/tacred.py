@@ -62,7 +62,8 @@ def _example(record: Any, split: str, seen: Counter[str]) -> tuple[Example, bool
     for key in ("id", "relation", "subj_type", "obj_type"):
         if not isinstance(record[key], str) or not record[key].strip():
             raise TypeError(f"{key} is empty or not a string")
-    plain = [_ESCAPE.sub(lambda match: _PLAIN[match[0]], token) for token in tokens]
+    escaped = _ESCAPE.search("\n".join(tokens)) is not None  # one search a record: most have none
+    plain = [_ESCAPE.sub(lambda match: _PLAIN[match[0]], token) for token in tokens] if escaped else tokens
     text, spans = join_tokens(plain)
     head_start, head_end = _characters(record, "subj", spans)
     tail_start, tail_end = _characters(record, "obj", spans)
@@ -84,7 +85,7 @@ def _example(record: Any, split: str, seen: Counter[str]) -> tuple[Example, bool
         relation=record["relation"],
         group=text_group(text),
     )
-    return example, plain != tokens
+    return example, escaped
 
 
 def _characters(record: dict[str, Any], role: str, spans: list[tuple[int, int]]) -> tuple[int, int]:

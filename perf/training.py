@@ -1,0 +1,137 @@
+"""Training: packed rows against Transformers' Trainer as it is commonly used, and the memory of both.
+
+The other side is what tutorials show: PEFT's LoRA on the same base, padded micro-batches of 4 with 2 accumulation
+steps, labels of -100 everywhere but on the answer, logits of all positions. Both sides have the same NF4 values,
+dequantised once: bitsandbytes' own layers would be slower still on a CPU.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+from typing import Any
+
+import torch
+from peft import LoraConfig, get_peft_model
+from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+
+from mixtune.cpu import dequantised
+from mixtune.models import add_adapter, load_base
+from mixtune.packing import ATTENTION
+from mixtune.training import AnswerTrainer
+
+from .common import DEVICE, LORA, base_folder, matmul_rate, mixed, ratio, show
+
+ROWS = 48  # six steps of eight
+PAD = 2
+
+
+def arguments(folder: str, **more: Any) -> TrainingArguments:
+    return TrainingArguments(
+        output_dir=folder,
+        learning_rate=1e-4,
+        num_train_epochs=1,
+        optim="adamw_torch",
+        save_strategy="no",
+        logging_strategy="no",
+        report_to="none",
+        use_cpu=True,
+        remove_unused_columns=False,
+        disable_tqdm=True,
+        dataloader_pin_memory=False,
+        **more,
+    )
+
+
+def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
+    """Right-padded ids, mask, and labels of -100 everywhere but on the answer."""
+    width = max(len(row["input_ids"]) for row in rows)
+    ids, mask, labels = (torch.full((len(rows), width), fill) for fill in (PAD, 0, -100))
+    for place, row in enumerate(rows):
+        length = len(row["input_ids"])
+        ids[place, :length] = torch.tensor(row["input_ids"])
+        mask[place, :length] = 1
+        labels[place, length - row["answer"] : length] = ids[place, length - row["answer"] : length]
+    return {"input_ids": ids, "attention_mask": mask, "labels": labels}
+
+
+def mine(rows, folder: str):
+    model = add_adapter(load_base(base_folder(), DEVICE), LORA)
+    model.config.use_cache = False
+    model.set_attn_implementation(ATTENTION)
+
+    def run():
+        options = arguments(folder, per_device_train_batch_size=8)
+        AnswerTrainer(device=DEVICE, micro_tokens=1024, model=model, args=options, train_dataset=rows).train()
+
+    return run
+
+
+def theirs(rows, folder: str):
+    model = AutoModelForCausalLM.from_pretrained(base_folder(), dtype=DEVICE.dtype, local_files_only=True)
+    lora = LoraConfig(
+        r=LORA["r"], lora_alpha=LORA["alpha"], target_modules=LORA["targets"], lora_dropout=0.0, task_type="CAUSAL_LM"
+    )
+    model = get_peft_model(dequantised(model, DEVICE.dtype), lora)
+    model.config.use_cache = False
+
+    def run():
+        options = arguments(
+            folder,
+            per_device_train_batch_size=4,
+            gradient_accumulation_steps=2,
+            bf16=DEVICE.dtype == torch.bfloat16,
+        )
+        Trainer(model=model, args=options, train_dataset=rows, data_collator=collate).train()
+
+    return run
+
+
+SIDES = {"mine": mine, "theirs": theirs}
+
+
+def status(key: str) -> int:
+    """VmRSS or VmHWM of this process in bytes."""
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(key))
+
+
+def memory(side: str, shots: int) -> None:
+    """In a process of its own: print the peak of memory above the loaded model, in bytes."""
+    with tempfile.TemporaryDirectory() as folder:
+        rows = mixed(16, shots)
+        run = SIDES[side](rows, folder)
+        with open("/proc/self/clear_refs", "w") as file:
+            file.write("5")  # the peak counts from here
+        loaded = status("VmRSS")
+        run()
+        print(status("VmHWM") - loaded)
+
+
+def main() -> None:
+    rate = matmul_rate()
+    for shots, target in ((0, 1.8), (2, 1.5)):
+        rows = mixed(ROWS, shots)
+        with tempfile.TemporaryDirectory() as folder:
+            sides = [make(rows, folder) for make in SIDES.values()]
+            value, seconds = ratio(*sides)
+        show(f"train_generic_{shots}shot", value, target, examples_per_second=round(ROWS / seconds, 2))
+        if shots == 0:
+            # Forward, and gradients of activations: 2 x 2 multiply-adds a weight and token; shared tokens once.
+            tokens = sum(len(row["input_ids"]) for row in rows)
+            show("train_matmul_share", round(4 * 106e6 * tokens / seconds / rate, 2), 0.4, tokens=tokens)
+    for shots, target in ((0, 0.4), (2, 0.5)):
+        peaks = []
+        for side in SIDES:
+            command = [sys.executable, "-m", "perf.training", side, str(shots)]
+            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            peaks.append(int(told.split()[-1]))
+        show(f"train_memory_{shots}shot", round(peaks[0] / peaks[1], 2), target, False, bytes=peaks)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) == 3:
+        memory(sys.argv[1], int(sys.argv[2]))
+    else:
+        main()
+        print(json.dumps({"dtype": str(DEVICE.dtype)}))
