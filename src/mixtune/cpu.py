@@ -39,10 +39,17 @@ def dequantised(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def hand_on(model: torch.nn.Module, dtype: torch.dtype) -> None:
-    """Let norms answer in `dtype`, which the linear layers behind them compute in anyway."""
+    """Let norms answer in `dtype`, which the layers behind them compute in anyway, and the head keep its matrix in it.
+
+    Autocast would convert the head's matrix, the model's largest, in every pass.
+    """
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
             module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
+    head = model.get_output_embeddings()
+    weight, bias = (None if part is None else part.detach().to(dtype) for part in (head.weight, head.bias))
+    # Of a slice that is not contiguous, a product would copy the matrix for every row.
+    head.forward = lambda input: torch.nn.functional.linear(input.to(dtype).contiguous(), weight, bias)
 
 
 def fuse(model: torch.nn.Module) -> None:

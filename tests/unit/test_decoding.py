@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, Qwen2Config, SmolLM3Config
 
+from mixtune import prefixed
 from mixtune.decoding import TOKEN_BUDGET, Decoder, batches, forced, label_trie
 from mixtune.models import Device
 
@@ -117,6 +118,18 @@ def test_a_shared_prefix_changes_no_answer(model, expected, kind):
     assert answers == expected(kind, BEGINNING)
     assert answers == decoded(decoder(model(kind)), [BEGINNING + tail for tail in TAILS], 4000)
     assert answers != expected(kind)
+
+
+@pytest.mark.parametrize("kind", ["llama", "qwen2", "smollm3"])
+def test_the_attention_for_gpus_gives_the_same_answers(model, expected, kind, monkeypatch):
+    """It runs on a CPU as well, where the fused kernel takes its place."""
+
+    def plain(query, key, value, first, turn, scaling):
+        return prefixed._plain(query, key, value, first, turn.hidden(None), scaling, None)
+
+    monkeypatch.setattr(prefixed, "_fused", plain)
+    assert decoded(decoder(model(kind)), TAILS, 600, BEGINNING) == expected(kind, BEGINNING)
+    assert decoded(decoder(model(kind)), TAILS, 600) == expected(kind)
 
 
 def test_a_prefix_is_left_as_it_was(model):
