@@ -24,6 +24,7 @@ LORA = {
     "dropout": 0.0,
     "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 }
+WEIGHTS = 106e6  # of the layers: every token meets them; embeddings and head are met by few
 DEVICE = choose_device("cpu")
 
 

@@ -8,6 +8,7 @@ the same: equal NF4 values dequantised once, PEFT's LoRA with the same adapter, 
 import json
 import statistics
 import tempfile
+import time
 from pathlib import Path
 
 import torch
@@ -22,7 +23,20 @@ from mixtune.predicting import answer, by_label, freely
 from mixtune.prefixes import common_prefix
 from mixtune.training import finetune
 
-from .common import DEVICE, LORA, ROOT, base_folder, benchmark, mixed, ratio, rendered, renderer, show
+from .common import (
+    DEVICE,
+    LORA,
+    ROOT,
+    WEIGHTS,
+    base_folder,
+    benchmark,
+    matmul_rate,
+    mixed,
+    ratio,
+    rendered,
+    renderer,
+    show,
+)
 
 ROWS = 32  # of each benchmark
 NEW = 16
@@ -50,12 +64,13 @@ class Mine:
             found = answer(prompts, Path(parts), lambda: self.decoder, ask, TOKEN_BUDGET[DEVICE.name])
         return [text for text, _ in found]
 
-    def prefill(self, prompts) -> None:
-        shared = common_prefix(prompts)
-        prefix = self.decoder.prefix(prompts[0][:shared])
-        rests = [prompt[shared:] for prompt in prompts]
+    def prefill(self, prompts) -> int:
+        """Run prompts without an answer; returns how many tokens the model saw."""
+        shared = common_prefix(sorted(prompts))
+        prefix, rests = self.decoder.prefix(prompts[0][:shared]), [prompt[shared:] for prompt in prompts]
         for batch in batches([len(rest) for rest in rests], TOKEN_BUDGET[DEVICE.name]):
-            self.decoder.choices([rests[i] for i in batch], label_trie([[1, 2], [3, 2]]), prefix)
+            self.decoder.choices([rests[i] for i in batch], label_trie([[1], [3]]), prefix)
+        return shared + sum(map(len, rests))
 
 
 class Theirs:
@@ -93,7 +108,13 @@ class Theirs:
 
 
 def main(rounds: int = 3) -> None:
-    mine, theirs = Mine(), Theirs()
+    mine, theirs, rate = Mine(), Theirs(), matmul_rate()
+    prompts = [row["input_ids"] for row in rendered("tacred", "test", 60, "schema", 0, False)]
+    mine.prefill(prompts)
+    begin = time.perf_counter()
+    tokens = mine.prefill(prompts)
+    share = 2 * WEIGHTS * tokens / (time.perf_counter() - begin) / rate
+    show("predict_prefill_matmul_share", round(share, 2), 0.5, tokens=tokens)
     for condition, mean_target, targets in (
         ("schema", 3.5, {"rebel": 7}),
         ("constrained", 3.0, {}),

@@ -1,6 +1,7 @@
 """Preparing and rendering data of the paper's size: rows a second on one core, and the peak of memory."""
 
 import json
+import os
 import random
 import resource
 import subprocess
@@ -69,8 +70,26 @@ def prepare_one(benchmark: str, source: Path) -> None:
     print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 
+def rendering() -> None:
+    """Print how many times faster all cores render than one."""
+    from mixtune.rendering import render
+
+    from .common import benchmark, ratio, renderer, show
+
+    cores, train = os.cpu_count() or 1, benchmark("tacred").splits["train"]
+    rows = train * (16_000 // len(train))
+    options = {"condition": "generic", "shots": 2, "seed": 42, "max_length": 1024, "training": True}
+
+    def run(processes: int) -> None:
+        for _ in render(renderer(), rows, {"tacred": train}, {"tacred": []}, processes=processes, **options):
+            pass
+
+    value, seconds = ratio(lambda: run(cores), lambda: run(1))
+    show("render_all_cores", value, round(0.7 * cores, 1), cores=cores, rows_per_second=round(len(rows) / seconds))
+
+
 def main() -> None:
-    """Print rows a second and GiB for a native format and a copy."""
+    """Print rows a second and GiB for a native format and a copy, and what more cores bring to rendering."""
     for benchmark, make in (("tacred", write_tacred), ("own", write_table)):
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder))
@@ -83,6 +102,7 @@ def main() -> None:
             {"figure": f"{name}_peak_gib", "value": round(peak / 2**30, 2), "target": 2.0},
         ):
             print(json.dumps({**figure, "higher_is_better": "peak" not in figure["figure"]}), flush=True)
+    rendering()
 
 
 if __name__ == "__main__":

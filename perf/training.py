@@ -16,14 +16,16 @@ from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
 
 from mixtune.cpu import dequantised
+from mixtune.losses import micro_batches
 from mixtune.models import add_adapter, load_base
-from mixtune.packing import ATTENTION
+from mixtune.packing import ATTENTION, pack
 from mixtune.training import AnswerTrainer
 
-from .common import DEVICE, LORA, base_folder, matmul_rate, mixed, ratio, show
+from .common import DEVICE, LORA, WEIGHTS, base_folder, matmul_rate, mixed, ratio, show
 
 ROWS = 48  # six steps of eight
 PAD = 2
+MICRO_TOKENS = 1024
 
 
 def arguments(folder: str, **more: Any) -> TrainingArguments:
@@ -62,7 +64,7 @@ def mine(rows, folder: str):
 
     def run():
         options = arguments(folder, per_device_train_batch_size=8)
-        AnswerTrainer(device=DEVICE, micro_tokens=1024, model=model, args=options, train_dataset=rows).train()
+        AnswerTrainer(device=DEVICE, micro_tokens=MICRO_TOKENS, model=model, args=options, train_dataset=rows).train()
 
     return run
 
@@ -117,9 +119,11 @@ def main() -> None:
             value, seconds = ratio(*sides)
         show(f"train_generic_{shots}shot", value, target, examples_per_second=round(ROWS / seconds, 2))
         if shots == 0:
-            # Forward, and gradients of activations: 2 x 2 multiply-adds a weight and token; shared tokens once.
-            tokens = sum(len(row["input_ids"]) for row in rows)
-            show("train_matmul_share", round(4 * 106e6 * tokens / seconds / rate, 2), 0.4, tokens=tokens)
+            steps = [rows[start : start + 8] for start in range(0, ROWS, 8)]
+            passes = [batch for step in steps for batch in micro_batches(step, MICRO_TOKENS)]
+            tokens = sum(pack(batch)["input_ids"].numel() for batch in passes)
+            # Forward, and gradients of activations: two multiply-adds a weight and token, two operations each.
+            show("train_matmul_share", round(4 * WEIGHTS * tokens / seconds / rate, 2), 0.4, tokens=tokens)
     for shots, target in ((0, 0.4), (2, 0.5)):
         peaks = []
         for side in SIDES:

@@ -177,7 +177,7 @@ def test_blank_lines_and_crlf(tmp_path):
         ("gids/train/1", "Ada Moss died in Bonn ."),
         ("gids/train/3", "Ada Moss died in Bonn ."),
     ]
-    assert counts == {"blank lines": 1}
+    assert counts == {"blank lines": 1, "lines that end in CRLF": 1}
 
 
 def test_unusual_line_separators_inside_a_text_end_no_line(tmp_path):

@@ -72,7 +72,7 @@ def read(folder: Path, split: str, counts: Counter[str], *, annotation: str = "a
     gold = annotation == "human" and split == "test"
     path = _gold_file(folder) if gold else native_file(folder, split, FILES)
     label = "ANNOTATION" if gold else "relation"
-    lines = utf8_lines(path)
+    lines = utf8_lines(path, counts)
     columns = next(lines, (1, ""))[1].lstrip("\ufeff").split("\t")
     for name in dict.fromkeys(("sentence", "relation", label)):
         if name not in columns:

@@ -100,16 +100,22 @@ def native_file(folder: Path, split: str, names: dict[str, tuple[str, ...]]) -> 
     raise MissingSplit(folder, None, f"split {split!r} not found (looked for: {wanted})")
 
 
-def utf8_lines(path: Path) -> Iterator[tuple[int, str]]:
-    """Lines of a UTF-8 file without byte order mark and line ends (LF or CRLF), numbered from 1.
+def utf8_lines(path: Path, counts: Counter[str] | None = None) -> Iterator[tuple[int, str]]:
+    """Lines of a UTF-8 file without byte order mark and line ends, numbered from 1.
+
+    Args:
+        counts: Gets how many lines end in CRLF, as copies that went through Windows do.
 
     Raises:
         ReadError: A line is not UTF-8, or not shorter than `LONGEST`.
     """
+    counts = Counter() if counts is None else counts
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), 1):
             if len(line) == LONGEST:
                 raise ReadError(path, number, f"a line of more than {LONGEST:,} bytes; expected one record a line")
+            if line.endswith(b"\r\n"):
+                counts["lines that end in CRLF"] += 1
             try:
                 yield number, line.decode("utf-8" if number > 1 else "utf-8-sig").rstrip("\r\n")
             except UnicodeDecodeError as error:

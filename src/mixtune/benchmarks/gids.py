@@ -22,7 +22,7 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
     """One example a line, in the order of the file; the id ends in the line's number, counted from 1."""
     path = native_file(folder, split, FILES)
     number, end, ended = 0, None, 0
-    for number, line in utf8_lines(path):
+    for number, line in utf8_lines(path, counts):
         if not line.strip():
             counts["blank lines"] += 1
             continue

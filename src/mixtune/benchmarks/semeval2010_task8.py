@@ -26,7 +26,7 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         raise ReadError(unlabelled, None, problem)
     path = native_file(folder, split, FILES)
     numbers: set[str] = set()
-    for line, sentence, label, comment in _blocks(path):
+    for line, sentence, label, comment in _blocks(path, counts):
         match = re.fullmatch(r'([0-9]+)\t"(.*)"', sentence)
         if not match:
             raise ReadError(path, line, f'expected number, tab and sentence in double quotes, got "{sentence[:60]}"')
@@ -67,9 +67,9 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         raise ReadError(path, None, "the file holds no sentence")
 
 
-def _blocks(path: Path) -> Iterator[tuple[int, str, str, str]]:
+def _blocks(path: Path, counts: Counter[str]) -> Iterator[tuple[int, str, str, str]]:
     """Number of each block's first line, its sentence line, its label and its comment ("" if none)."""
-    lines = utf8_lines(path)
+    lines = utf8_lines(path, counts)
     for start, sentence in lines:
         if not sentence.strip():
             continue
