@@ -39,17 +39,43 @@ def dequantised(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
 
 
 def hand_on(model: torch.nn.Module, dtype: torch.dtype) -> None:
-    """Let norms answer in `dtype`, which the layers behind them compute in anyway, and the head keep its matrix in it.
+    """Let norms and rotations answer in `dtype`, which the layers behind them compute in anyway.
 
-    Autocast would convert the head's matrix, the model's largest, in every pass.
+    The head keeps its matrix in it, too: autocast would convert that, the model's largest, in every pass.
     """
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
-            module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
+            if hasattr(module, "variance_epsilon"):  # the common form; Gemma's weight, for one, is another
+                module.forward = _norm(module.weight.detach().float(), module.variance_epsilon, dtype)
+            else:
+                module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
+        elif type(module).__name__.endswith("RotaryEmbedding"):
+            module.register_forward_hook(lambda _, inputs, output: tuple(part.to(dtype) for part in output))
     head = model.get_output_embeddings()
     weight, bias = (None if part is None else part.detach().to(dtype) for part in (head.weight, head.bias))
     # Of a slice that is not contiguous, a product would copy the matrix for every row.
     head.forward = lambda input: torch.nn.functional.linear(input.to(dtype).contiguous(), weight, bias)
+
+
+def _norm(weight: torch.Tensor, epsilon: float, dtype: torch.dtype) -> Any:
+    return lambda x: Norm.apply(x, weight, epsilon, dtype)
+
+
+class Norm(torch.autograd.Function):
+    """x / sqrt(mean(x²) + epsilon) * weight over the last dimension, computed in float32, with a frozen weight."""
+
+    @staticmethod
+    def forward(ctx, x, weight, epsilon, dtype):
+        scale = x.float().square().mean(-1, keepdim=True).add_(epsilon).rsqrt_()
+        ctx.save_for_backward(x, scale, weight)
+        return (x * scale).mul_(weight).to(dtype)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        x, scale, weight = ctx.saved_tensors
+        gradient = gradient * weight
+        along = (gradient * x).mean(-1, keepdim=True).mul_(scale).mul_(scale)
+        return gradient.sub_(x * along).mul_(scale).to(x.dtype), None, None, None
 
 
 def fuse(model: torch.nn.Module) -> None:

@@ -36,7 +36,7 @@ class Layout:
     Attributes:
         shared: S, tokens that all rows begin with.
         places: (rows, L) index in the sequence of each token of each row; the tail of shorter rows is any index.
-        valid: (rows, L) False in these tails.
+        valid: (T - S) numbers of the places, counted through, that are not such tails.
     """
 
     shared: int
@@ -81,7 +81,7 @@ def pack(rows: Sequence[Mapping[str, Any]], device: Any = "cpu") -> dict[str, An
     layout = Layout(
         shared,
         places.clamp(max=len(ids) - 1).to(device),
-        (steps < torch.tensor([len(rest) for rest in rests])[:, None]).to(device),
+        (steps < torch.tensor([len(rest) for rest in rests])[:, None]).flatten().nonzero()[:, 0].to(device),
     )
     tensors = {"input_ids": [ids], "position_ids": [positions], "logits_to_keep": keep, "labels": labels}
     return {name: torch.tensor(values, device=device) for name, values in tensors.items()} | {"layout": layout}
@@ -111,17 +111,20 @@ def packed_attention(
         query, key, value = (part.to(torch.get_autocast_dtype(kind)) for part in (query, key, value))
     with torch.autocast(kind, enabled=False):
         query, key, value = query[0], key[0], value[0]
-        shared, places = layout.shared, layout.places
-        rows = attend(
-            query[:, places].transpose(0, 1),
-            *(
-                torch.cat([part[None, :, :shared].expand(len(places), -1, -1, -1), part[:, places].transpose(0, 1)], 2)
-                for part in (key, value)
-            ),
-            layout.mask(query.dtype),
-            scaling,
+        shared, number = layout.shared, len(layout.places)
+
+        def padded(part: torch.Tensor) -> torch.Tensor:
+            """(rows, heads, L, D) of (heads, T, D)."""
+            picked = part.index_select(
+                1, layout.places.flatten()
+            )  # whose gradient is quicker than that of part[:, places]
+            return picked.view(len(part), number, -1, part.shape[-1]).transpose(0, 1)
+
+        keys, values = (
+            torch.cat([part[None, :, :shared].expand(number, -1, -1, -1), padded(part)], 2) for part in (key, value)
         )
-        rows = rows.transpose(1, 2)[layout.valid]  # (T - S, heads, D)
+        rows = attend(padded(query), keys, values, layout.mask(query.dtype), scaling)
+        rows = rows.transpose(1, 2).flatten(0, 1).index_select(0, layout.valid)  # (T - S, heads, D)
         if not shared:
             return rows[None], None
         mask = torch.full((shared, shared), -torch.inf, dtype=query.dtype, device=query.device).triu(1)

@@ -176,7 +176,7 @@ def test_packed_rows_hold_what_they_share_once():
     layout = batch["layout"]
     assert layout.shared == SHORTEST
     assert layout.places.tolist() == [[16, 17, 18, 19, 20], [21, 22, 23, 24, 24]]
-    assert layout.valid.tolist() == [[True] * 5, [True] * 4 + [False]]
+    assert layout.valid.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]  # of ten places, the last is a tail
     seen = (layout.mask(torch.float32) == 0).tolist()
     assert seen == [[True] * (SHORTEST + n) + [False] * (5 - n) for n in range(1, 6)]
 

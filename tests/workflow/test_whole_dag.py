@@ -165,3 +165,17 @@ def test_the_overlay_is_what_ran(whole_run):
     wanted = yaml.safe_load((project / "tiny.yaml").read_text())["training"]
     assert card["settings"]["batch_size"] == wanted["batch_size"]
     assert (card["settings"]["lora"]["r"], card["settings"]["lora"]["alpha"]) == (2, 4)
+
+
+def test_under_constrained_every_answer_is_a_label(whole_run, tmp_path):
+    project = whole_run[0].copy(tmp_path / "project")
+    project.configure(
+        {"matrix": {"conditions": ["constrained"]}, "reports": {"headline_condition": "constrained"}},
+    )
+    project.snakemake(f"results/scores/{CELLS[0]}.json")
+    for benchmark in BENCHMARKS:
+        table = pq.read_table(project / f"results/predictions/{CELLS[0]}/constrained/{benchmark}.parquet")
+        assert all(table["in_schema"].to_pylist())
+        assert all(0 < confidence <= 1 for confidence in table["confidence"].to_pylist())
+    scores = json.loads((project / f"results/scores/{CELLS[0]}.json").read_text())["scores"]["constrained"]
+    assert {name: score["out_of_schema"] for name, score in scores.items()} == dict.fromkeys(BENCHMARKS, 0)

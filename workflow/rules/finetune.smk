@@ -54,6 +54,8 @@ rule finetune:
         "logs/finetune/{model}/{mixture}/{shots}-shot/seed-{seed}.log",
     benchmark:
         "results/runtimes/finetune/{model}/{mixture}/{shots}-shot/seed-{seed}.tsv"
+    # The longest jobs first: predictions then fill what is left, and no device idles at the end.
+    priority: 1
     conda:
         "../../envs/mixtune.yaml"
     threads: 2
