@@ -50,6 +50,23 @@ def test_the_length_of_answers_predicts_anew(project):
     assert project.planned() == PREDICTIONS
 
 
+def test_a_condition_more_asks_its_own_prompts_only(project):
+    project.configure({"matrix": {"conditions": ["generic", "schema", "constrained"]}})
+    assert project.planned() == {**PREDICTIONS, "plot_data": 1}
+    before = stamps(project / "scratch/predict")
+    project.snakemake(f"results/scores/{CELL}.json")
+    after = stamps(project / "scratch/predict")
+    assert before.items() <= after.items()
+    new = {path.relative_to(project / "scratch/predict").parts[1] for path in after.keys() - before.keys()}
+    assert new == {"constrained"}
+
+
+def test_a_condition_less_computes_nothing(project):
+    project.configure({"matrix": {"conditions": ["schema"]}})
+    project.snakemake(f"results/scores/{CELL}.json")
+    assert "computing on" not in (project / f"logs/predict/{CELL}.log").read_text()
+
+
 def test_the_learning_rate_retrains_all_cells_and_renders_nothing(project):
     project.configure({"training": {"learning_rate": 0.01}})
     assert project.planned() == CELLS

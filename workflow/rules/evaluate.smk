@@ -39,6 +39,14 @@ rule predict:
         model="results/models/{model}/manifest.json",
         adapter=adapter,
         prompts="results/rendered/{model}/prompts/{shots}-shot/manifest.json",
+        # Not compared, only there: a condition more must render its prompts, which no manifest can know.
+        rendered=ancient(
+            expand(
+                "results/rendered/{{model}}/prompts/{{shots}}-shot/{condition}/{benchmark}.parquet",
+                condition=PROMPTS,
+                benchmark=MATRIX.benchmarks,
+            )
+        ),
         benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
     output:
         predictions=expand(
@@ -73,6 +81,13 @@ rule predict:
 rule score:
     input:
         predictions="results/predictions/{model}/{mixture}/{shots}-shot/seed-{seed}/manifest.json",
+        answers=ancient(
+            expand(
+                "results/predictions/{{model}}/{{mixture}}/{{shots}}-shot/seed-{{seed}}/{condition}/{benchmark}.parquet",
+                condition=MATRIX.conditions,
+                benchmark=MATRIX.benchmarks,
+            )
+        ),
         benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
     output:
         scores="results/scores/{model}/{mixture}/{shots}-shot/seed-{seed}.json",
