@@ -1,8 +1,10 @@
 """What all figures need: a tuned SmolLM2-135M, rendered rows of the sample corpora, and a fair comparison."""
 
+import contextlib
 import functools
 import json
 import statistics
+import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -36,16 +38,17 @@ def show(figure: str, value: float, target: float, higher_is_better: bool = True
 
 def ratio(mine: Callable, baseline: Callable, rounds: int = 3) -> tuple[float, float]:
     """How many times faster `mine` is than `baseline`: the median over rounds, the two in turn; and its seconds."""
-    mine(), baseline()
     ratios, seconds = [], []
-    for _ in range(rounds):
-        times = []
-        for side in (mine, baseline):
-            begin = time.perf_counter()
-            side()
-            times.append(time.perf_counter() - begin)
-        ratios.append(times[1] / times[0])
-        seconds.append(times[0])
+    with contextlib.redirect_stdout(sys.stderr):  # standard output is for figures
+        mine(), baseline()
+        for _ in range(rounds):
+            times = []
+            for side in (mine, baseline):
+                begin = time.perf_counter()
+                side()
+                times.append(time.perf_counter() - begin)
+            ratios.append(times[1] / times[0])
+            seconds.append(times[0])
     return round(statistics.median(ratios), 2), statistics.median(seconds)
 
 

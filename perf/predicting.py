@@ -5,8 +5,10 @@ The other side takes prompts in file order, in batches of 8, padded on the left,
 the same: equal NF4 values dequantised once, PEFT's LoRA with the same adapter, bf16 where the CPU has it.
 """
 
+import contextlib
 import json
 import statistics
+import sys
 import tempfile
 import time
 from pathlib import Path
@@ -48,7 +50,8 @@ def adapter() -> Path:
     if not (folder / "adapter_model.safetensors").is_file():
         settings = {"epochs": 1, "learning_rate": 2e-3, "warmup": 0.1, "weight_decay": 0.01, "batch_size": 4}
         options = {"settings": settings | {"lora": LORA}, "seed": 1, "device": DEVICE, "micro_tokens": 1024}
-        finetune(base_folder(), "base", mixed(240, 0), [], folder, folder.parent / "checkpoints", **options)
+        with contextlib.redirect_stdout(sys.stderr):
+            finetune(base_folder(), "base", mixed(240, 0), [], folder, folder.parent / "checkpoints", **options)
     return folder
 
 
