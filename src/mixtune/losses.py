@@ -5,7 +5,7 @@ from typing import Any
 
 import torch
 
-from .packing import pack, packs
+from .packing import ATTENTION, pack
 
 Row = Mapping[str, Any]
 
@@ -28,13 +28,13 @@ def answer_loss(model: Any, rows: Sequence[Row]) -> torch.Tensor:
     """Cross-entropy summed over the answer tokens of rows.
 
     Logits are computed where an answer token is predicted and nowhere else: no tensor of batch x length x
-    vocabulary exists. A model that cannot attend to packed rows gets them one by one.
+    vocabulary exists. A model without the packed attention gets its rows one by one.
 
     Args:
-        model: On one device, with the packed attention set where it `packs`.
+        model: On one device; with ATTENTION set where it `packs`.
         rows: `input_ids`, and `answer`: how many of the last ids are the label and the end of turn.
     """
-    packed = packs(model.config)
+    packed = model.config._attn_implementation == ATTENTION
     total = torch.zeros((), device=model.device)
     for batch in [rows] if packed else [[row] for row in rows]:
         arguments = pack(batch, model.device)

@@ -19,9 +19,9 @@ from typing import Any, NamedTuple
 
 from ..resources import resource
 from .example import Example, ReadError, join_tokens, json_records, native_file
+from .official import DRAWN
 
 FILES = {"train": ("train_revised.json",), "validation": ("dev_revised.json",), "test": ("test_revised.json",)}
-NEGATIVE = "Na"  # as rel2id.json spells it
 
 
 class _Mention(NamedTuple):
@@ -126,10 +126,10 @@ def read(
             for pair in permutations(range(len(document.entities)), 2) if unit == "document" else ():
                 if pair not in labelled:
                     counts["unlabelled pairs"] += 1
-                    id = f"{prefix}/{pair[0]}-{pair[1]}-{NEGATIVE}"
+                    id = f"{prefix}/{pair[0]}-{pair[1]}-{DRAWN}"
                     if _drawn(seed, id, negative_share):
                         counts["negatives drawn"] += 1
-                        yield document.example(id, pair, NEGATIVE, whole, counts)
+                        yield document.example(id, pair, DRAWN, whole, counts)
         except ReadError:
             raise
         except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
