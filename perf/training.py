@@ -116,8 +116,8 @@ def main() -> None:
         rows = mixed(ROWS, shots)
         with tempfile.TemporaryDirectory() as folder:
             sides = [make(rows, folder) for make in SIDES.values()]
-            value, seconds = ratio(*sides)
-        show(f"train_generic_{shots}shot", value, target, examples_per_second=round(ROWS / seconds, 2))
+            value, seconds, _ = ratio(*sides)
+        show(f"train_generic_{shots}shot", round(value, 2), target, examples_per_second=round(ROWS / seconds, 2))
         if shots == 0:
             steps = [rows[start : start + 8] for start in range(0, ROWS, 8)]
             passes = [batch for step in steps for batch in micro_batches(step, MICRO_TOKENS)]
