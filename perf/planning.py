@@ -5,9 +5,7 @@ matrix is the paper's, its files made by `snakemake --touch`: Snakemake decides 
 settings, never by what is in them. The other side of a job's start is the import of all that it might need.
 """
 
-import json
 import os
-import resource
 import shutil
 import statistics
 import subprocess
@@ -62,14 +60,30 @@ def overlay(models: int) -> dict:
     }
 
 
-def plan(folder: Path) -> None:
-    """Seconds and memory of `snakemake -n` by the number of cells."""
+def plan(folder: Path) -> list[tuple[int, float, float]]:
+    """Cells, seconds and GiB of `snakemake -n`, by the number of cells."""
+    found = []
     for models in SIZES:
         (folder / "large.yaml").write_text(yaml.safe_dump(overlay(models)), encoding="utf-8")
         seconds, memory, _ = snakemake(folder, "all", "-n", "-q", "all", "--configfile", "large.yaml")
         cells = models * 12
         show(f"plan_{cells}_seconds", round(seconds, 1), {600: 12, 6000: 90}.get(cells, 90), False, cells=cells)
         show(f"plan_{cells}_gib", round(memory, 2), 2, False, cells=cells)
+        found.append((cells, seconds, memory))
+    return found
+
+
+def draw(found: Sequence[tuple[int, float, float]], path: str) -> None:
+    """A figure of seconds and memory by the number of cells."""
+    from matplotlib import pyplot
+
+    cells, seconds, memory = zip(*found, strict=True)
+    figure, axes = pyplot.subplots(1, 2, figsize=(7, 2.6), layout="constrained")
+    for axis, values, name in zip(axes, (seconds, memory), ("seconds", "peak memory, GiB"), strict=True):
+        axis.plot(cells, values, marker="o")
+        axis.set(xlabel="cells", ylabel=name, ylim=(0, None), xlim=(0, None))
+        axis.grid(alpha=0.3)
+    figure.savefig(path, dpi=150)
 
 
 def idle(folder: Path, rounds: int = 3) -> None:
@@ -108,13 +122,14 @@ def start_up() -> None:
         show(f"start_{script}_share", round(seconds / heavy, 2), 0.5, False, seconds=round(seconds, 2))
 
 
-def main() -> None:
+def main(figure: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         idle(project(Path(folder) / "finished"))
-        plan(project(Path(folder) / "planned"))
+        found = plan(project(Path(folder) / "planned"))
+    if figure:
+        draw(found, figure)
     start_up()
 
 
 if __name__ == "__main__":
-    main()
-    print(json.dumps({"peak_of_children_kib": resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss}))
+    main(*sys.argv[1:])  # the name of a figure to draw, if wanted

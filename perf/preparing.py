@@ -84,7 +84,7 @@ def rendering() -> None:
         for _ in render(renderer(), rows, {"tacred": train}, {"tacred": []}, processes=processes, **options):
             pass
 
-    value, seconds = ratio(lambda: run(cores), lambda: run(1))
+    value, seconds, _ = ratio(lambda: run(cores), lambda: run(1))
     show("render_all_cores", value, round(0.7 * cores, 1), cores=cores, rows_per_second=round(len(rows) / seconds))
 
 
