@@ -84,8 +84,14 @@ def rendering() -> None:
         for _ in render(renderer(), rows, {"tacred": train}, {"tacred": []}, processes=processes, **options):
             pass
 
-    value, seconds, _ = ratio(lambda: run(cores), lambda: run(1))
-    show("render_all_cores", value, round(0.7 * cores, 1), cores=cores, rows_per_second=round(len(rows) / seconds))
+    value, seconds = ratio(lambda: run(cores), lambda: run(1))
+    show(
+        "render_all_cores",
+        round(value, 2),
+        round(0.7 * cores, 1),
+        cores=cores,
+        rows_per_second=round(len(rows) / seconds),
+    )
 
 
 def main() -> None:

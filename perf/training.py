@@ -13,15 +13,14 @@ from typing import Any
 
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, Trainer, TrainingArguments
+from transformers import Trainer, TrainingArguments
 
-from mixtune.cpu import dequantised
 from mixtune.losses import micro_batches
 from mixtune.models import add_adapter, load_base
 from mixtune.packing import ATTENTION, pack
 from mixtune.training import AnswerTrainer
 
-from .common import DEVICE, LORA, WEIGHTS, base_folder, matmul_rate, mixed, ratio, show
+from .common import DEVICE, LORA, WEIGHTS, base_folder, matmul_rate, mixed, plain_base, ratio, show
 
 ROWS = 48  # six steps of eight
 PAD = 2
@@ -70,11 +69,10 @@ def mine(rows, folder: str):
 
 
 def theirs(rows, folder: str):
-    model = AutoModelForCausalLM.from_pretrained(base_folder(), dtype=DEVICE.dtype, local_files_only=True)
     lora = LoraConfig(
         r=LORA["r"], lora_alpha=LORA["alpha"], target_modules=LORA["targets"], lora_dropout=0.0, task_type="CAUSAL_LM"
     )
-    model = get_peft_model(dequantised(model, DEVICE.dtype), lora)
+    model = get_peft_model(plain_base(), lora)
     model.config.use_cache = False
 
     def run():
@@ -116,7 +114,7 @@ def main() -> None:
         rows = mixed(ROWS, shots)
         with tempfile.TemporaryDirectory() as folder:
             sides = [make(rows, folder) for make in SIDES.values()]
-            value, seconds, _ = ratio(*sides)
+            value, seconds = ratio(*sides)
         show(f"train_generic_{shots}shot", round(value, 2), target, examples_per_second=round(ROWS / seconds, 2))
         if shots == 0:
             steps = [rows[start : start + 8] for start in range(0, ROWS, 8)]
