@@ -27,6 +27,7 @@ HEAVY = "import torch, transformers, peft"
 
 def project(folder: Path) -> Path:
     """A copy of the workflow, with an empty results folder."""
+    folder.mkdir()
     for part in PARTS:
         source = ROOT / part
         if source.is_dir():
