@@ -35,6 +35,12 @@ wildcard_constraints:
 # What is rendered: under `constrained` the decoder differs, the prompt is that of `schema`.
 PROMPTS = list(dict.fromkeys("schema" if name == "constrained" else name for name in MATRIX.conditions))
 
+
+def one_a_condition(pattern, conditions):
+    """One file of each condition, to stand for all: 27 a cell would double the time of planning."""
+    return expand(pattern, condition=conditions, benchmark=MATRIX.benchmarks[0])
+
+
 SYSTEMS = [
     CELL.format(model=model, mixture=mixture, shots=shots, seed=seed)
     for model in MATRIX.models

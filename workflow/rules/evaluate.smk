@@ -41,10 +41,8 @@ rule predict:
         prompts="results/rendered/{model}/prompts/{shots}-shot/manifest.json",
         # Not compared, only there: a condition more must render its prompts, which no manifest can know.
         rendered=ancient(
-            expand(
-                "results/rendered/{{model}}/prompts/{{shots}}-shot/{condition}/{benchmark}.parquet",
-                condition=PROMPTS,
-                benchmark=MATRIX.benchmarks,
+            one_a_condition(
+                "results/rendered/{{model}}/prompts/{{shots}}-shot/{condition}/{benchmark}.parquet", PROMPTS
             )
         ),
         benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
@@ -82,10 +80,9 @@ rule score:
     input:
         predictions="results/predictions/{model}/{mixture}/{shots}-shot/seed-{seed}/manifest.json",
         answers=ancient(
-            expand(
+            one_a_condition(
                 "results/predictions/{{model}}/{{mixture}}/{{shots}}-shot/seed-{{seed}}/{condition}/{benchmark}.parquet",
-                condition=MATRIX.conditions,
-                benchmark=MATRIX.benchmarks,
+                MATRIX.conditions,
             )
         ),
         benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
