@@ -1,21 +1,17 @@
 """One cell's fine-tuning job: take finished work from scratch/, or tune, then write the adapter's folder."""
 
-import platform
 import shutil
-import time
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from .manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
+from .metering import Meter
 from .models import Device, load_tokenizer
 from .rendered_files import read_rendered
+from .run_cards import CELL_PACKAGES, NAME, placed, run_card
+from .scratch import sign
 from .training import finetune
-
-PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers")
 
 
 def finetune_cell(
@@ -43,47 +39,52 @@ def finetune_cell(
     base, rows = read_json(model), read_json(rendered)
     depends = [settings, base["files"], rows["files"], device.name, str(device.dtype)]
     folder = scratch / "finetune" / digest(*map(canonical, depends))
+    sign(folder, output)
     done = folder / "adapter" / "manifest.json"
     if is_whole(done):
         print(f"finished before: restored from {done.parent}")
     else:
-        _tune(settings, base, rows, rendered.parent, folder, device, micro_tokens)
+        _tune(settings, model, rendered, folder, device, micro_tokens)
     copy_whole(done, output.parent)
 
 
-def _tune(settings, base, rows, rendered, folder, device, micro_tokens) -> None:
+def _tune(settings, model, rendered, folder, device, micro_tokens) -> None:
     print(f"computing on {device.name} in {device.dtype} because {device.why}")
+    meter, base, rows = Meter(device.name), read_json(model), read_json(rendered)
     tokenizer = load_tokenizer(base["folder"])
     adapter = folder / "adapter"
-    begin = time.monotonic()
     facts = finetune(
         Path(base["folder"]),
         base["name"],
-        read_rendered(rendered / "train.parquet"),
-        read_rendered(rendered / "validation.parquet"),
+        read_rendered(rendered.parent / "train.parquet"),
+        read_rendered(rendered.parent / "validation.parquet"),
         adapter,
         folder / "checkpoints",
         settings=settings,
         seed=settings["seed"],
         device=device,
         micro_tokens=micro_tokens,
+        meter=meter,
     )
     tokenizer.save_pretrained(adapter)
-    card = {
-        "base_model": base["name"],
-        "base_model_commit": base["commit"],
-        "template_hash": rows["template_hash"],
-        "settings": settings,
-        "rendered": rows["rendered"],
-        "device": torch.cuda.get_device_name() if device.name == "cuda" else platform.processor() or "cpu",
-        "dtype": str(device.dtype),
-        "micro_tokens": micro_tokens,
-        "seconds": round(time.monotonic() - begin, 1),
-        "peak_gpu_bytes": torch.cuda.max_memory_allocated() if device.name == "cuda" else None,
-        "versions": {package: version(package) for package in PACKAGES},
+    card = run_card(
+        "finetune",
+        settings,
+        [model, rendered],
+        CELL_PACKAGES,
+        base_model=base["name"],
+        base_model_commit=base["commit"],
+        template_hash=rows["template_hash"],
+        seeds={"training": settings["seed"]},
+        rendered=rows["rendered"],
+        scratch=f"finetune/{folder.name}",
+        **placed(device.name, device.dtype),
+        micro_tokens=micro_tokens,
+        interruptions=meter.interruptions,
+        **meter.costs().facts(),
         **facts,
-    }
-    write_json(adapter / "run_card.json", card)
+    )
+    write_json(adapter / NAME, card)
     files = [path for path in adapter.iterdir() if path.is_file() and path.name != "manifest.json"]
     write_manifest(adapter / "manifest.json", files)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)

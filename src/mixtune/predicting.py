@@ -1,7 +1,9 @@
 """One system's prediction job: every prompt asked once, in parts that survive a kill."""
 
 import functools
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ import torch
 from .benchmarks.files import read_examples
 from .decoding import TOKEN_BUDGET, Decoder, Prefix, batches, label_trie
 from .errors import UserError
-from .manifests import canonical, digest, read_json, replacing, write_manifest
+from .manifests import canonical, digest, read_json, replacing, write_json, write_manifest
 from .models import Device, load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
 from .prefixes import common_prefix
 from .rendered_files import read_rendered
+from .run_cards import CELL_PACKAGES, NAME, Costs, memory, placed, run_card
+from .scratch import sign
 
 PARTS = pa.schema([("index", pa.int32()), ("raw", pa.string()), ("confidence", pa.float32())])
 
@@ -54,7 +58,12 @@ def by_label(labels: Mapping[str, Sequence[int]], exact: bool) -> Ask:
 
 
 def answer(
-    prompts: Sequence[Sequence[int]], parts: Path, decoder: Callable[[], Decoder], ask: Ask, budget: int
+    prompts: Sequence[Sequence[int]],
+    parts: Path,
+    decoder: Callable[[], Decoder],
+    ask: Ask,
+    budget: int,
+    spent: Callable[[str, Costs], Any] = lambda part, costs: None,
 ) -> list[Answer]:
     """Raw answers of prompts and their confidences, in the order of the prompts; equal prompts are asked once.
 
@@ -67,6 +76,7 @@ def answer(
         decoder: Makes the decoder, when the first part needs it.
         ask: As `freely` and `by_label` give it.
         budget: Tokens of a batch, without what all prompts share.
+        spent: Is told what a part took, before it is written.
     """
     unique = sorted({tuple(prompt) for prompt in prompts})
     place = {prompt: i for i, prompt in enumerate(unique)}
@@ -77,7 +87,13 @@ def answer(
     for number, part in enumerate(_parts(list(batches([len(rest) for rest in rests], budget)))):
         path = parts / f"part-{number:05d}.parquet"
         if not path.is_file():
-            _write(path, [row for batch in part for row in _ask(rests, batch, decoder(), prefix(), ask)])
+            begin = time.monotonic()
+            decoder()  # the first part bears the loading of the model
+            loading = time.monotonic() - begin
+            rows = [row for batch in part for row in _ask(rests, batch, decoder(), prefix(), ask)]
+            tokens = sum(len(unique[row["index"]]) for row in rows)
+            spent(path.stem, Costs(time.monotonic() - begin, loading, len(rows), tokens))
+            _write(path, rows)
         table = pq.read_table(path, schema=PARTS).to_pydict()
         answers = zip(table["raw"], table["confidence"], strict=True)
         found.update(zip(table["index"], answers, strict=True))
@@ -130,7 +146,7 @@ def predict_system(
     device: Device,
     scratch: Path = Path("scratch"),
 ) -> None:
-    """Predict with one system for every condition and benchmark; write the files and, last, the manifest.
+    """Predict with one system for every condition and benchmark; write the files, the run card and, last, the manifest.
 
     Finished parts lie in `scratch` under the hash of what they depend on, so that a new benchmark costs its own
     prompts only, and a job with nothing new to ask does not load the model.
@@ -142,23 +158,26 @@ def predict_system(
         prompts: Manifest of the rendered prompts; `constrained` asks those of `schema`.
         benchmarks: Folder of each prepared benchmark.
         outputs: Files to write, `…/{condition}/{benchmark}.parquet`.
-        manifest: Manifest to write.
+        manifest: Manifest to write. The run card beside it is not in it: equal predictions are equal, whatever they
+            took.
 
     Raises:
         UserError: The adapter was trained with another chat template.
     """
     base, rendered = read_json(model), read_json(prompts)
-    weights = {}
+    weights, trained = {}, {}
     if adapter:
-        trained = read_json(adapter.parent / "run_card.json")["template_hash"]
-        if trained != rendered["template_hash"]:
+        trained = read_json(adapter.parent / NAME)
+        if trained["template_hash"] != rendered["template_hash"]:
             raise UserError(
-                f"{adapter.parent} was trained with chat template {trained[:12]}, and prompts are rendered with "
-                f"{rendered['template_hash'][:12]}; tune it again, or use the tokenizer in its folder"
+                f"{adapter.parent} was trained with chat template {trained['template_hash'][:12]}, and prompts are "
+                f"rendered with {rendered['template_hash'][:12]}; tune it again, or use the tokenizer in its folder"
             )
         weights = {n: s for n, s in read_json(adapter)["files"].items() if n.startswith("adapter_")}
     depends = [settings, base["files"], rendered["stop_ids"], weights, device.name, str(device.dtype)]
     folder = scratch / "predict" / digest(*map(canonical, depends))
+    sign(folder, manifest)
+    costs: dict[str, Costs] = {}
     tokenizer = load_tokenizer(base["folder"])
 
     @functools.cache
@@ -175,13 +194,22 @@ def predict_system(
         answers = rendered["answers"][benchmark]
         key = [rendered["files"][f"{asked}.parquet"], *([canonical(answers)] if constrained else [])]
         rows = read_rendered(prompts.parent / f"{asked}.parquet")
+        name = digest(*key)[:16]
+        bills = folder / condition / benchmark / f"{name}.costs"  # apart from the parts, which are equal in every run
+
+        def spent(part: str, took: Costs, bills: Path = bills) -> None:
+            write_json(bills / f"{part}.json", asdict(took + Costs(**memory(device.name))))
+
         found = answer(
             [row["input_ids"] for row in rows],
-            folder / condition / benchmark / digest(*key)[:16],
+            folder / condition / benchmark / name,
             decoder,
             by_label(answers, settings["constrained"] == "exact") if constrained else freely(tokenizer),
             TOKEN_BUDGET[device.name],
+            spent,
         )
+        for bill in bills.glob("*.json"):
+            costs[condition] = costs.get(condition, Costs()) + Costs(**read_json(bill))
         longest = max(map(len, answers.values())) - 1
         if longest > settings["max_new_tokens"] and not constrained:
             print(f"warning: {benchmark}: a label has {longest} tokens; raise prediction.max_new_tokens", flush=True)
@@ -189,4 +217,20 @@ def predict_system(
         labels = read_json(benchmarks[benchmark] / "labels.json")["labels"]
         write_predictions(path, [row["id"] for row in rows], gold, found, labels)
         print(f"{condition}/{benchmark}: {len(rows)} predictions", flush=True)
+    read = [folder / name for folder in benchmarks.values() for name in ("test.parquet", "labels.json")]
+    card = run_card(
+        "predict",
+        settings,
+        [*filter(None, (model, adapter, prompts)), *read],
+        CELL_PACKAGES,
+        base_model=base["name"],
+        base_model_commit=base["commit"],
+        template_hash=rendered["template_hash"],
+        seeds=trained.get("seeds", {}),
+        scratch=f"predict/{folder.name}",
+        **placed(device.name, device.dtype),
+        **sum(costs.values(), Costs()).facts(),
+        conditions={condition: cost.facts() for condition, cost in costs.items()},
+    )
+    write_json(manifest.parent / NAME, card)
     write_manifest(manifest, list(outputs))

@@ -1,5 +1,6 @@
 """From scores and audits on disk to the folder that people read."""
 
+import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,8 +8,11 @@ from typing import Any
 import pandas as pd
 
 from . import audits, tables
-from .manifests import read_json, write_text
+from .manifests import file_sha256, read_json, write_json, write_text
 from .matrices import Setup
+from .run_cards import NAME, memory, run_card
+
+PACKAGES = ("numpy", "pandas", "pyarrow")
 
 
 def setup_of(settings: Mapping[str, Any]) -> Setup:
@@ -18,14 +22,14 @@ def setup_of(settings: Mapping[str, Any]) -> Setup:
 
 
 def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], readme: Path) -> None:
-    """Write the tables of scores as CSV and Markdown into `tables/` beside the readme, and the readme.
+    """Write the tables of scores as CSV and Markdown into `tables/` beside the readme, the readme, and a run card.
 
     Args:
         settings: `setup`.
         scores: Score files of all systems.
         readme: Where the text goes that opens the reports.
     """
-    setup = setup_of(settings["setup"])
+    begin, setup = time.monotonic(), setup_of(settings["setup"])
     files = [read_json(path) for path in scores]
     long = tables.scores(files)
     matrix, transfer = tables.matrix(long, setup), tables.transfer(long, setup)
@@ -35,6 +39,8 @@ def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], readme: Pa
     _write(folder / "scores", long)
     _write(folder / "per_class", tables.per_class(files))
     write_text(readme, tables.summary(setup, matrix))
+    names = ("matrix", "transfer", "scores", "per_class")
+    _card("aggregate", folder / NAME, names, settings, scores, begin, seeds={"training": setup["seeds"]})
 
 
 def write_audit(
@@ -44,19 +50,29 @@ def write_audit(
     rendered: Sequence[Path],
     folder: Path,
 ) -> None:
-    """Write the tables of data as CSV and Markdown.
+    """Write the tables of data as CSV and Markdown, and a run card.
 
     Args:
         settings: `domains` of the benchmarks.
-        benchmarks: Folders of the prepared benchmarks.
+        benchmarks: Manifests of the prepared benchmarks.
         mixtures: Manifests of the mixtures.
         rendered: Manifests of the rendered rows.
         folder: Where to write.
     """
-    _write(folder / "data", audits.data(benchmarks, settings["domains"]))
+    begin, prepared = time.monotonic(), [path.parent for path in benchmarks]
+    _write(folder / "data", audits.data(prepared, settings["domains"]))
     _write(folder / "mixtures", audits.mixtures(mixtures))
-    _write(folder / "overlap", audits.overlap([path.parent for path in mixtures], benchmarks))
+    _write(folder / "overlap", audits.overlap([path.parent for path in mixtures], prepared))
     _write(folder / "lengths", audits.lengths(rendered))
+    names, inputs = ("data", "mixtures", "overlap", "lengths"), [*benchmarks, *mixtures, *rendered]
+    _card("audit", folder / "run_card_data.json", names, settings, inputs, begin)
+
+
+def _card(rule, path, tables, settings, inputs, begin, **facts) -> None:
+    files = [path.with_name(f"{table}.{ending}") for table in tables for ending in ("csv", "md")]
+    facts |= {"files": {file.name: file_sha256(file) for file in files}}
+    facts |= {"seconds": round(time.monotonic() - begin, 1), "peak_rss_bytes": memory()["peak_rss_bytes"]}
+    write_json(path, run_card(rule, settings, inputs, PACKAGES, **facts))
 
 
 def _write(stem: Path, frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> None:

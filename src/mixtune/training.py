@@ -13,6 +13,7 @@ from transformers import PrinterCallback, Trainer, TrainerCallback, TrainingArgu
 from .errors import UserError
 from .losses import answer_loss, micro_batches
 from .manifests import is_whole, replacing, write_manifest
+from .metering import Meter
 from .models import Device, add_adapter, load_base
 from .packing import ATTENTION, packs
 
@@ -43,10 +44,11 @@ class AnswerTrainer(Trainer):
         device: Its autocast is around every forward pass.
         micro_tokens: Tokens of a forward and backward pass. Halved where memory does not suffice; when single
             rows do not fit, activations are computed again in the backward pass instead of being kept.
+        meter: Counts the rows of each step; None: one of its own.
     """
 
-    def __init__(self, *, device: Device, micro_tokens: int, **options: Any):
-        self.mixtune_device, self.micro_tokens = device, micro_tokens
+    def __init__(self, *, device: Device, micro_tokens: int, meter: Meter | None = None, **options: Any):
+        self.mixtune_device, self.micro_tokens, self.meter = device, micro_tokens, meter or Meter()
         super().__init__(**options, data_collator=list)
 
     def _get_train_sampler(self, train_dataset: Any = None) -> Sampler:
@@ -57,7 +59,9 @@ class AnswerTrainer(Trainer):
         model.train()
         while True:
             try:
-                return self._gradients(model, inputs)
+                mean = self._gradients(model, inputs)
+                self.meter.add(inputs)
+                return mean
             except torch.OutOfMemoryError:
                 model.zero_grad()
                 torch.cuda.empty_cache()
@@ -140,6 +144,7 @@ def finetune(
     device: Device,
     micro_tokens: int,
     checkpoint_steps: int = 0,
+    meter: Meter | None = None,
 ) -> dict[str, Any]:
     """Tune an adapter and save it (PEFT's layout, safetensors) with its log.
 
@@ -152,13 +157,15 @@ def finetune(
         settings: `training` of the config, with this model's `lora` resolved.
         micro_tokens: Tokens a forward pass; does not change a step, only its memory and the draws of dropout.
         checkpoint_steps: Steps between checkpoints; 0: ten a run.
+        meter: Measures the run; what it tells differs from run to run.
 
     Returns:
-        Facts for the run card: steps, final losses, examples, seconds, peak memory.
+        Facts for the run card: steps, final losses, examples, trainable parameters.
 
     Raises:
         UserError: Memory does not suffice for one row, or the run diverged.
     """
+    meter = meter or Meter(device.name)
     set_seed(seed)  # before the adapter's weights are drawn
     model = add_adapter(load_base(base, device), settings["lora"])
     model.config.use_cache = False
@@ -198,11 +205,12 @@ def finetune(
     trainer = AnswerTrainer(
         device=device,
         micro_tokens=micro_tokens,
+        meter=meter,
         model=model,
         args=arguments,
         train_dataset=list(train),
         eval_dataset=list(validation) or None,
-        callbacks=[WholeCheckpoints(), Progress()],
+        callbacks=[WholeCheckpoints(), Progress(), meter],
     )
     trainer.remove_callback(PrinterCallback)
     checkpoint = last_whole_checkpoint(scratch)

@@ -226,6 +226,9 @@ def test_a_comment_in_every_module_of_the_library_reruns_no_job(checkout):
         ("figures.py", {"plot_matrix", "plot_shots"}, {"aggregate", "score", "predict"}),
         ("mixtures.py", {"build_mixture"}, {"prepare_benchmark", "fetch_model", "fetch_benchmark"}),
         ("config.py", set(), {"aggregate", "finetune", "score", "build_mixture", "prepare_benchmark"}),
+        ("run_cards.py", set(), {"aggregate", "audit", "finetune", "predict", "plot_matrix"}),
+        ("metering.py", set(), {"finetune", "predict"}),
+        ("scratch.py", set(), {"finetune", "predict"}),
     ],
 )
 def test_a_changed_module_reruns_the_jobs_that_run_it(checkout, module, reruns, leaves):

@@ -323,6 +323,25 @@ def test_a_system_answers_as_its_model_does_one_prompt_at_a_time(job, model, ada
             assert row["raw"] == tokenizer.decode(ids, skip_special_tokens=True)
 
 
+def test_the_run_card_tells_what_was_asked_and_what_it_took(job, no_model):
+    first = job.run("first")
+    card = read_json(first / "run_card.json")
+    assert card["examples_seen"] == 2 * 11  # two conditions; two of twelve prompts are the same
+    asked = {
+        condition: {tuple(row.input_ids) for row in job.rows[condition, "conll04"]} for condition in card["conditions"]
+    }
+    assert {c: facts["tokens_seen"] for c, facts in card["conditions"].items()} == {
+        condition: sum(map(len, prompts)) for condition, prompts in asked.items()
+    }
+    assert card["seconds"] >= card["loading_seconds"] > 0
+    assert card["scratch"].startswith("predict/")
+    no_model()
+    again = read_json(job.run("second") / "run_card.json")
+    for key in ("seconds", "loading_seconds", "examples_seen", "examples_per_second", "peak_rss_bytes"):
+        assert again[key] == card[key], "what was restored took what it took when it was computed"
+    assert (job.run("second") / "manifest.json").read_bytes() == (first / "manifest.json").read_bytes()
+
+
 def test_an_adapter_changes_the_answers(job, model, adapter, tmp_path):
     other = make_adapter(model, tmp_path / "other", seed=2)
     answers = [raw(job.run(str(i), one)) for i, one in enumerate((None, adapter, other))]
@@ -500,5 +519,5 @@ def test_a_killed_job_goes_on_to_the_same_files(job, monkeypatch, tmp_path):
     assert list(job.scratch.rglob("part-*.parquet"))
     assert not (tmp_path / "parts" / "manifest.json").exists()
     parts = job.run("parts", device=BF16)
-    for path in whole.rglob("*.*"):
+    for path in set(whole.rglob("*.*")) - {whole / "run_card.json"}:  # which tells what a run took
         assert (parts / path.relative_to(whole)).read_bytes() == path.read_bytes()

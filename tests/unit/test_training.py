@@ -2,6 +2,7 @@
 
 import csv
 import gc
+import itertools
 import json
 import os
 import random
@@ -11,6 +12,7 @@ import subprocess
 import sys
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -20,9 +22,10 @@ from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from mixtune import cells, training
+from mixtune import cells, metering, training
 from mixtune.cells import finetune_cell
 from mixtune.errors import UserError
+from mixtune.estimates import checkpoint_bytes
 from mixtune.fetching import fetch_model
 from mixtune.manifests import file_sha256, is_whole, read_json, write_manifest
 from mixtune.models import Device
@@ -597,3 +600,35 @@ def test_an_interrupted_cell_leaves_nothing_and_goes_on(reference, cell, capsys,
     folder = cell()
     assert "going on from" in capsys.readouterr().out
     assert (folder / "adapter_model.safetensors").read_bytes() == weights(reference[0])
+
+
+def test_what_an_interrupted_cell_took_is_told_as_a_whole(cell, monkeypatch):
+    clock = itertools.count(0.0, 1000.0)  # of the first process; the second has the real one
+    with monkeypatch.context() as slow:
+        slow.setattr(metering, "time", SimpleNamespace(monotonic=lambda: next(clock)))
+        with ending(7):
+            cell()
+    (state,) = cell.scratch.glob("finetune/*/checkpoints/checkpoint-6/trainer_state.json")
+    kept = read_json(state)["stateful_callbacks"]["Meter"]["attributes"]
+    assert (kept["rows"], kept["seconds"] >= 2000, kept["interruptions"]) == (18 + 4, True, 0)
+    card = read_json(cell() / "run_card.json")
+    assert (card["examples_seen"], card["interruptions"]) == (36, 1)
+    assert card["tokens_seen"] == 2 * sum(len(row["input_ids"]) for row in TRAIN)
+    assert kept["seconds"] < card["seconds"] < kept["seconds"] + 900
+    assert kept["loading_seconds"] < card["loading_seconds"] < card["seconds"]
+
+
+def test_a_cell_tells_what_it_took_and_where_it_lies(cell):
+    card = read_json(cell() / "run_card.json")
+    assert (card["examples_seen"], card["interruptions"], card["seeds"]) == (36, 0, {"training": 1})
+    working = card["seconds"] - card["loading_seconds"]
+    assert card["examples_per_second"] == pytest.approx(36 / working, rel=0.2)
+    assert (cell.scratch / card["scratch"] / "adapter" / "run_card.json").is_file()
+    assert read_json(cell.scratch / card["scratch"] / "job.json")["result"].endswith("output/manifest.json")
+    assert len(card["inputs"]) == 2
+
+
+def test_a_checkpoint_is_as_large_as_is_estimated(base, tmp_path):
+    facts = tune(base, tmp_path, epochs=0.2, checkpoint_steps=1, lora=SETTINGS["lora"] | {"r": 128})
+    size = sum(path.stat().st_size for path in (tmp_path / "checkpoints/checkpoint-1").iterdir())
+    assert size == pytest.approx(checkpoint_bytes(facts["trainable_parameters"], "cpu"), rel=0.1)

@@ -55,13 +55,16 @@ RESULTS = {
     *(
         f"predictions/{cell}/{file}"
         for cell in CELLS
-        for file in (*(f"{c}/{b}.parquet" for c, b in product(CONDITIONS, BENCHMARKS)), "manifest.json")
+        for file in (
+            *(f"{c}/{b}.parquet" for c, b in product(CONDITIONS, BENCHMARKS)), "run_card.json", "manifest.json"
+        )
     ),
     *(f"scores/{cell}.json" for cell in CELLS),
 }  # fmt: skip
 REPORTS = {
     "README.md",
     *(f"tables/{table}.{ending}" for table in TABLES for ending in ("csv", "md")),
+    *(f"tables/{card}.json" for card in ("run_card", "run_card_data")),
     *(f"figures/{figure}.{ending}" for figure in FIGURES for ending in ("png", "pdf")),
 }
 

@@ -8,6 +8,7 @@ from mixtune.codehash import code_hash
 from mixtune.config import ConfigError, load
 from mixtune.manifests import canonical, digest
 from mixtune.resources import resource
+from mixtune.systems import PATH, UNTUNED, systems
 
 try:
     CONFIG = load(config)
@@ -15,8 +16,6 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 MATRIX = CONFIG.matrix
-UNTUNED = "untuned"
-CELL = "{model}/{mixture}/{shots}-shot/seed-{seed}"
 
 
 def alternatives(values):
@@ -41,17 +40,7 @@ def one_a_condition(pattern, conditions):
     return expand(pattern, condition=conditions, benchmark=MATRIX.benchmarks[0])
 
 
-SYSTEMS = [
-    CELL.format(model=model, mixture=mixture, shots=shots, seed=seed)
-    for model in MATRIX.models
-    for mixture in MATRIX.mixtures
-    for shots in MATRIX.shots
-    for seed in MATRIX.seeds
-] + [
-    CELL.format(model=model, mixture=UNTUNED, shots=shots, seed=0)
-    for model in (MATRIX.models if MATRIX.untuned else ())
-    for shots in MATRIX.shots
-]
+SYSTEMS = [str(system) for system in systems(CONFIG)]
 
 
 @cache
@@ -195,13 +184,13 @@ def predict_settings(wildcards):
 def adapter(wildcards):
     """The adapter that a system predicts with; an untuned base model has none."""
     return (
-        [] if wildcards.mixture == UNTUNED else f"results/adapters/{CELL.format(**wildcards)}/manifest.json"
+        [] if wildcards.mixture == UNTUNED else f"results/adapters/{PATH.format(**wildcards)}/manifest.json"
     )
 
 
 def score_settings(wildcards):
     system = {
-        "system": CELL.format(**wildcards),
+        "system": PATH.format(**wildcards),
         "kind": "untuned" if wildcards.mixture == UNTUNED else "cell",
         "model": wildcards.model,
         "mixture": wildcards.mixture,

@@ -52,6 +52,7 @@ rule predict:
             condition=MATRIX.conditions,
             benchmark=MATRIX.benchmarks,
         ),
+        card="results/predictions/{model}/{mixture}/{shots}-shot/seed-{seed}/run_card.json",
         manifest="results/predictions/{model}/{mixture}/{shots}-shot/seed-{seed}/manifest.json",
     log:
         "logs/predict/{model}/{mixture}/{shots}-shot/seed-{seed}.log",

@@ -12,6 +12,7 @@ rule aggregate:
         **table_outputs(SCORE_TABLES, "Scores"),
         markdown=expand("reports/tables/{table}.md", table=SCORE_TABLES),
         readme="reports/README.md",
+        card="reports/tables/run_card.json",
     log:
         "logs/aggregate.log",
     benchmark:
@@ -41,6 +42,7 @@ rule audit:
     output:
         **table_outputs(DATA_TABLES, "Data"),
         markdown=expand("reports/tables/{table}.md", table=DATA_TABLES),
+        card="reports/tables/run_card_data.json",
     log:
         "logs/audit.log",
     benchmark:

@@ -16,8 +16,7 @@ def main(argv=None):
     parser.add_argument("--rendered", type=Path, nargs="+", required=True, help="manifests")
     parser.add_argument("--tables", type=Path, required=True, help="folder")
     args = parser.parse_args(argv)
-    folders = [path.parent for path in args.benchmarks]
-    write_audit(args.settings, folders, args.mixtures, args.rendered, args.tables)
+    write_audit(args.settings, args.benchmarks, args.mixtures, args.rendered, args.tables)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,44 @@
+"""`mixtune audit`: what is in a benchmark's files, and what is odd about them."""
+
+import argparse
+from pathlib import Path
+from typing import Any
+
+from ..errors import UserError
+from ..manifests import read_json
+
+
+def add(commands: Any) -> None:
+    """Add the command and its arguments."""
+    command = commands.add_parser(
+        "audit",
+        help="what is in a benchmark's files, and what is odd about them",
+        description="Shows the audits of a run's benchmarks, or reads and audits files that no run has seen.",
+    )
+    command.add_argument("benchmarks", nargs="*", metavar="BENCHMARK", help="names; default: all of the run")
+    command.add_argument("--results", type=Path, default=Path("results/benchmarks"), help="default: %(default)s")
+    command.add_argument("--path", type=Path, help="audit the files of this folder, as the one BENCHMARK named")
+    command.add_argument("--expect", choices=("official", "any"), default="official", help="with --path")
+    command.set_defaults(function=audit)
+
+
+def audit(args: argparse.Namespace) -> None:
+    """Print the audit of prepared benchmarks, or of a folder's files."""
+    from ..audits import readable
+
+    if args.path:
+        from ..benchmarks.prepare import prepare
+
+        if len(args.benchmarks) != 1:
+            raise UserError("--path needs the name of one benchmark, as `mixtune audit conll04 --path data/conll04`")
+        shares = {"validation": 0.1, "test": 0.2}
+        found = [prepare(args.benchmarks[0], args.path, shares=shares, seed=42, expect=args.expect).audit]
+    else:
+        files = [args.results / name / "audit.json" for name in args.benchmarks] or sorted(
+            args.results.glob("*/audit.json")
+        )
+        missing = [str(file) for file in files if not file.is_file()] or ([] if files else [str(args.results)])
+        if missing:
+            raise UserError(f"no audit at {', '.join(missing)}; run the workflow first, or give files with --path")
+        found = [read_json(file) for file in files]
+    print("\n\n".join(map(readable, found)))

@@ -1,0 +1,124 @@
+"""What Snakemake keeps is read as its own code writes it."""
+
+import json
+import time
+from pathlib import Path
+
+import pytest
+
+from mixtune import bookkeeping
+from mixtune.bookkeeping import begun, due, failures, last_log, overlays, record, steps
+
+LOG = """\
+Config file config.yaml is extended by additional config specified via the command line.
+
+SNAKEMAKE
+=========
+  Command: snakemake --configfile tiny.yaml
+  Config file(s): [PosixPath('/home/me/project/tiny.yaml'), 'config.yaml']
+
+Building DAG of jobs...
+Job stats:
+job         count
+--------  -------
+finetune        6
+total          45
+
+Select jobs to execute...
+Finished jobid: 8 (Rule: prepare_benchmark)
+1 of 45 steps (2%) done
+Finished jobid: 14 (Rule: prepare_benchmark)
+2 of 45 steps (4%) done
+Error in rule finetune:
+    message: None
+    jobid: 2
+    input: results/models/tiny/manifest.json
+    output: results/adapters/a/run_card.json, results/adapters/a/manifest.json
+    log: logs/finetune/a.log (check log file(s) for error details)
+    shell:
+        python -m workflow.scripts.finetune
+        (command exited with non-zero exit code)
+Logfile logs/finetune/a.log:
+================================================================================
+Error in rule of some library: nothing of ours
+"""
+
+
+@pytest.fixture
+def persistence(tmp_path):
+    """Snakemake's own records in a folder."""
+    from snakemake.persistence.file import FilePersistence
+
+    return FilePersistence(path=tmp_path / ".snakemake")
+
+
+@pytest.mark.parametrize("output", ["reports/tables/matrix.csv", "results/" + "long/" * 80 + "manifest.json"])
+def test_a_record_of_an_output_is_found_whatever_its_length(persistence, output):
+    settings = {"code": "0123", "lora": {"r": 2}, "text": "it's"}
+    written = {
+        "rule": "finetune",
+        "params": [repr(json.dumps(settings))],
+        "input": ["a", "b"],
+        "input_checksums": {"a": "sha256:00ff"},
+        "starttime": 10.0,
+        "endtime": 12.5,
+    }
+    persistence._io_write(persistence._metadata_path, written, output)
+    found = record(Path(output), persistence.path)
+    assert (found.rule, found.settings, found.inputs) == ("finetune", settings, ["a", "b"])
+    assert (found.checksums, found.started, found.ended) == ({"a": "00ff"}, 10.0, 12.5)
+
+
+def test_no_record_and_a_broken_one_are_none(persistence):
+    path = Path("results/a")
+    assert record(path, persistence.path) is None
+    persistence._io_write(persistence._metadata_path, {"rule": "x"}, str(path))
+    assert record(path, persistence.path) is None
+    assert record(path, Path("nowhere")) is None
+
+
+def test_a_job_that_has_begun_is_marked(persistence):
+    assert begun(Path("results/a"), persistence.path) is None
+    persistence._mark_incomplete("results/a", None)
+    assert begun(Path("results/a"), persistence.path) == pytest.approx(time.time(), abs=60)
+    persistence._unmark_incomplete("results/a")
+    assert begun(Path("results/a"), persistence.path) is None
+
+
+def test_a_running_workflow_tells_its_outputs(persistence):
+    assert due(persistence.path) is None
+    persistence._write_locks("output", ["results/a", "results/b"])
+    outputs, since = due(persistence.path)
+    assert outputs == {"results/a", "results/b"}
+    assert since == pytest.approx(time.time(), abs=60)
+    persistence._delete_locks()
+    assert due(persistence.path) is None
+
+
+def test_the_last_log_is_the_newest_that_did_something(tmp_path):
+    assert last_log(tmp_path) == ("", 0.0)
+    (tmp_path / "log").mkdir()
+    for day, text in (("01", "\nJob stats:\nold"), ("02", "\nJob stats:\nnew"), ("03", "Nothing to be done")):
+        (tmp_path / f"log/2026-01-{day}T000000.0.snakemake.log").write_text(text)
+    assert last_log(tmp_path)[0].endswith("new")
+
+
+def test_a_log_tells_overlays_steps_and_failures():
+    assert overlays(LOG) == [Path("/home/me/project/tiny.yaml")]
+    assert steps(LOG) == (2, 45)
+    (failed,) = failures(LOG)
+    assert (failed.rule, failed.log) == ("finetune", "logs/finetune/a.log")
+    assert failed.outputs == {"results/adapters/a/run_card.json", "results/adapters/a/manifest.json"}
+
+
+def test_a_quiet_log_does_not_tell_its_overlays():
+    assert overlays("Building DAG of jobs...\n") is None
+    assert overlays("  Config file(s): ['config.yaml']\n") == []
+    assert steps("Building DAG of jobs...\n") is None
+
+
+def test_the_format_is_the_one_that_was_read():
+    """A newer Snakemake with another format shows here before it misleads a user."""
+    from snakemake.persistence import RECORD_FORMAT_VERSION
+
+    assert f"format version {RECORD_FORMAT_VERSION}" in bookkeeping.__doc__

@@ -1,0 +1,164 @@
+"""What a matrix will take: rates from run cards, sizes from shapes."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from mixtune.config import load
+from mixtune.estimates import CHECKPOINTS, WEIGHT_BYTES, Estimate, Rate, checkpoint_bytes, disk, lora_parameters, rates
+from mixtune.manifests import write_json
+from mixtune.systems import System, systems
+
+ROOT = Path(__file__).resolve().parents[2]
+SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+MODEL = "SmolLM2-360M-Instruct"
+TARGETS = SHIPPED["training"]["lora"]["targets"]
+CELL = System(MODEL, "gentune", 0, 42)
+
+
+def configured(**changes):
+    config = copy.deepcopy(SHIPPED)
+    update_config(config, {"matrix": {"models": [MODEL]}} | changes)
+    return load(config)
+
+
+def card(**facts):
+    common = {"examples_per_second": 2.0, "loading_seconds": 7.0, "peak_rss_bytes": 5, "device": "here"}
+    return common | facts
+
+
+@pytest.fixture
+def results(tmp_path):
+    """A results folder with the cards of one finished cell."""
+    write_json(tmp_path / f"adapters/{CELL}/run_card.json", card())
+    conditions = {"generic": card(), "schema": card(examples_per_second=1.0)}
+    write_json(tmp_path / f"predictions/{CELL}/run_card.json", card(conditions=conditions))
+    return tmp_path
+
+
+def test_run_cards_tell_rates(results):
+    place = (MODEL, 0)
+    assert rates(results) == [
+        Rate("finetune", *place, "", "here", 2.0, 7.0, 5),
+        Rate("predict", *place, "generic", "here", 2.0, 7.0, 5),
+        Rate("predict", *place, "schema", "here", 1.0, 7.0, 5),
+    ]
+
+
+def test_a_card_without_a_rate_tells_none(tmp_path):
+    write_json(tmp_path / f"adapters/{CELL}/run_card.json", {"seconds": 3})
+    assert rates(tmp_path) == []
+
+
+def test_the_cap_bounds_what_is_not_rendered_and_rendered_rows_count(results):
+    config = configured()
+    estimate = Estimate(config, results, rates(results))
+    assert estimate.finetune(CELL) == 200_000 * 2 / 2.0 + 7.0
+    manifest = results / f"rendered/{MODEL}/training/gentune/0-shot/manifest.json"
+    write_json(manifest, {"rendered": {"train": {"rows": 50}}})
+    assert estimate.finetune(CELL) == 50 * 2 / 2.0 + 7.0
+
+
+def test_prediction_is_the_sum_over_conditions(results):
+    config = configured(prediction={"test_rows": 10})
+    assert Estimate(config, results, rates(results)).predict(CELL) == 90 / 2.0 + 90 / 1.0 + 7.0
+    names = [f"{condition}/{name}" for condition in ("generic", "schema") for name in config.matrix.benchmarks]
+    manifest = results / f"rendered/{MODEL}/prompts/0-shot/manifest.json"
+    write_json(manifest, {"rendered": {name: {"rows": 4} for name in names}})
+    assert Estimate(config, results, rates(results)).predict(CELL) == 36 / 2.0 + 36 / 1.0 + 7.0
+
+
+@pytest.mark.parametrize(
+    "system", [System(MODEL, "gentune", 2, 42), System("Qwen2.5-0.5B-Instruct", "gentune", 0, 42)], ids=str
+)
+def test_nothing_is_inferred_from_other_models_or_shots(results, system):
+    estimate = Estimate(configured(), results, rates(results))
+    assert estimate.finetune(system) is None
+    assert estimate.predict(system) is None
+
+
+def test_another_mixture_or_seed_of_the_same_model_has_the_same_rate(results):
+    estimate = Estimate(configured(), results, rates(results))
+    assert estimate.finetune(System(MODEL, "littune", 0, 7)) == 200_007.0
+
+
+def test_rates_of_another_device_do_not_count(results):
+    assert Estimate(configured(), results, rates(results), device="there").finetune(CELL) is None
+    assert Estimate(configured(), results, rates(results), device="here").finetune(CELL)
+
+
+def test_an_untuned_model_is_not_tuned(results):
+    untuned = System(MODEL, "untuned", 0, 0)
+    assert Estimate(configured(), results, []).finetune(untuned) == 0.0
+
+
+def test_test_rows_of_unknown_number_are_not_guessed(results):
+    config = configured(benchmarks={"rebel": {"origin": "sample"}})
+    assert Estimate(config, results, rates(results)).predict(CELL) is None
+
+
+def test_systems_are_the_paths_of_results_and_back():
+    found = systems(configured(matrix={"models": [MODEL], "seeds": [1, 2], "untuned": True}))
+    assert len(found) == 3 * 2 * 2 + 2
+    assert [System.of(str(system)) for system in found] == found
+    assert str(found[-1]) == f"{MODEL}/untuned/2-shot/seed-0"
+
+
+@pytest.mark.parametrize("targets", [TARGETS, ["q_proj", "v_proj"], ["down_proj"]])
+@pytest.mark.parametrize("shape", [{}, {"head_dim": 24}, {"num_key_value_heads": 4}])
+def test_the_weights_of_an_adapter_are_those_that_peft_makes(targets, shape):
+    from peft import LoraConfig, get_peft_model
+    from transformers import LlamaConfig, LlamaForCausalLM
+
+    config = LlamaConfig(
+        **{
+            "vocab_size": 32,
+            "hidden_size": 64,
+            "intermediate_size": 96,
+            "num_hidden_layers": 3,
+            "num_attention_heads": 4,
+            "num_key_value_heads": 2,
+        }
+        | shape
+    )
+    made = get_peft_model(LlamaForCausalLM(config), LoraConfig(r=5, target_modules=targets))
+    lora = {"r": 5, "targets": targets}
+    assert lora_parameters(config.to_dict(), lora) == made.get_nb_trainable_parameters()[0]
+
+
+def test_an_unknown_shape_or_target_has_no_number():
+    assert lora_parameters({}, {"r": 4, "targets": TARGETS}) is None
+    shape = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1, "num_hidden_layers": 1}
+    assert lora_parameters(shape, {"r": 4, "targets": ["qkv_proj"]}) is None
+
+
+def test_the_readmes_sizes_are_computed():
+    """Of SmolLM3-3B, whose shape is the default of transformers' own config."""
+    from transformers import SmolLM3Config
+
+    parameters = lora_parameters(SmolLM3Config().to_dict(), SHIPPED["training"]["lora"])
+    adapter, checkpoint = WEIGHT_BYTES * parameters, checkpoint_bytes(parameters, "cuda")
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    for told in (
+        f"P = {parameters:,}, so {adapter / 2**20:.0f} MiB an adapter",
+        f"{checkpoint / 2**20:.0f} MiB a checkpoint on CUDA",
+        f"{CHECKPOINTS * checkpoint / 2**30:.1f} GiB at most while a cell is tuned",
+        f"below {-(-30 * adapter // 2**30)} GiB",
+    ):
+        assert told in readme
+
+
+def test_the_disk_that_adapters_will_take(tmp_path):
+    config = configured()
+    shape = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
+    assert disk(config, tmp_path, "cpu") == (0, [MODEL])
+    write_json(tmp_path / f"models/{MODEL}/config.json", shape)
+    (tmp_path / f"models/{MODEL}/tokenizer.json").write_bytes(b"x" * 100)
+    parameters = lora_parameters(shape, config.lora(MODEL))
+    checkpoints = 3 * checkpoint_bytes(parameters, "cpu")
+    assert disk(config, tmp_path, "cpu") == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
+    write_json(tmp_path / f"adapters/{CELL}/manifest.json", {})
+    assert disk(config, tmp_path, "cpu") == (2 * 5 * (4 * parameters + 100) + checkpoints, [])

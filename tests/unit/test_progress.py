@@ -1,0 +1,176 @@
+"""How far a matrix has come: folders as a run of Snakemake leaves them at each moment."""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from mixtune.cli import main
+from mixtune.progress import Run, left, state
+from mixtune.systems import System
+
+FIRST, SECOND, UNTUNED = System("m", "gentune", 0, 1), System("m", "gentune", 2, 1), System("m", "untuned", 0, 0)
+STATS = "\nJob stats:\njob   count\n----  -----\ntotal     9\n\n3 of 9 steps (33%) done\n"
+ERROR = """\
+Error in rule {rule}:
+    jobid: 2
+    output: {output}
+    log: logs/x.log (check log file(s) for error details)
+"""
+
+
+def output(rule: str, system: System) -> str:
+    folder = {"finetune": "adapters", "predict": "predictions"}.get(rule)
+    return f"results/{folder}/{system}/manifest.json" if folder else f"results/scores/{system}.json"
+
+
+def put(path: str, text: str = "", before: float = 0.0) -> None:
+    made = Path(path)
+    made.parent.mkdir(parents=True, exist_ok=True)
+    made.write_text(text)
+    os.utime(path, (time.time() - before,) * 2)
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """An empty folder with Snakemake's own bookkeeping in it, which is returned."""
+    from snakemake.persistence.file import FilePersistence
+
+    monkeypatch.chdir(tmp_path)
+    put(".snakemake/log/2026-01-01T000000.0.snakemake.log", STATS)
+    return FilePersistence(path=tmp_path / ".snakemake")
+
+
+@pytest.fixture
+def running(project):
+    """A run that began 100 s ago: FIRST is scored, SECOND is tuned since 60 s, UNTUNED waits."""
+    every = [output(rule, s) for rule in ("finetune", "predict", "score") for s in (FIRST, SECOND, UNTUNED)]
+    every += [f"results/predictions/{SECOND}/{c}/gids.parquet" for c in ("generic", "schema")]
+    project._write_locks("output", [name for name in every if "adapters/m/untuned" not in name])
+    lock = next(Path(".snakemake/locks").glob("*.output.lock"))
+    os.utime(lock, (time.time() - 100,) * 2)
+    for rule in ("finetune", "predict", "score"):
+        put(output(rule, FIRST), before=50)
+    mark(project, "finetune", SECOND, 60)
+    put(f"logs/finetune/{SECOND}.log", "computing\nstep 1/8 {}\nstep 2/8 {}\n", before=5)
+    return project
+
+
+def mark(project, rule: str, system: System, before: float) -> None:
+    project._mark_incomplete(output(rule, system), None)
+    os.utime(project._record_path(project._incomplete_path, output(rule, system)), (time.time() - before,) * 2)
+
+
+def states(system: System) -> list[str]:
+    return [job.state for job in Run().jobs(system)]
+
+
+def test_an_empty_folder_has_no_systems(project, capsys):
+    assert Run().systems() == []
+    main(["status"])
+    assert "nothing has run here" in capsys.readouterr().out
+
+
+def test_what_a_run_will_make_is_known_before_it_is_there(running):
+    assert Run().systems() == [FIRST, SECOND, UNTUNED]
+
+
+def test_done_running_and_waiting(running):
+    assert states(FIRST) == ["done"] * 3
+    assert states(SECOND) == ["running", "waiting", "waiting"]
+    assert states(UNTUNED) == ["waiting", "waiting"]  # nothing is tuned
+    assert [state(Run().jobs(one)) for one in (FIRST, SECOND, UNTUNED)] == ["done", "running", "waiting"]
+
+
+def test_a_running_job_tells_its_share_and_when_it_was_heard(running):
+    job, *_ = Run().jobs(SECOND)
+    assert job.share == 0.25
+    assert time.time() - job.heard == pytest.approx(5, abs=30)
+    assert time.time() - job.began == pytest.approx(60, abs=30)
+
+
+def test_predictions_count_the_files_that_are_answered(running):
+    mark(running, "predict", SECOND, 10)
+    put(f"logs/predict/{SECOND}.log", "computing\nwarning: gids: a label\ngeneric/gids: 4 predictions\n")
+    assert Run().jobs(SECOND)[1].share == 0.5
+
+
+def test_a_log_of_an_earlier_attempt_tells_nothing(running):
+    put(f"logs/finetune/{SECOND}.log", "step 8/8 {}\n", before=900)
+    job, *_ = Run().jobs(SECOND)
+    assert (job.state, job.share, job.heard) == ("running", None, None)
+
+
+def test_an_output_of_an_earlier_run_is_not_done_while_it_is_due(running):
+    put(output("score", SECOND), before=500)
+    assert states(SECOND)[2] == "waiting"
+    running._delete_locks()
+    assert states(SECOND)[2] == "done"
+
+
+def test_a_mark_of_a_killed_run_is_not_taken_for_a_running_job(running):
+    mark(running, "finetune", SECOND, 5000)
+    assert states(SECOND)[0] == "waiting"
+    mark(running, "finetune", SECOND, 60)
+    running._delete_locks()  # nothing runs
+    assert states(SECOND)[0] == "waiting"
+
+
+def test_failed_jobs_are_failed_until_their_output_is_there(project, capsys):
+    text = STATS + ERROR.format(rule="finetune", output=output("finetune", FIRST))
+    text += ERROR.format(rule="fetch_model", output="results/models/m/manifest.json")
+    put(".snakemake/log/2026-01-02T000000.0.snakemake.log", text)
+    put(output("predict", FIRST))
+    assert states(FIRST) == ["failed", "done", "waiting"]
+    assert state(Run().jobs(FIRST)) == "failed"
+    main(["status"])
+    told = capsys.readouterr().out
+    assert f"failed: finetune {FIRST}; see logs/finetune/{FIRST}.log" in told
+    assert "failed: fetch_model; see logs/x.log" in told
+    put(output("finetune", FIRST))
+    put("results/models/m/manifest.json")
+    assert states(FIRST)[0] == "done"
+    assert not Run().other_failures()
+
+
+def test_the_rate_counts_what_this_run_has_scored(running, capsys):
+    assert Run().scored(Run().jobs(FIRST) + Run().jobs(SECOND)) == 1
+    main(["status"])
+    told = capsys.readouterr().out
+    assert "3 systems: 1 done, 1 running, 1 waiting, 0 failed" in told
+    assert (
+        "this run: 3 of 9 jobs and 1 systems in 100 s" in told or "this run: 3 of 9 jobs and 1 systems in 2 min" in told
+    )
+    assert "25%" in told
+    assert "nothing has been heard" not in told
+
+
+def test_a_run_that_has_long_been_silent_may_be_dead(running, capsys):
+    for path in (*Path(".snakemake/log").iterdir(), Path(f"logs/finetune/{SECOND}.log")):
+        os.utime(path, (time.time() - 7200,) * 2)
+    main(["status"])
+    assert "nothing has been heard for 2 h" in capsys.readouterr().out
+
+
+class Rates:
+    """Stands for measured rates: 200 s to tune, 40 s to predict."""
+
+    def finetune(self, system):
+        return 0.0 if system == UNTUNED else 200.0
+
+    def predict(self, system):
+        return None if system == UNTUNED else 40.0
+
+
+def test_what_is_left_is_the_share_of_running_jobs_and_all_of_the_waiting(running):
+    jobs = Run().jobs(FIRST) + Run().jobs(SECOND)
+    seconds, together, unknown = left(jobs, Rates(), time.time())
+    # A quarter took 60 s, so that 180 s are left at its own pace, and 40 s of prediction.
+    assert seconds == pytest.approx(180 + 40, abs=40)
+    assert (together, unknown) == (1, [])
+
+
+def test_what_no_job_has_measured_is_named(running):
+    _, _, unknown = left(Run().jobs(UNTUNED), Rates(), time.time())
+    assert unknown == ["predict of m with 0 shots"]

@@ -1,0 +1,230 @@
+"""The commands why, clean, doctor and status on a finished project, and on one whose matrix runs."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+
+import pytest
+
+from mixtune.manifests import file_sha256, read_json
+
+CELL = "tiny/gentune/0-shot/seed-42"
+
+
+def mixtune(project, *arguments, status=0, **environment):
+    """What a command prints in a project."""
+    variables = {"PYTHONPATH": str(project / "src"), "MIXTUNE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"} | environment
+    command = [sys.executable, "-m", "mixtune.cli", *arguments]
+    run = subprocess.run(
+        command,
+        cwd=project.folder,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == status, run.stdout
+    return run.stdout
+
+
+# Run cards
+
+
+def test_every_adapter_and_all_predictions_have_a_run_card(whole_run):
+    project, _ = whole_run
+    cards = {kind: sorted((project / f"results/{kind}").rglob("run_card.json")) for kind in ("adapters", "predictions")}
+    for paths in cards.values():
+        assert len(paths) == 6
+        for path in paths:
+            card, made = read_json(path), "results/models/tiny/manifest.json"
+            assert card["inputs"][made] == read_json(project / made)["files"]
+            assert card["settings"]["code"] == card["code"]["hash"]
+            assert card["seeds"] == {"training": 42}
+            assert len(card["template_hash"]) == 64
+            assert card["versions"].keys() >= {"python", "torch", "transformers", "peft"}
+            assert card["seconds"] > card["loading_seconds"] > 0
+            assert card["peak_rss_bytes"] > 2**27
+            assert card["peak_gpu_bytes"] is None
+            assert card["examples_per_second"] > 0
+            assert card["tokens_per_second"] > card["examples_per_second"]
+            assert (project / "scratch" / card["scratch"]).is_dir()
+    for path in cards["adapters"]:
+        card = read_json(path)
+        assert (card["examples_seen"], card["interruptions"]) == (16, 0)
+    for path in cards["predictions"]:
+        card = read_json(path)
+        adapter = path.parent.relative_to(project / "results/predictions")
+        weights = read_json(project / f"results/adapters/{adapter}/manifest.json")["files"]
+        assert card["inputs"][f"results/adapters/{adapter}/manifest.json"] == weights
+        assert card["conditions"].keys() == {"generic", "schema"}
+        assert card["examples_seen"] == sum(facts["examples_seen"] for facts in card["conditions"].values()) <= 72
+        assert "run_card.json" not in read_json(path.parent / "manifest.json")["files"]
+
+
+def test_every_table_is_told_of_by_a_run_card(whole_run):
+    project, _ = whole_run
+    tables, told = project / "reports/tables", {}
+    for name in ("run_card.json", "run_card_data.json"):
+        card = read_json(tables / name)
+        told |= card["files"]
+        for path, sha in card["inputs"].items():
+            now = read_json(project / path)["files"] if path.endswith("manifest.json") else file_sha256(project / path)
+            assert sha == now
+    assert told == {path.name: file_sha256(path) for path in tables.iterdir() if path.suffix in (".csv", ".md")}
+    assert len(read_json(tables / "run_card.json")["inputs"]) == 6
+
+
+def test_a_run_card_makes_nothing_stale(project):
+    """Predictions that are computed again differ in what they took, and in nothing that a score depends on."""
+    folder = project / f"results/predictions/{CELL}"
+    (folder / "manifest.json").unlink()
+    card = read_json(folder / "run_card.json")
+    shutil.rmtree(project / "scratch/predict")
+    project.snakemake(f"results/predictions/{CELL}/manifest.json")
+    assert read_json(folder / "run_card.json") != card
+    assert project.planned() == {}
+
+
+# mixtune why
+
+
+def test_a_figure_is_followed_to_the_files_of_every_benchmark(whole_run):
+    project, _ = whole_run
+    told = mixtune(project, "why", "reports/figures/matrix.png")
+    rules = ("plot_matrix", "aggregate", "score", "predict", "finetune", "render_training", "render_prompts")
+    for rule in (*rules, "build_mixture", "prepare_benchmark", "fetch_model"):
+        assert f"[{rule}]" in told
+    for benchmark in ("tacred", "pg_fiction"):
+        assert f"resources/sample/{benchmark}\n" in told
+    assert "changed since" not in told
+    assert '"r": 2' in told  # the settings of the cells
+
+
+@pytest.mark.parametrize("file", ["schema/gids.parquet", "run_card.json", ""])
+def test_predictions_tell_settings_device_and_cost(whole_run, file):
+    project, _ = whole_run
+    told = mixtune(project, "why", f"results/predictions/{CELL}/{file}", "--depth", "0")
+    for part in ("[predict]", "max_new_tokens: 4", "examples and", "tokens a second", "by mixtune"):
+        assert part in told
+
+
+def test_what_has_changed_since_is_noted(project):
+    (project / "reports/tables/matrix.csv").write_text("edited\n")
+    path = project / f"results/scores/{CELL}.json"
+    path.write_text(json.dumps(read_json(path) | {"edited": True}))
+    project.edit("src/mixtune/figures.py", '"font.size": 7', '"font.size": 8')
+    (project / f"results/adapters/{CELL}/adapter_model.safetensors").unlink()
+    told = mixtune(project, "why", "reports/figures/matrix.png")
+    assert "changed since: input reports/tables/matrix.csv has other contents now" in told
+    assert "changed since: matrix.csv has other contents now" in told
+    assert f"changed since: input results/scores/{CELL}.json has other contents now" in told
+    assert "changed since: the code of plot_matrix means something else now" in told
+    assert "changed since: adapter_model.safetensors is gone" in told
+    assert told.count("changed since") == 5
+
+
+def test_without_snakemakes_records_run_cards_tell(project):
+    shutil.rmtree(project / ".snakemake")
+    told = mixtune(project, "why", "reports/tables/scores.csv")
+    assert "Snakemake has no record of it" in told
+    assert f"results/scores/{CELL}.json" in told
+    told = mixtune(project, "why", f"results/predictions/{CELL}")
+    assert "[finetune]" in told
+    assert "changed since" not in told
+
+
+def test_a_file_that_nothing_tells_of_is_an_error(whole_run):
+    project, _ = whole_run
+    assert "nothing tells where" in mixtune(project, "why", "results/runtimes/aggregate.tsv", status=1)
+    assert "there is no file reports/none.csv" in mixtune(project, "why", "reports/none.csv", status=1)
+
+
+# mixtune clean
+
+
+def test_all_that_a_finished_matrix_keeps_is_current(whole_run):
+    project, _ = whole_run
+    told = mixtune(project, "clean")
+    assert told.count(" current ") == 12
+    assert f"results/adapters/{CELL}" in told
+    assert "0 B of 0 entries would go" in told
+
+
+def test_what_an_edit_supersedes_goes_and_nothing_else(project):
+    project.configure({"prediction": {"max_new_tokens": 5}})
+    project.snakemake(f"results/predictions/{CELL}/manifest.json")
+    told = mixtune(project, "clean")
+    assert told.count(" superseded ") == 1
+    assert "1 entries would go" in told
+    assert len(list((project / "scratch").glob("*/*"))) == 13
+    assert "removed" in mixtune(project, "clean", "--yes")
+    assert len(list((project / "scratch").glob("*/*"))) == 12
+    assert " superseded " not in mixtune(project, "clean")
+
+
+# mixtune doctor
+
+
+def test_the_doctor_estimates_from_the_rates_of_finished_jobs(whole_run):
+    project, _ = whole_run
+    told = mixtune(project, "doctor", "--configfile", "tiny.yaml", HF_TOKEN="hf_secret")
+    assert "nothing stands in the way" in told
+    assert "6 of 6 cells can be tuned, 6 of 6 systems evaluated" in told
+    assert "by the rates of finished jobs" in told
+    assert "0 s of it to come" in told
+    assert "not measured" not in told
+    assert "sample corpora" in told
+    assert "hf_secret" not in told
+
+
+# mixtune status
+
+
+def test_a_finished_matrix_is_done(whole_run):
+    project, _ = whole_run
+    assert "6 systems: 6 done, 0 running, 0 waiting, 0 failed" in mixtune(project, "status")
+    assert "6 systems: 6 done" in mixtune(project, "status", "--configfile", "tiny.yaml", "--watch", "1")
+
+
+def test_a_failed_cell_is_named_with_its_log(project):
+    (project / f"results/adapters/{CELL}/manifest.json").unlink()
+    (project / "results/rendered/tiny/training/gentune/0-shot/train.parquet").write_text("broken")
+    shutil.rmtree(project / "scratch")
+    project.snakemake(f"results/adapters/{CELL}/manifest.json", status=1)
+    told = mixtune(project, "status")
+    assert f"failed: finetune {CELL}; see logs/finetune/{CELL}.log" in told
+    assert "5 done, 0 running, 0 waiting, 1 failed" in told
+
+
+def test_a_running_matrix_shows_what_runs(project):
+    for kind in ("adapters", "predictions"):
+        shutil.rmtree(project / f"results/{kind}/{CELL}")
+    (project / f"results/scores/{CELL}.json").unlink()
+    shutil.rmtree(project / "scratch")
+    variables = {"PYTHONPATH": str(project / "src"), "MIXTUNE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
+    command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--profile", "profiles/test"]
+    run = subprocess.Popen(
+        [*command, f"results/scores/{CELL}.json"],
+        cwd=project.folder,
+        env=os.environ | variables,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    seen = set()
+    try:
+        while run.poll() is None:
+            told = mixtune(project, "status")
+            seen |= {rule for rule in ("finetune", "predict") if f" {rule} " in told}
+            if "finetune" in seen:
+                assert "1 running" in told or "6 done" in told or "1 waiting" in told
+            time.sleep(0.5)
+    finally:
+        run.kill()
+        run.wait()
+    assert run.returncode == 0
+    assert seen == {"finetune", "predict"}
+    assert "6 systems: 6 done" in mixtune(project, "status")
