@@ -10,8 +10,9 @@ from typing import Any
 
 import torch
 
+from .compute import Device
 from .manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
-from .models import Device, load_tokenizer
+from .models import load_tokenizer
 from .rendered_files import read_rendered
 from .training import finetune
 

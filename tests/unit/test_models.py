@@ -24,17 +24,11 @@ from transformers import (
 )
 
 from mixtune import fetching, models
+from mixtune.compute import Device, choose_device
 from mixtune.errors import UserError
 from mixtune.fetching import convert_gguf, fetch_model
 from mixtune.manifests import file_sha256, read_json
-from mixtune.models import (
-    Device,
-    add_adapter,
-    choose_device,
-    load_adapter,
-    load_base,
-    load_tokenizer,
-)
+from mixtune.models import add_adapter, load_adapter, load_base, load_tokenizer
 
 BF16 = Device("cpu", torch.bfloat16, "a test says so")
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
