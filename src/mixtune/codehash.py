@@ -7,7 +7,7 @@ import importlib.util
 from pathlib import Path
 
 # Resolved settings reach a job as its params, so the module that resolves them is no part of the job.
-NOT_PART_OF_A_JOB = frozenset({"mixtune.config", "mixtune.config_checks"})
+NOT_PART_OF_A_JOB = frozenset({"mixtune.config", "mixtune.config_checks", "mixtune.config_models"})
 
 
 def code_hash(script: Path, *modules: str) -> str:

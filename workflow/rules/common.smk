@@ -1,6 +1,7 @@
 # The config, the matrix, and what each job depends on. No rules here.
 import re
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from mixtune.benchmarks.registry import REGISTRY
@@ -16,6 +17,7 @@ except ConfigError as error:
 
 MATRIX = CONFIG.matrix
 UNTUNED = "untuned"
+ANY = "any"  # the condition of systems that are asked in one way only
 CELL = "{model}/{mixture}/{shots}-shot/seed-{seed}"
 
 
@@ -35,17 +37,35 @@ wildcard_constraints:
 # What is rendered: under `constrained` the decoder differs, the prompt is that of `schema`.
 PROMPTS = list(dict.fromkeys("schema" if name == "constrained" else name for name in MATRIX.conditions))
 
-SYSTEMS = [
-    CELL.format(model=model, mixture=mixture, shots=shots, seed=seed)
-    for model in MATRIX.models
-    for mixture in MATRIX.mixtures
-    for shots in MATRIX.shots
-    for seed in MATRIX.seeds
-] + [
-    CELL.format(model=model, mixture=UNTUNED, shots=shots, seed=0)
-    for model in (MATRIX.models if MATRIX.untuned else ())
-    for shots in MATRIX.shots
-]
+ENCODER = "encoder/{encoder}/seed-{seed}"
+FLOORS = [f"{'ceiling' if name == 'duplicates' else 'floor'}/{name}" for name in MATRIX.floors]
+
+
+def facts(kind, model, mixture, shots=0, seed=0):
+    """What scores and tables tell of a system."""
+    return {"kind": kind, "model": model, "mixture": mixture, "shots": shots, "seed": seed}
+
+
+# What is evaluated, each system by its path.
+SYSTEMS = {
+    CELL.format(**system): system
+    for system in [
+        *(
+            facts("cell", *cell)
+            for cell in product(MATRIX.models, MATRIX.mixtures, MATRIX.shots, MATRIX.seeds)
+        ),
+        *(
+            facts("untuned", *run)
+            for run in product(MATRIX.models, [UNTUNED], MATRIX.shots)
+            if MATRIX.untuned
+        ),
+    ]
+}
+SYSTEMS |= {
+    ENCODER.format(encoder=name, seed=seed): facts("encoder", name, "encoder", seed=seed)
+    for name, seed in product(MATRIX.encoders, MATRIX.seeds)
+}
+SYSTEMS |= {path: facts(kind, name, kind) for path in FLOORS for kind, name in [path.split("/")]}
 
 
 @cache
@@ -67,9 +87,11 @@ def origin(entry):
 
 
 def model_settings(wildcards):
-    entry = CONFIG.models[wildcards.model]
+    section = "models" if wildcards.model in CONFIG.models else "encoders"
+    entry = getattr(CONFIG, section)[wildcards.model]
     name = entry.hub.id if entry.hub else wildcards.model
-    return canonical({"model": wildcards.model, "name": name, **origin(entry), "code": code("fetch_model")})
+    chosen = {"section": section, "model": wildcards.model, "name": name, **origin(entry)}
+    return canonical({**chosen, "code": code("fetch_model")})
 
 
 def folder_files(path):
@@ -82,7 +104,7 @@ def folder_files(path):
 
 def model_files(wildcards):
     """The files of a local model that are there at planning time; other origins have none."""
-    entry = CONFIG.models[wildcards.model]
+    entry = {**CONFIG.models, **CONFIG.encoders}[wildcards.model]
     return folder_files(entry.path) if entry.origin == "path" else []
 
 
@@ -170,10 +192,10 @@ def prompt_settings(wildcards):
 
 
 def finetune_settings(wildcards):
-    rendering = {"max_length", "condition", "validation_rows"}
+    others = {"max_length", "condition", "validation_rows", "encoder"}  # of rendering, and of encoders
     return canonical(
         {
-            **CONFIG.training.model_dump(exclude=rendering),
+            **CONFIG.training.model_dump(exclude=others),
             "lora": CONFIG.lora(wildcards.model),
             "seed": int(wildcards.seed),
             "code": code("finetune"),
@@ -193,19 +215,58 @@ def adapter(wildcards):
     )
 
 
-def score_settings(wildcards):
-    system = {
-        "system": CELL.format(**wildcards),
-        "kind": "untuned" if wildcards.mixture == UNTUNED else "cell",
-        "model": wildcards.model,
-        "mixture": wildcards.mixture,
-        "shots": int(wildcards.shots),
-        "seed": int(wildcards.seed),
-    }
+def finetune_encoder_settings(wildcards):
     return canonical(
         {
-            "system": system,
-            "conditions": MATRIX.conditions,
+            **CONFIG.training.encoder.model_dump(),
+            "seed": int(wildcards.seed),
+            "data_seed": CONFIG.data_seed,
+            "code": code("finetune_encoder"),
+        }
+    )
+
+
+def predict_encoder_settings(wildcards):
+    return canonical(
+        {
+            "max_length": CONFIG.training.encoder.max_length,
+            "test_rows": CONFIG.prediction.test_rows,
+            "data_seed": CONFIG.data_seed,
+            "code": code("predict_encoder"),
+        }
+    )
+
+
+def predict_floors_settings(wildcards):
+    return canonical(
+        {
+            "test_rows": CONFIG.prediction.test_rows,
+            "data_seed": CONFIG.data_seed,
+            "code": code("predict_floors"),
+        }
+    )
+
+
+def asked(system):
+    """The conditions of a system's predictions."""
+    return MATRIX.conditions if SYSTEMS[system]["kind"] in ("cell", UNTUNED) else [ANY]
+
+
+def predictions(wildcards):
+    """A system's predictions of every condition and benchmark."""
+    return expand(
+        "results/predictions/{system}/{condition}/{benchmark}.parquet",
+        system=wildcards.system,
+        condition=asked(wildcards.system),
+        benchmark=MATRIX.benchmarks,
+    )
+
+
+def score_settings(wildcards):
+    return canonical(
+        {
+            "system": {"system": wildcards.system, **SYSTEMS[wildcards.system]},
+            "conditions": asked(wildcards.system),
             "benchmarks": sorted(MATRIX.benchmarks),
             "negatives": CONFIG.scoring.negatives,
             "code": code("score"),
@@ -267,7 +328,7 @@ def plot_data_settings(wildcards):
 
 
 def aggregate_settings(wildcards):
-    return canonical({"setup": report_setup(), "systems": SYSTEMS, "code": code("aggregate")})
+    return canonical({"setup": report_setup(), "systems": list(SYSTEMS), "code": code("aggregate")})
 
 
 def plot_matrix_settings(wildcards):
