@@ -14,7 +14,7 @@ import yaml
 
 from mixtune.benchmarks import REGISTRY
 from mixtune.benchmarks.prepare import Prepared, prepare
-from mixtune.models import choose_device
+from mixtune.compute import choose_device
 from mixtune.rendering import Renderer, folder_renderer, render
 from mixtune.resources import resource
 

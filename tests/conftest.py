@@ -229,6 +229,45 @@ def tiny_model():
 
 
 @pytest.fixture(scope="session")
+def tiny_encoder():
+    """Makes encoders: `tiny_encoder(tokenizer, folder, name="tiny/roberta", **config)` returns the manifest's path.
+
+    The folder holds a random RoBERTa of two layers and 32 units in safetensors, its tokenizer (it needs a pad token,
+    as "gemma" has), and the `manifest.json` of a pretrained encoder with origin path.
+    """
+    import torch
+    from transformers import RobertaConfig, RobertaModel
+    from transformers.utils.logging import disable_progress_bar
+
+    from mixtune.fetching import fetch_model
+
+    torch.set_num_threads(1)
+    disable_progress_bar()
+
+    def make(tokenizer, folder: Path, name: str = "tiny/roberta", **config) -> Path:
+        options = {
+            "vocab_size": len(tokenizer),
+            "hidden_size": 32,
+            "intermediate_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "max_position_embeddings": 2048,  # RoBERTa counts from its pad token's id on
+            "pad_token_id": tokenizer.pad_token_id,
+        }
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = RobertaModel(RobertaConfig(**(options | config)))
+        model.save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        manifest = folder / "manifest.json"
+        settings = {"section": "encoders", "model": "tiny", "name": name, "origin": "path", "path": str(folder)}
+        fetch_model(settings, manifest)
+        return manifest
+
+    return make
+
+
+@pytest.fixture(scope="session")
 def make_example():
     """Makes examples: `make_example(number, text, head, tail, **fields)`, with the mentions' first places."""
     from mixtune.benchmarks.example import Example

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from .compute import Device
 from .manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
 from .metering import Meter
-from .models import Device, load_tokenizer
+from .models import load_tokenizer
 from .rendered_files import read_rendered
 from .run_cards import CELL_PACKAGES, NAME, placed, run_card
 from .scratch import sign

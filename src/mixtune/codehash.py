@@ -9,8 +9,11 @@ from pathlib import Path
 # Resolved settings reach a job as its params, so the modules that resolve them are no part of the job; nor are those
 # that only tell of it: a run card of another form is no reason to tune again.
 NOT_PART_OF_A_JOB = frozenset(
-    {"mixtune.config", "mixtune.config_checks", "mixtune.run_cards", "mixtune.metering", "mixtune.scratch"}
-)
+    {
+        "mixtune.config", "mixtune.config_checks", "mixtune.config_models",
+        "mixtune.run_cards", "mixtune.metering", "mixtune.scratch",
+    }
+)  # fmt: skip
 
 
 def code_hash(script: Path, *modules: str) -> str:

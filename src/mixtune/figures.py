@@ -16,7 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
 from .benchmarks.example import SPLITS
-from .matrices import AVERAGES, SIZES, Setup, headline, titles
+from .matrices import AVERAGES, BESIDE, SIZES, Setup, headline, titles
 from .scoring import DOMAINS
 
 # The whole style: a user's matplotlibrc changes nothing.
@@ -135,6 +135,12 @@ def matrix_heatmap(matrix: pd.DataFrame, setup: Setup) -> Figure:
         UserError: There is no score under the headline condition.
     """
     means, named = _means(matrix, setup), titles(matrix, setup)
+    # What stands beside the cells makes a block for each kind, in which the name takes the mixture's place.
+    beside, kinds = means["mixture"].isin(BESIDE), means["mixture"].str.capitalize()
+    shots = [f"{n}-shot" if cell else "" for n, cell in zip(means["shots"], ~beside, strict=True)]
+    systems = means.assign(
+        model=means["model"].mask(beside, kinds), mixture=means["mixture"].mask(beside, means["model"])
+    )
     groups = {
         domain: [name for name, benchmark in setup["benchmarks"].items() if benchmark["domain"] == domain]
         for domain in DOMAINS
@@ -143,9 +149,8 @@ def matrix_heatmap(matrix: pd.DataFrame, setup: Setup) -> Figure:
     groups = {group: columns for group, columns in groups.items() if columns}
     longest = max(len(named[column]) for columns in groups.values() for column in columns)
     width = sum(map(len, groups.values())) + GROUP_GAP * (len(groups) - 1)
-    shots = [f"{n}-shot" for n in means["shots"]]
     with style.context(STYLE, after_reset=True):
-        axes, middles = _rows(means, shots, width * COLUMN, 0.75 * LETTER * longest, 0.75, 0.6)
+        axes, middles = _rows(systems, shots, width * COLUMN, 0.75 * LETTER * longest, 0.75, 0.6)
         axes.set(xlim=(0, width), xticks=[])
         foot, x = middles[-1] + 0.5, 0.0
         for group, columns in groups.items():
@@ -177,7 +182,7 @@ def shot_effect(matrix: pd.DataFrame, setup: Setup) -> Figure:
     Raises:
         UserError: There is no score under the headline condition.
     """
-    means = _means(matrix, setup)
+    means = _means(matrix[~matrix["mixture"].isin(BESIDE)], setup)
     lines = means.drop_duplicates(["model", "mixture"])
     shots = sorted(means["shots"].unique())
     steps = [rank / max(len(shots) - 1, 1) for rank in range(len(shots))]

@@ -14,6 +14,8 @@ from .errors import UserError
 from .scoring import DOMAINS, domain_averages
 
 UNTUNED = "untuned"
+ANY = "any"  # the condition of a system that is asked in one way only
+BESIDE = ("encoder", "floor", "ceiling")  # kinds of systems that train on no mixture; they stand beside the cells
 KEYS = ["model", "mixture", "shots", "seed", "condition"]
 PARTS = [*DOMAINS, "overall"]
 AVERAGES = [f"{part}_avg" for part in PARTS]
@@ -77,9 +79,9 @@ def _table(scores: pd.DataFrame, setup: Setup, shown: Callable[[str, str], set[s
     frame = pd.DataFrame(rows, columns=[*KEYS, *domains, *AVERAGES, *SIZES, "missing", "flagged"])
     frame = frame.astype(dict.fromkeys([*domains, *AVERAGES], float) | dict.fromkeys(SIZES, int))
     order = {
-        "condition": dict.fromkeys([setup["headline_condition"], *setup["conditions"]]),
+        "condition": dict.fromkeys([setup["headline_condition"], *setup["conditions"], ANY]),
         "model": setup["models"],
-        "mixture": [UNTUNED, *setup["mixtures"]],
+        "mixture": [UNTUNED, *setup["mixtures"], *BESIDE],
     }
     ranks = {column: {name: rank for rank, name in enumerate(names)} for column, names in order.items()}
     return frame.sort_values(
@@ -97,7 +99,8 @@ def matrix(scores: pd.DataFrame, setup: Setup) -> pd.DataFrame:
         setup: What was asked for.
 
     Returns:
-        One row a KEYS, the headline condition first, base models before their cells. A column a selected
+        One row a KEYS, the headline condition first, base models before their cells; at the end, under the
+        condition ANY, those of BESIDE with their kind for a mixture. A column a selected
         benchmark (0..1; NaN where not trained on; untuned models show all); AVERAGES over what the row
         shows, NaN where a score of these is missing; SIZES, the numbers of benchmarks averaged; `missing`,
         names of missing scores; `flagged`, names of benchmarks on which over half of the outputs are empty
@@ -151,18 +154,18 @@ def gain(matrix: pd.DataFrame) -> pd.DataFrame:
 
 
 def headline(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:
-    """The rows of the headline condition.
+    """The rows of the headline condition, and of ANY.
 
     Raises:
         UserError: There are none.
     """
-    rows = matrix[matrix["condition"] == setup["headline_condition"]]
-    if rows.empty:
+    chosen = matrix["condition"] == setup["headline_condition"]
+    if not chosen.any():
         raise UserError(
             f"there is no score under the headline condition {setup['headline_condition']!r}; add it to "
             "matrix.conditions or change reports.headline_condition"
         )
-    return rows
+    return matrix[chosen | (matrix["condition"] == ANY)]
 
 
 def titles(matrix: pd.DataFrame, setup: Setup) -> dict[str, str]:

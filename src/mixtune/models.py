@@ -1,8 +1,6 @@
 """Base models: loading in NF4, adapters. One function makes the base for training and prediction."""
 
 from collections.abc import Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,47 +9,10 @@ from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_t
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
+from .compute import Device
 from .cpu import dequantised, fuse, hand_on
-from .errors import UserError
 
 disable_progress_bar()
-
-
-@dataclass(frozen=True)
-class Device:
-    """Where a model runs and in which dtype it computes; `why` is printed."""
-
-    name: str
-    dtype: torch.dtype
-    why: str
-
-    def autocast(self) -> AbstractContextManager:
-        """The precision of every forward pass, in training and in prediction alike."""
-        return torch.autocast(self.name, dtype=self.dtype, enabled=self.dtype != torch.float32)
-
-
-def choose_device(wanted: str | None) -> Device:
-    """The device of this process.
-
-    Args:
-        wanted: Value of MIXTUNE_DEVICE: "cpu", "cuda" or None for CUDA.
-
-    Raises:
-        UserError: CUDA is wanted and not there.
-    """
-    if wanted == "cpu":
-        # Without the instructions, bf16 on a CPU is emulated and slower than float32.
-        if torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported():
-            return Device("cpu", torch.bfloat16, "this CPU has bf16 instructions")
-        return Device("cpu", torch.float32, "this CPU has no bf16 instructions")
-    if not torch.cuda.is_available():
-        raise UserError(
-            "no CUDA device is visible; set MIXTUNE_DEVICE=cpu to run on the CPU (slow: see `make demo`), or run "
-            "where there is a GPU"
-        )
-    if torch.cuda.is_bf16_supported(including_emulation=False):
-        return Device("cuda", torch.bfloat16, f"{torch.cuda.get_device_name()} computes in bf16")
-    return Device("cuda", torch.float32, f"{torch.cuda.get_device_name()} has no bf16, and fp16 overflows")
 
 
 def load_tokenizer(folder: Path | str) -> Any:

@@ -12,10 +12,11 @@ import pyarrow.parquet as pq
 import torch
 
 from .benchmarks.files import read_examples
+from .compute import Device
 from .decoding import TOKEN_BUDGET, Decoder, Prefix, batches, label_trie
 from .errors import UserError
 from .manifests import canonical, digest, read_json, replacing, write_json, write_manifest
-from .models import Device, load_adapter, load_base, load_tokenizer
+from .models import load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
 from .prefixes import common_prefix
 from .rendered_files import read_rendered

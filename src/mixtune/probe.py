@@ -21,7 +21,7 @@ def probe() -> dict[str, Any]:
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
     from .errors import UserError
-    from .models import choose_device
+    from .compute import choose_device
     from .run_cards import device_name
 
     try:

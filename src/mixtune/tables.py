@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from .errors import UserError
-from .matrices import KEYS, SIZES, UNTUNED, Setup, gain, headline, load, matrix, titles, transfer
+from .matrices import ANY, BESIDE, KEYS, SIZES, UNTUNED, Setup, gain, headline, load, matrix, titles, transfer
 
 __all__ = [
     "Setup", "escape", "gain", "headline", "load", "markdown", "matrix", "per_class", "readable",
@@ -50,6 +50,9 @@ READING = """\
   different benchmarks do not compare: a specialist's overall average covers its own domain alone.
 - A blank is a domain that the mixture does not train on (its scores are in the transfer table), or a score
   that `missing` names; the averages that need this score are blank, too.
+- The last rows stand beside the cells, and in no average over them: an `encoder` is tuned on each benchmark's
+  own train split; a `floor` is what no reading of the text gives; a `ceiling` is the best that equal inputs with
+  different labels leave. They are asked in one way, whatever the condition.
 - `flagged` names the benchmarks on which over half of the answers were empty or outside the label list. The
   scores stand as they were measured.
 
@@ -112,7 +115,7 @@ def readable(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     shown = matrix.assign(flagged=[len(names.split(", ")) if names else 0 for names in matrix["flagged"]])
     silent = {
         "seed": len(setup["seeds"]) < 2,
-        "condition": matrix["condition"].nunique() < 2,
+        "condition": len(set(matrix["condition"]) - {ANY}) < 2,
         "missing": not matrix["missing"].any(),
         "flagged": not matrix["flagged"].any(),
         **dict.fromkeys(SIZES, True),
@@ -148,15 +151,17 @@ def _list(names: Iterable[Any]) -> str:
 def _what_was_run(setup: Setup, shown: pd.DataFrame) -> str:
     names = {name: benchmark["title"] for name, benchmark in setup["benchmarks"].items()}
     untuned = int((shown["mixture"] == UNTUNED).sum())
+    beside = shown[shown["mixture"].isin(BESIDE)].drop_duplicates(["mixture", "model"])
     limits = [f"{rows:,} of {name}" for name, rows in setup["caps"]["max_rows"].items()]
     test_rows = setup["caps"]["test_rows"]
     lines = [
-        f"Cells: {len(shown) - untuned}; runs of untuned models: {untuned}",
+        f"Cells: {int((~shown['mixture'].isin([UNTUNED, *BESIDE])).sum())}; runs of untuned models: {untuned}",
         f"Models: {_list(setup['models'])}",
         f"Training mixtures: {_list(setup['mixtures'])}",
         f"Shots: {_list(setup['shots'])}; seeds: {_list(setup['seeds'])}",
         f"Conditions: {_list(setup['conditions'])}; the headline's is {escape(setup['headline_condition'])}",
         f"Benchmarks: {_list(names.values())}",
+        f"Beside the cells: {_list(beside['mixture'] + ' ' + beside['model']) or 'nothing'}",
         f"Training rows: at most {_list(limits)}" if limits else "Training rows: all",
         f"Test rows: at most {test_rows:,} a benchmark" if test_rows else "Test rows: all",
     ]

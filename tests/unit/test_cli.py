@@ -8,9 +8,9 @@ import pytest
 from mixtune.benchmarks.example import Example
 from mixtune.cells import finetune_cell
 from mixtune.cli import main, read_lines
+from mixtune.compute import choose_device
 from mixtune.errors import UserError
 from mixtune.manifests import write_manifest
-from mixtune.models import choose_device
 from mixtune.rendered_files import write_rendered
 from mixtune.rendering import load_renderer, render
 

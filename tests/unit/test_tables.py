@@ -60,6 +60,20 @@ def file(mixture, f1, model="small", seed=42, conditions=("schema",), **more):
     }  # fmt: skip
 
 
+def aside(kind, model, f1, seed=0):
+    """A score file of what stands beside the cells."""
+    system, any_condition = f"{kind}/{model}", {"any": {benchmark: one(value) for benchmark, value in f1.items()}}
+    return file(kind, {}, model=model, kind=kind, system=system, seed=seed, scores=any_condition)
+
+
+ASIDE = [
+    aside("ceiling", "duplicates", dict.fromkeys(F1, 1.0)),
+    aside("floor", "majority", dict.fromkeys(F1, 0.0)),
+    aside("encoder", "roberta-large", F1, seed=42),
+    aside("encoder", "roberta-base", {"tacred": 0.25, "gids": 0.25, "pg_fiction": 0.625}, seed=42),
+]
+
+
 def matrix(*files, setup=SETUP):
     return tables.matrix(tables.scores(files), setup)
 
@@ -155,6 +169,34 @@ def test_rows_follow_the_setup_and_the_headline_condition_comes_first():
         ("generic", "large", "mixtune", 42),
         ("generic", "large", "littune", 42),
     ]
+
+
+def test_what_stands_beside_the_cells_comes_last_and_shows_all_benchmarks():
+    table = matrix(*ASIDE, file("gentune", F1, model="large", conditions=("generic", "schema")), file("untuned", BASE))
+    assert list(zip(table["model"], table["mixture"], table["condition"], strict=True)) == [
+        ("small", "untuned", "schema"),
+        ("large", "gentune", "schema"),
+        ("large", "gentune", "generic"),
+        ("roberta-base", "encoder", "any"),
+        ("roberta-large", "encoder", "any"),
+        ("majority", "floor", "any"),
+        ("duplicates", "ceiling", "any"),
+    ]
+    assert equal(table.iloc[3][[*F1, *AVERAGES]], [0.25, 0.25, 0.625, 0.25, 0.625, 0.375])
+
+
+def test_what_stands_beside_the_cells_is_in_no_transfer_gain_or_number_of_cells():
+    files = [file("gentune", F1), file("untuned", BASE)]
+    table, alone = matrix(*ASIDE, *files), matrix(*files)
+    assert tables.transfer(tables.scores([*ASIDE, *files]), SETUP).equals(tables.transfer(tables.scores(files), SETUP))
+    assert tables.gain(table).equals(tables.gain(alone))
+    text = tables.summary(SETUP, table)
+    assert "Cells: 1; runs of untuned models: 1" in text
+    beside = "encoder roberta-base, encoder roberta-large, floor majority, ceiling duplicates"
+    assert f"- Beside the cells: {beside}\n" in text
+    assert "| roberta-base | encoder | 0 | 0.2500 | 0.2500 | 0.6250 |" in text
+    assert "Condition |" not in text
+    assert "- Beside the cells: nothing\n" in tables.summary(SETUP, alone)
 
 
 def test_average_of_what_exists():

@@ -24,13 +24,14 @@ from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, Pr
 
 from mixtune import cells, metering, training
 from mixtune.cells import finetune_cell
+from mixtune.checkpoints import LOG_COLUMNS, StepSampler, last_whole_checkpoint
+from mixtune.compute import Device
 from mixtune.errors import UserError
 from mixtune.estimates import checkpoint_bytes
 from mixtune.fetching import fetch_model
 from mixtune.manifests import file_sha256, is_whole, read_json, write_manifest
-from mixtune.models import Device
 from mixtune.rendered_files import Rendered, write_rendered
-from mixtune.training import LOG_COLUMNS, StepSampler, finetune, last_whole_checkpoint
+from mixtune.training import finetune
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 BF16 = Device("cpu", torch.bfloat16, "a test says so")

@@ -25,15 +25,18 @@ resources:
 set-threads:
   finetune: 1
   predict: 1
+  finetune_encoder: 1
+  predict_encoder: 1
 """
 
 
-def overlay(model: Path) -> dict:
-    """The whole matrix of one tiny model, on a few rows of each sample corpus."""
+def overlay(model: Path, encoder: Path) -> dict:
+    """The whole matrix of one tiny model, on a few rows of each sample corpus, and one tiny encoder."""
     benchmarks = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))["benchmarks"]
     return {
-        "matrix": {"models": ["tiny"]},
+        "matrix": {"models": ["tiny"], "encoders": ["tiny-roberta"]},
         "models": {"tiny": {"origin": "path", "path": str(model)}},
+        "encoders": {"tiny-roberta": {"origin": "path", "path": str(encoder)}},
         "benchmarks": {name: {"origin": "sample"} for name in benchmarks},
         "mixtures": {name: {"max_rows": 16} for name in ("gentune", "littune", "mixtune")},
         "training": {
@@ -42,6 +45,7 @@ def overlay(model: Path) -> dict:
             "max_length": 512,
             "validation_rows": 4,
             "lora": {"r": 2, "alpha": 4},
+            "encoder": {"epochs": 1, "batch_size": 4, "max_rows": 8},
         },
         "prediction": {"max_length": 2048, "max_new_tokens": 4, "test_rows": 4},
     }
@@ -116,12 +120,15 @@ class Project:
         assert text.count(old) == 1, f"{path} holds {old!r} {text.count(old)} times"
         (self / path).write_text(text.replace(old, new), encoding="utf-8")
 
+    def write(self, overlay: Mapping) -> None:
+        """Make this the overlay."""
+        (self / "tiny.yaml").write_text(yaml.safe_dump(overlay), encoding="utf-8")
+
     def configure(self, changes: Mapping) -> None:
         """Merge changes into the overlay, as Snakemake merges an overlay into config.yaml."""
-        path = self / "tiny.yaml"
-        config = yaml.safe_load(path.read_text(encoding="utf-8"))
+        config = yaml.safe_load((self / "tiny.yaml").read_text(encoding="utf-8"))
         update_config(config, changes)
-        path.write_text(yaml.safe_dump(config), encoding="utf-8")
+        self.write(config)
 
     def copy(self, folder: Path) -> "Project":
         """The same project, results and all, elsewhere."""
@@ -145,6 +152,14 @@ def tiny(tiny_tokenizer, tiny_model, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def tiny_roberta(tiny_tokenizer, tiny_encoder, tmp_path_factory):
+    """The folder of a random RoBERTa of two layers."""
+    folder = tmp_path_factory.mktemp("encoder")
+    tiny_encoder(tiny_tokenizer("gemma"), folder).unlink()
+    return folder
+
+
+@pytest.fixture(scope="session")
 def shipped(tmp_path_factory):
     """A checkout in which nothing has run, with the shipped config.yaml. Not to be changed."""
     folder = tmp_path_factory.mktemp("shipped")
@@ -160,10 +175,10 @@ def shipped(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def whole_run(shipped, tiny, tmp_path_factory):
+def whole_run(shipped, tiny, tiny_roberta, tmp_path_factory):
     """A project in which the tiny matrix has run, and that run. Not to be changed."""
     project = shipped.copy(tmp_path_factory.mktemp("finished") / "project")
-    (project / "tiny.yaml").write_text(yaml.safe_dump(overlay(tiny)), encoding="utf-8")
+    project.write(overlay(tiny, tiny_roberta))
     return project, project.snakemake()
 
 

@@ -10,7 +10,8 @@ import yaml
 FIGURES = {"plot_matrix": 1, "plot_shots": 1}
 AUDIT = {"audit": 1, "plot_data": 1}
 TABLES = {"aggregate": 1, **FIGURES}
-SCORES = {"score": 6, **TABLES}
+SCORES = {"score": 6, **TABLES}  # of the cells
+BASELINES = 6  # the encoder, four floors and a ceiling, which are scored, too
 PREDICTIONS = {"predict": 6, **SCORES}
 CELLS = {"finetune": 6, **PREDICTIONS}
 
@@ -42,7 +43,23 @@ def test_a_figures_style_redraws_the_figures(project):
 
 def test_the_words_for_no_relation_rescore(project):
     project.configure({"scoring": {"negatives": "paper"}})
-    assert project.planned() == SCORES
+    assert project.planned() == {**SCORES, "score": 6 + BASELINES}
+
+
+def test_the_encoders_learning_rate_tunes_encoders_alone(project):
+    project.configure({"training": {"encoder": {"learning_rate": 0.001}}})
+    assert project.planned() == {"finetune_encoder": 9, "predict_encoder": 1, "score": 1, **TABLES}
+
+
+def test_a_floor_less_computes_nothing(project):
+    project.configure({"matrix": {"floors": ["majority", "random"]}})
+    assert project.planned() == TABLES
+
+
+def test_a_capped_test_split_trains_no_encoder(project):
+    project.configure({"prediction": {"test_rows": 3}})
+    assert not {"finetune", "finetune_encoder"} & project.planned().keys()
+    project.snakemake("results/scores/encoder/tiny-roberta/seed-42.json")
 
 
 def test_the_length_of_answers_predicts_anew(project):
@@ -118,7 +135,9 @@ def with_own_benchmark(project):
 
 
 def test_a_benchmark_for_evaluation_trains_nothing(with_own_benchmark):
-    assert with_own_benchmark.planned() == {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS, **AUDIT}
+    encoder = {"finetune_encoder": 1, "predict_encoder": 1, "predict_floors": 1}
+    planned = {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS, **AUDIT, **encoder}
+    assert with_own_benchmark.planned() == {**planned, "score": 6 + BASELINES}
 
 
 def test_a_benchmark_for_evaluation_costs_its_own_prompts_only(with_own_benchmark):

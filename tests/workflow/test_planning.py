@@ -3,7 +3,7 @@
 import pytest
 
 PAPERS_MATRIX = {
-    "fetch_model": 5,
+    "fetch_model": 7,  # with two encoders
     "fetch_benchmark": 8,  # TACRED is on no hub
     "prepare_benchmark": 9,
     "build_mixture": 3,
@@ -11,7 +11,10 @@ PAPERS_MATRIX = {
     "render_prompts": 10,
     "finetune": 30,
     "predict": 30,
-    "score": 30,
+    "finetune_encoder": 18,
+    "predict_encoder": 2,
+    "predict_floors": 1,
+    "score": 37,
 }
 NO_NETWORK = """\
 import socket
@@ -35,6 +38,32 @@ def test_a_missing_tacred_says_where_it_is_had_and_where_to_put_it(shipped, tmp_
     for part in ("LDC2018T24", "train.json, dev.json and test.json", "data/tacred"):
         assert part in output
     assert "Traceback" not in output
+
+
+@pytest.mark.parametrize(
+    ("encoders", "floors", "planned"),
+    [
+        ([], [], {"score": 30}),
+        (["roberta-base"], [], {"fetch_model": 6, "finetune_encoder": 9, "predict_encoder": 1, "score": 31}),
+        ([], ["random", "duplicates"], {"predict_floors": 1, "score": 32}),
+    ],
+)
+def test_encoders_and_floors_are_chosen_by_lists(shipped, tmp_path, encoders, floors, planned):
+    project = shipped.copy(tmp_path / "project")
+    project.write({"matrix": {"encoders": encoders, "floors": floors}})
+    rules = ("finetune_encoder", "predict_encoder", "predict_floors")
+    expected = {"fetch_model": 5, **dict.fromkeys(rules, 0), **planned}
+    found = project.planned()
+    assert {rule: found[rule] for rule in expected} == expected
+
+
+def test_an_encoder_is_tuned_for_each_seed_and_floors_have_none(shipped, tmp_path):
+    project = shipped.copy(tmp_path / "project")
+    project.write({"matrix": {"seeds": [1, 2, 3]}})
+    planned = project.planned()
+    assert {rule: planned[rule] for rule in ("finetune_encoder", "predict_encoder", "predict_floors", "score")} == {
+        "finetune_encoder": 54, "predict_encoder": 6, "predict_floors": 1, "score": 90 + 6 + 5,
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", ["finetune", "predict"])

@@ -78,6 +78,14 @@ def test_every_script_belongs_to_a_rule():
 
 
 @pytest.mark.parametrize("rule", JOBS)
+def test_a_job_on_a_gpu_leases_it_and_has_a_place_in_every_profile(rule):
+    on_gpu = re.search(r"^ {8}gpu=1,$", RULES[rule], re.MULTILINE) is not None
+    assert ("-m mixtune.devices --count {resources.gpu} --" in RULES[rule]) is on_gpu
+    assert (profile("slurm")["set-resources"].get(rule, {}).get("slurm_partition") == "gpu") is on_gpu
+    assert (profile("demo")["set-threads"].get(rule) == 1) is on_gpu
+
+
+@pytest.mark.parametrize("rule", JOBS)
 def test_what_fetches_is_not_retried_and_what_computes_is_not_told(rule):
     # Snakemake's nested processes on a cluster would multiply a rule's own retries; a wrong licence stays wrong.
     found = re.findall(r"^ {4}retries: (.*)", RULES[rule], re.MULTILINE)

@@ -16,12 +16,15 @@ CONDITIONS = ("generic", "schema")
 BENCHMARKS = (
     "tacred", "semeval2010_task8", "conll04", "nyt11", "gids", "re_docred", "rebel", "biographical", "pg_fiction"
 )  # fmt: skip
+ENCODER = "encoder/tiny-roberta/seed-42"
+FLOORS = ["floor/majority", "floor/majority-positive", "floor/type-pair", "floor/random", "ceiling/duplicates"]
 CELLS = [f"tiny/{mixture}/{shots}/seed-42" for mixture, shots in product(MIXTURES, SHOTS)]
 TABLES = ("matrix", "transfer", "scores", "per_class", "data", "mixtures", "overlap", "lengths")
 FIGURES = ("matrix", "shots", "data")
 
 RESULTS = {
     "models/tiny/manifest.json",
+    "models/tiny-roberta/manifest.json",
     *(
         f"benchmarks/{benchmark}/{file}"
         for benchmark in BENCHMARKS
@@ -59,7 +62,20 @@ RESULTS = {
             *(f"{c}/{b}.parquet" for c, b in product(CONDITIONS, BENCHMARKS)), "run_card.json", "manifest.json"
         )
     ),
-    *(f"scores/{cell}.json" for cell in CELLS),
+    *(
+        f"encoders/tiny-roberta/{benchmark}/seed-42/{file}"
+        for benchmark in BENCHMARKS
+        for file in (
+            "config.json", "model.safetensors", "classifier.safetensors", "chat_template.jinja", "tokenizer.json",
+            "tokenizer_config.json", "training_log.csv", "run_card.json", "manifest.json",
+        )
+    ),
+    *(
+        f"predictions/{system}/{file}"
+        for system in (ENCODER, *FLOORS)
+        for file in (*(f"any/{benchmark}.parquet" for benchmark in BENCHMARKS), "manifest.json")
+    ),
+    *(f"scores/{system}.json" for system in (*CELLS, ENCODER, *FLOORS)),
 }  # fmt: skip
 REPORTS = {
     "README.md",
@@ -88,7 +104,7 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 3 * len(CELLS) + 5
+    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 3 * len(CELLS) + 5 + (1 + 9 + 2) + (1 + len(FLOORS))
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 
@@ -106,10 +122,11 @@ def test_every_cell_is_trained_on_its_own_mixture(whole_run):
         assert (card["steps"], card["examples"]) == (4, 16)  # max_rows / batch_size
 
 
-def test_every_cell_is_asked_the_same_test_rows(whole_run):
+def test_every_system_is_asked_the_same_test_rows(whole_run):
     project, _ = whole_run
     for condition, benchmark in product(CONDITIONS, BENCHMARKS):
         paths = [project / f"results/predictions/{cell}/{condition}/{benchmark}.parquet" for cell in CELLS]
+        paths += [project / f"results/predictions/{system}/any/{benchmark}.parquet" for system in (ENCODER, *FLOORS)]
         ids = {tuple(pq.read_table(path)["id"].to_pylist()) for path in paths}
         assert len(ids) == 1
         assert len(*ids) == 4  # prediction.test_rows
@@ -119,9 +136,26 @@ def test_the_matrix_has_a_row_for_each_cell_and_condition(whole_run):
     project, _ = whole_run
     with (project / "reports/tables/matrix.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
+    beside = [f"{row['mixture']}/{row['model']}" for row in rows if row["condition"] == "any"]
+    assert beside == ["encoder/tiny-roberta", *sorted(FLOORS[:4]), FLOORS[4]]
+    rows = rows[: -len(beside)]
     found = [(row["mixture"], f"{row['shots']}-shot", row["condition"]) for row in rows]
     assert sorted(found) == sorted(product(MIXTURES, SHOTS, CONDITIONS))
     assert {row["missing"] for row in rows} == {""}
+
+
+def test_scores_of_an_encoder_and_of_floors_are_like_those_of_cells(whole_run):
+    project, _ = whole_run
+    facts = {"model", "mixture", "shots", "seed", "kind", "system", "negatives", "scores"}
+    for system in (CELLS[0], ENCODER, *FLOORS):
+        scores = json.loads((project / f"results/scores/{system}.json").read_text())
+        assert scores.keys() == facts
+        assert scores["system"] == system
+        assert scores["kind"] == ("cell" if system == CELLS[0] else system.partition("/")[0])
+    assert {score["micro_f1"] for score in scores["scores"]["any"].values()} == {1.0}  # of the ceiling
+    with (project / "reports/tables/scores.csv").open(newline="") as file:
+        kinds = {row["kind"] for row in csv.DictReader(file)}
+    assert kinds == {"cell", "encoder", "floor", "ceiling"}
 
 
 def test_the_readme_says_that_samples_are_no_benchmarks(whole_run):

@@ -1,6 +1,7 @@
 # The config, the matrix, and what each job depends on. No rules here.
 import re
 from functools import cache
+from itertools import product
 from pathlib import Path
 
 from mixtune.benchmarks.registry import REGISTRY
@@ -16,6 +17,7 @@ except ConfigError as error:
     raise WorkflowError(str(error)) from None
 
 MATRIX = CONFIG.matrix
+ANY = "any"  # the condition of systems that are asked in one way only
 
 
 def alternatives(values):
@@ -40,7 +42,25 @@ def one_a_condition(pattern, conditions):
     return expand(pattern, condition=conditions, benchmark=MATRIX.benchmarks[0])
 
 
-SYSTEMS = [str(system) for system in systems(CONFIG)]
+ENCODER = "encoder/{encoder}/seed-{seed}"
+FLOORS = [f"{'ceiling' if name == 'duplicates' else 'floor'}/{name}" for name in MATRIX.floors]
+
+
+def facts(kind, model, mixture, shots=0, seed=0):
+    """What scores and tables tell of a system."""
+    return {"kind": kind, "model": model, "mixture": mixture, "shots": shots, "seed": seed}
+
+
+# What is evaluated, each system by its path.
+SYSTEMS = {
+    str(system): {"kind": UNTUNED if system.mixture == UNTUNED else "cell", **vars(system)}
+    for system in systems(CONFIG)
+}
+SYSTEMS |= {
+    ENCODER.format(encoder=name, seed=seed): facts("encoder", name, "encoder", seed=seed)
+    for name, seed in product(MATRIX.encoders, MATRIX.seeds)
+}
+SYSTEMS |= {path: facts(kind, name, kind) for path in FLOORS for kind, name in [path.split("/")]}
 
 
 @cache
@@ -62,9 +82,11 @@ def origin(entry):
 
 
 def model_settings(wildcards):
-    entry = CONFIG.models[wildcards.model]
+    section = "models" if wildcards.model in CONFIG.models else "encoders"
+    entry = getattr(CONFIG, section)[wildcards.model]
     name = entry.hub.id if entry.hub else wildcards.model
-    return canonical({"model": wildcards.model, "name": name, **origin(entry), "code": code("fetch_model")})
+    chosen = {"section": section, "model": wildcards.model, "name": name, **origin(entry)}
+    return canonical({**chosen, "code": code("fetch_model")})
 
 
 def folder_files(path):
@@ -77,7 +99,7 @@ def folder_files(path):
 
 def model_files(wildcards):
     """The files of a local model that are there at planning time; other origins have none."""
-    entry = CONFIG.models[wildcards.model]
+    entry = {**CONFIG.models, **CONFIG.encoders}[wildcards.model]
     return folder_files(entry.path) if entry.origin == "path" else []
 
 
@@ -165,10 +187,10 @@ def prompt_settings(wildcards):
 
 
 def finetune_settings(wildcards):
-    rendering = {"max_length", "condition", "validation_rows"}
+    others = {"max_length", "condition", "validation_rows", "encoder"}  # of rendering, and of encoders
     return canonical(
         {
-            **CONFIG.training.model_dump(exclude=rendering),
+            **CONFIG.training.model_dump(exclude=others),
             "lora": CONFIG.lora(wildcards.model),
             "seed": int(wildcards.seed),
             "code": code("finetune"),
@@ -188,19 +210,54 @@ def adapter(wildcards):
     )
 
 
-def score_settings(wildcards):
-    system = {
-        "system": PATH.format(**wildcards),
-        "kind": "untuned" if wildcards.mixture == UNTUNED else "cell",
-        "model": wildcards.model,
-        "mixture": wildcards.mixture,
-        "shots": int(wildcards.shots),
-        "seed": int(wildcards.seed),
-    }
+def finetune_encoder_settings(wildcards):
     return canonical(
         {
-            "system": system,
-            "conditions": MATRIX.conditions,
+            **CONFIG.training.encoder.model_dump(),
+            "seed": int(wildcards.seed),
+            "data_seed": CONFIG.data_seed,
+            "code": code("finetune_encoder"),
+        }
+    )
+
+
+def predict_encoder_settings(wildcards):
+    return canonical(
+        {
+            "max_length": CONFIG.training.encoder.max_length,
+            "test_rows": CONFIG.prediction.test_rows,
+            "data_seed": CONFIG.data_seed,
+            "code": code("predict_encoder"),
+        }
+    )
+
+
+def predict_floors_settings(wildcards):
+    return canonical(
+        {
+            "test_rows": CONFIG.prediction.test_rows,
+            "data_seed": CONFIG.data_seed,
+            "code": code("predict_floors"),
+        }
+    )
+
+
+def asked(system):
+    """The conditions of a system's predictions."""
+    return MATRIX.conditions if SYSTEMS[system]["kind"] in ("cell", UNTUNED) else [ANY]
+
+
+def predictions(wildcards):
+    """A system's predictions, of each condition one file."""
+    pattern = f"results/predictions/{wildcards.system}/{{condition}}/{{benchmark}}.parquet"
+    return one_a_condition(pattern, asked(wildcards.system))
+
+
+def score_settings(wildcards):
+    return canonical(
+        {
+            "system": {"system": wildcards.system, **SYSTEMS[wildcards.system]},
+            "conditions": asked(wildcards.system),
             "benchmarks": sorted(MATRIX.benchmarks),
             "negatives": CONFIG.scoring.negatives,
             "code": code("score"),
@@ -262,7 +319,7 @@ def plot_data_settings(wildcards):
 
 
 def aggregate_settings(wildcards):
-    return canonical({"setup": report_setup(), "systems": SYSTEMS, "code": code("aggregate")})
+    return canonical({"setup": report_setup(), "systems": list(SYSTEMS), "code": code("aggregate")})
 
 
 def plot_matrix_settings(wildcards):

@@ -79,20 +79,17 @@ rule predict:
 # Score one system: every condition and benchmark.
 rule score:
     input:
-        predictions="results/predictions/{model}/{mixture}/{shots}-shot/seed-{seed}/manifest.json",
-        answers=ancient(
-            one_a_condition(
-                "results/predictions/{{model}}/{{mixture}}/{{shots}}-shot/seed-{{seed}}/{condition}/{benchmark}.parquet",
-                MATRIX.conditions,
-            )
-        ),
+        predictions="results/predictions/{system}/manifest.json",
+        answers=ancient(predictions),
         benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
     output:
-        scores="results/scores/{model}/{mixture}/{shots}-shot/seed-{seed}.json",
+        scores="results/scores/{system}.json",
     log:
-        "logs/score/{model}/{mixture}/{shots}-shot/seed-{seed}.log",
+        "logs/score/{system}.log",
     benchmark:
-        "results/runtimes/score/{model}/{mixture}/{shots}-shot/seed-{seed}.tsv"
+        "results/runtimes/score/{system}.tsv"
+    wildcard_constraints:
+        system=alternatives(SYSTEMS),
     conda:
         "../../envs/mixtune.yaml"
     threads: 1
@@ -102,7 +99,7 @@ rule score:
     params:
         settings=score_settings,
     message:
-        "Score {wildcards.model} ({wildcards.mixture}, {wildcards.shots} shots, seed {wildcards.seed})"
+        "Score {wildcards.system}"
     shell:
         "python -m workflow.scripts.score --settings {params.settings:q} --predictions {input.predictions}"
         " --benchmarks {input.benchmarks} --output {output.scores} > {log} 2>&1"

@@ -1,7 +1,7 @@
-# Base models.
+# Base models and encoders.
 
 
-# Bring a base model into a local folder in safetensors, verified.
+# Bring a pretrained model into a local folder in safetensors, verified.
 rule fetch_model:
     input:
         model_files,
@@ -11,6 +11,8 @@ rule fetch_model:
         "logs/fetch_model/{model}.log",
     benchmark:
         "results/runtimes/fetch_model/{model}.tsv"
+    wildcard_constraints:
+        model=alternatives([*CONFIG.models, *CONFIG.encoders]),
     retries: 0
     localrule: True
     conda:

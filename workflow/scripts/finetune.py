@@ -8,8 +8,8 @@ from pathlib import Path
 import torch
 
 from mixtune.cells import finetune_cell
+from mixtune.compute import choose_device
 from mixtune.errors import run
-from mixtune.models import choose_device
 
 
 def main(argv=None):

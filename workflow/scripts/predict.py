@@ -7,8 +7,8 @@ from pathlib import Path
 
 import torch
 
+from mixtune.compute import choose_device
 from mixtune.errors import run
-from mixtune.models import choose_device
 from mixtune.predicting import predict_system
 
 

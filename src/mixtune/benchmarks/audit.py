@@ -42,9 +42,7 @@ def duplicates(examples: Sequence[Example]) -> dict[str, Any]:
         `different` inputs (text, head, tail); those with `conflicting` labels; `rows in conflict`; `ceiling`,
         the highest accuracy (0..1) that such a system can reach, or None without rows.
     """
-    golds: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
-    for example in examples:
-        golds[example.text, example.head, example.tail][example.relation] += 1
+    golds = labels_of_inputs(examples)
     conflicting = [gold for gold in golds.values() if len(gold) > 1]
     best = sum(max(gold.values()) for gold in golds.values())
     return {
@@ -53,6 +51,14 @@ def duplicates(examples: Sequence[Example]) -> dict[str, Any]:
         "rows in conflict": sum(gold.total() for gold in conflicting),
         "ceiling": round(best / len(examples), 6) if examples else None,
     }
+
+
+def labels_of_inputs(examples: Sequence[Example]) -> dict[tuple[str, str, str], Counter[str]]:
+    """How often each input (text, head, tail) has which label."""
+    golds: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
+    for example in examples:
+        golds[example.text, example.head, example.tail][example.relation] += 1
+    return golds
 
 
 def texts(examples: Sequence[Example]) -> Counter[str]:

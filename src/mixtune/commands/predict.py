@@ -49,9 +49,10 @@ def predict(args: argparse.Namespace) -> None:
         return
 
     # torch takes seconds to import: bad input has been refused by now.
+    from ..compute import choose_device
     from ..decoding import TOKEN_BUDGET, Decoder
     from ..labels import recognise
-    from ..models import choose_device, load_adapter, load_base
+    from ..models import load_adapter, load_base
     from ..predicting import answer, freely
     from ..rendering import folder_renderer, render
 

@@ -1,0 +1,112 @@
+# What stands beside the cells: encoders tuned on each benchmark, floors and ceilings.
+
+
+wildcard_constraints:
+    encoder=alternatives(CONFIG.encoders),
+
+
+# Tune an encoder on the train split of one benchmark.
+rule finetune_encoder:
+    input:
+        model="results/models/{encoder}/manifest.json",
+        benchmark="results/benchmarks/{benchmark}/manifest.json",
+    output:
+        files=expand(
+            "results/encoders/{{encoder}}/{{benchmark}}/seed-{{seed}}/{file}",
+            file=[
+                "config.json",
+                "model.safetensors",
+                "classifier.safetensors",
+                "tokenizer.json",
+                "training_log.csv",
+                "run_card.json",
+            ],
+        ),
+        manifest="results/encoders/{encoder}/{benchmark}/seed-{seed}/manifest.json",
+    log:
+        "logs/finetune_encoder/{encoder}/{benchmark}/seed-{seed}.log",
+    benchmark:
+        "results/runtimes/finetune_encoder/{encoder}/{benchmark}/seed-{seed}.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=16000,
+        runtime=720,
+    params:
+        settings=finetune_encoder_settings,
+    message:
+        "Tune {wildcards.encoder} on {wildcards.benchmark}, seed {wildcards.seed}"
+    shell:
+        "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.finetune_encoder"
+        " --settings {params.settings:q} --model {input.model} --benchmark {input.benchmark}"
+        " --threads {threads} --manifest {output.manifest} > {log} 2>&1"
+
+
+# Ask an encoder every benchmark's test rows, each with the weights tuned on it.
+rule predict_encoder:
+    input:
+        tuned=expand(
+            "results/encoders/{{encoder}}/{benchmark}/seed-{{seed}}/manifest.json",
+            benchmark=MATRIX.benchmarks,
+        ),
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        predictions=expand(
+            "results/predictions/encoder/{{encoder}}/seed-{{seed}}/{condition}/{benchmark}.parquet",
+            condition=ANY,
+            benchmark=MATRIX.benchmarks,
+        ),
+        manifest="results/predictions/encoder/{encoder}/seed-{seed}/manifest.json",
+    log:
+        "logs/predict_encoder/{encoder}/seed-{seed}.log",
+    benchmark:
+        "results/runtimes/predict_encoder/{encoder}/seed-{seed}.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 2
+    resources:
+        gpu=1,
+        mem_mb=8000,
+        runtime=240,
+    params:
+        settings=predict_encoder_settings,
+    message:
+        "Ask {wildcards.encoder}, seed {wildcards.seed}"
+    shell:
+        "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.predict_encoder"
+        " --settings {params.settings:q} --tuned {input.tuned} --benchmarks {input.benchmarks}"
+        " --predictions {output.predictions} --threads {threads} --manifest {output.manifest} > {log} 2>&1"
+
+
+# Answer every benchmark's test rows without a model.
+rule predict_floors:
+    input:
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        predictions=expand(
+            "results/predictions/{floor}/{condition}/{benchmark}.parquet",
+            floor=FLOORS,
+            condition=ANY,
+            benchmark=MATRIX.benchmarks,
+        ),
+        manifests=expand("results/predictions/{floor}/manifest.json", floor=FLOORS),
+    log:
+        "logs/predict_floors.log",
+    benchmark:
+        "results/runtimes/predict_floors.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=8000,
+        runtime=60,
+    params:
+        settings=predict_floors_settings,
+    message:
+        "Answer without a model"
+    shell:
+        "python -m workflow.scripts.predict_floors --settings {params.settings:q}"
+        " --benchmarks {input.benchmarks} --predictions {output.predictions}"
+        " --manifests {output.manifests} > {log} 2>&1"

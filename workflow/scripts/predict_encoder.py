@@ -1,0 +1,36 @@
+"""Ask an encoder every benchmark's test rows, each with the weights tuned on it."""
+
+import argparse
+import json
+import os
+from pathlib import Path
+
+import torch
+
+from mixtune.compute import choose_device
+from mixtune.encoders import predict_encoder
+from mixtune.errors import run
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--tuned", type=Path, nargs="+", required=True, help="manifests, …/{benchmark}/seed-N/…")
+    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files to write")
+    parser.add_argument("--threads", type=int, required=True)
+    parser.add_argument("--manifest", type=Path, required=True)
+    args = parser.parse_args(argv)
+    torch.set_num_threads(args.threads)
+    predict_encoder(
+        args.settings,
+        {path.parents[1].name: path.parent for path in args.tuned},
+        {path.parent.name: path.parent for path in args.benchmarks},
+        args.predictions,
+        args.manifest,
+        device=choose_device(os.environ.get("MIXTUNE_DEVICE")),
+    )
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,22 @@
+"""Answer every benchmark's test rows without a model."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mixtune.errors import run
+from mixtune.floors import predict_floors
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files to write")
+    parser.add_argument("--manifests", type=Path, nargs="+", required=True, help="files to write")
+    args = parser.parse_args(argv)
+    predict_floors(args.settings, [path.parent for path in args.benchmarks], args.predictions, args.manifests)
+
+
+if __name__ == "__main__":
+    run(main)
