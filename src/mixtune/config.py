@@ -7,27 +7,19 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from .benchmarks import REGISTRY
 from .config_checks import explain, references
+from .config_section import Condition, Rows, Section, Share, Slug
+from .config_statistics import Statistics
 from .errors import UserError
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Prompt = Literal["generic", "schema"]
-Condition = Literal["generic", "schema", "constrained"]
-Share = Annotated[float, Field(gt=0, lt=1)]
-Rows = Annotated[int, Field(ge=1)]
 
 
 class ConfigError(UserError, ValueError):
     """The configuration is not usable; the message lists every problem."""
-
-
-class Section(BaseModel):
-    """A mapping of the configuration that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Matrix(Section):
@@ -208,6 +200,7 @@ class Config(Section):
     training: Training
     prediction: Prediction
     scoring: Scoring
+    statistics: Statistics
     export: Export
     reports: Reports
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from . import audits, tables
 from .manifests import read_json, write_text
+from .markdown import write_table
 from .matrices import Setup
 
 
@@ -17,24 +16,27 @@ def setup_of(settings: Mapping[str, Any]) -> Setup:
     return {**settings, **named}
 
 
-def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], readme: Path) -> None:
+def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], intervals: Sequence[Path], readme: Path) -> None:
     """Write the tables of scores as CSV and Markdown into `tables/` beside the readme, and the readme.
 
     Args:
         settings: `setup`.
         scores: Score files of all systems.
+        intervals: Files of their intervals.
         readme: Where the text goes that opens the reports.
     """
     setup = setup_of(settings["setup"])
     files = [read_json(path) for path in scores]
     long = tables.scores(files)
     matrix, transfer = tables.matrix(long, setup), tables.transfer(long, setup)
+    bounds = tables.intervals([read_json(path) for path in intervals], long)
     folder = readme.parent / "tables"
-    _write(folder / "matrix", matrix, tables.readable(matrix, setup))
-    _write(folder / "transfer", transfer, tables.readable(transfer, setup))
-    _write(folder / "scores", long)
-    _write(folder / "per_class", tables.per_class(files))
-    write_text(readme, tables.summary(setup, matrix))
+    write_table(folder / "matrix", matrix, tables.readable(matrix, setup, bounds))
+    write_table(folder / "transfer", transfer, tables.readable(transfer, setup, bounds))
+    write_table(folder / "scores", long)
+    write_table(folder / "per_class", tables.per_class(files))
+    write_table(folder / "intervals", bounds)
+    write_text(readme, tables.summary(setup, matrix, bounds))
 
 
 def write_audit(
@@ -53,12 +55,7 @@ def write_audit(
         rendered: Manifests of the rendered rows.
         folder: Where to write.
     """
-    _write(folder / "data", audits.data(benchmarks, settings["domains"]))
-    _write(folder / "mixtures", audits.mixtures(mixtures))
-    _write(folder / "overlap", audits.overlap([path.parent for path in mixtures], benchmarks))
-    _write(folder / "lengths", audits.lengths(rendered))
-
-
-def _write(stem: Path, frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> None:
-    write_text(stem.with_suffix(".csv"), frame.to_csv(index=False))
-    write_text(stem.with_suffix(".md"), tables.markdown(frame if shown is None else shown))
+    write_table(folder / "data", audits.data(benchmarks, settings["domains"]))
+    write_table(folder / "mixtures", audits.mixtures(mixtures))
+    write_table(folder / "overlap", audits.overlap([path.parent for path in mixtures], benchmarks))
+    write_table(folder / "lengths", audits.lengths(rendered))

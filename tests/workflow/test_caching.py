@@ -10,7 +10,9 @@ import yaml
 FIGURES = {"plot_matrix": 1, "plot_shots": 1}
 AUDIT = {"audit": 1, "plot_data": 1}
 TABLES = {"aggregate": 1, **FIGURES}
-SCORES = {"score": 6, **TABLES}
+COMPARISONS = {"compare": 1}
+INTERVALS = {"intervals": 6, **COMPARISONS, **TABLES}
+SCORES = {"score": 6, **INTERVALS}
 PREDICTIONS = {"predict": 6, **SCORES}
 CELLS = {"finetune": 6, **PREDICTIONS}
 
@@ -43,6 +45,17 @@ def test_a_figures_style_redraws_the_figures(project):
 def test_the_words_for_no_relation_rescore(project):
     project.configure({"scoring": {"negatives": "paper"}})
     assert project.planned() == SCORES
+
+
+def test_the_number_of_resamples_finds_intervals_anew(project):
+    project.configure({"statistics": {"resamples": 200}})
+    assert project.planned() == INTERVALS
+
+
+def test_another_comparison_tests_anew_and_no_more(project):
+    shots = {"name": "shots", "vary": "shots", "of": [2, 0]}
+    project.configure({"statistics": {"comparisons": [shots]}})
+    assert project.planned() == COMPARISONS
 
 
 def test_the_length_of_answers_predicts_anew(project):

@@ -12,6 +12,8 @@ PAPERS_MATRIX = {
     "finetune": 30,
     "predict": 30,
     "score": 30,
+    "intervals": 30,
+    "compare": 1,
 }
 NO_NETWORK = """\
 import socket
