@@ -38,4 +38,4 @@ fuzz: .venv
 # What can be made again. Keeps .venv and fetched models.
 clean:
 	rm -rf results/benchmarks results/mixtures results/rendered results/adapters results/predictions results/scores
-	rm -rf results/encoders results/exports results/runtimes reports logs scratch
+	rm -rf results/encoders results/intervals results/exports results/runtimes reports logs scratch

@@ -11,11 +11,13 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_statistics.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/baselines.smk"
 include: "workflow/rules/evaluate.smk"
+include: "workflow/rules/statistics.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
 
@@ -24,6 +26,7 @@ rule all:
     default_target: True
     input:
         rules.aggregate.output,
+        rules.compare.output,
         rules.audit.output,
         rules.plot_matrix.output,
         rules.plot_shots.output,

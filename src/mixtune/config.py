@@ -11,12 +11,12 @@ from pydantic import Field, ValidationError
 
 from .benchmarks import REGISTRY
 from .config_checks import explain, references
-from .config_models import EncoderTraining, Floor, Hub, Model, Pretrained, Rows, Section, Slug
+from .config_models import EncoderTraining, Floor, Hub, Model, Pretrained
+from .config_section import Condition, Rows, Section, Share, Slug
+from .config_statistics import Statistics
 from .errors import UserError
 
 Prompt = Literal["generic", "schema"]
-Condition = Literal["generic", "schema", "constrained"]
-Share = Annotated[float, Field(gt=0, lt=1)]
 
 
 class ConfigError(UserError, ValueError):
@@ -170,6 +170,7 @@ class Config(Section):
     training: Training
     prediction: Prediction
     scoring: Scoring
+    statistics: Statistics
     export: Export
     reports: Reports
 

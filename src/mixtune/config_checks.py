@@ -3,11 +3,12 @@
 import difflib
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, get_origin
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel
 
 from .benchmarks import REGISTRY
+from .config_section import Condition
 
 RESERVED = ("untuned", "encoder", "frontier", "floor", "ceiling")
 
@@ -25,11 +26,11 @@ def explain(error: Mapping[str, Any], model: Any) -> str:
     key = ".".join(map(str, location))
     if error["type"] == "extra_forbidden":
         section: Any = model
-        named = False  # whether the next part is a name that the user gave, and no field
+        named = False  # whether the next part is a name that the user gave, or a place in a list, and no field
         for part in location[:-1]:
             if not named:
                 annotation = section.model_fields[part].annotation
-                section, named = _section(annotation), get_origin(annotation) is dict
+                section, named = _section(annotation), get_origin(annotation) in (dict, list)
             else:
                 named = False
         return f"{key}: unknown key; {_suggest(location[-1], section.model_fields)}"
@@ -115,6 +116,7 @@ def references(raw: Mapping[str, Any]) -> list[str]:
             problems.append(f"benchmarks.{name}.origin: there is no sample corpus of it; use path or hub")
         problems += _options(name, _mapping(entry))
     check("export.licensed", _names(_mapping(raw.get("export")).get("licensed")), "benchmarks")
+    problems += _comparisons(raw)
     headline = _mapping(raw.get("reports")).get("headline_condition")
     if isinstance(matrix.get("conditions"), list) and headline not in matrix["conditions"]:
         problems.append(
@@ -142,6 +144,29 @@ def _options(name: str, entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"benchmarks.{name}.columns: {', '.join(sorted(offsets - given))} missing; give all four offsets or none"
     elif columns and not given and not {"head", "tail"} <= columns.keys():
         yield f"benchmarks.{name}.columns: head or tail missing; name both, or all four offsets"
+
+
+def _comparisons(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Problems of `statistics.comparisons`; what this matrix lacks is none, so that an overlay may cut it down."""
+    listed = _mapping(raw.get("statistics")).get("comparisons")
+    entries = [_mapping(entry) for entry in listed] if isinstance(listed, list) else []
+    known = {
+        "model": _mapping(raw.get("models")),
+        "mixture": [*_mapping(raw.get("mixtures")), "untuned"],
+        "condition": get_args(Condition),
+    }
+    names = [entry.get("name") for entry in entries]
+    for name in sorted({str(name) for name in names if names.count(name) > 1}):
+        yield f"statistics.comparisons: the name {name!r} stands there more than once; choose another"
+    for place, entry in enumerate(entries):
+        key = f"statistics.comparisons.{place}"
+        vary, where = entry.get("vary"), _mapping(entry.get("where"))
+        if vary in where:
+            yield f"{key}.where.{vary}: it is what differs; say in {key}.of what is compared"
+        for at, field, values in (("of", vary, entry.get("of")), *((f"where.{f}", f, where[f]) for f in where)):
+            for value in _names(values):
+                if field in known and value not in known[field] and not set("*?[") & set(value):
+                    yield f"{key}.{at}: {value!r} is no {field}; {_suggest(value, known[field])}"
 
 
 def _domain(raw: Mapping[str, Any], name: str) -> Any:

@@ -1,18 +1,12 @@
 """The parts of the configuration that tell where models come from, and how encoders are tuned."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
-Rows = Annotated[int, Field(ge=1)]
+from .config_section import Rows, Section
+
 Floor = Literal["majority", "majority-positive", "type-pair", "random", "duplicates"]
-
-
-class Section(BaseModel):
-    """A mapping of the configuration that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Hub(Section):

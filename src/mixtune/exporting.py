@@ -15,8 +15,8 @@ from huggingface_hub import DatasetCardData
 from .benchmarks.example import Example
 from .errors import UserError
 from .manifests import digest, file_sha256, replacing, write_manifest, write_text
+from .markdown import escape, markdown
 from .prompts import demonstrations, messages
-from .tables import escape, markdown
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
 SCHEMA = pa.schema([("messages", TURNS), *((name, pa.string()) for name in ("relation", "benchmark", "id"))])

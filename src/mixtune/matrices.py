@@ -20,6 +20,7 @@ KEYS = ["model", "mixture", "shots", "seed", "condition"]
 PARTS = [*DOMAINS, "overall"]
 AVERAGES = [f"{part}_avg" for part in PARTS]
 SIZES = [f"{part}_n" for part in PARTS]
+GAINS = [f"{part}_gain" for part in PARTS]
 
 
 class Setup(TypedDict):
@@ -137,8 +138,8 @@ def gain(matrix: pd.DataFrame) -> pd.DataFrame:
     """What tuning adds: each cell's averages minus its base model's on the same benchmarks.
 
     Returns:
-        KEYS, `general_gain`, `literary_gain`, `overall_gain` (differences of micro-F1, NaN where either has
-        no average) of the cells whose base model was asked with the same shots and condition.
+        KEYS, GAINS (differences of micro-F1, NaN where either has no average) of the cells whose base model was
+        asked with the same shots and condition.
     """
     same = ["model", "shots", "condition"]
     base = matrix.loc[matrix["mixture"] == UNTUNED, [*same, *(f"{domain}_avg" for domain in DOMAINS)]]

@@ -20,8 +20,8 @@ def probe() -> dict[str, Any]:
     import torch
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
-    from .errors import UserError
     from .compute import choose_device
+    from .errors import UserError
     from .run_cards import device_name
 
     try:

@@ -5,10 +5,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from . import audits, tables
 from .manifests import file_sha256, read_json, write_json, write_text
+from .markdown import write_table
 from .matrices import Setup
 from .run_cards import NAME, memory, run_card
 
@@ -21,26 +20,29 @@ def setup_of(settings: Mapping[str, Any]) -> Setup:
     return {**settings, **named}
 
 
-def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], readme: Path) -> None:
+def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], intervals: Sequence[Path], readme: Path) -> None:
     """Write the tables of scores as CSV and Markdown into `tables/` beside the readme, the readme, and a run card.
 
     Args:
         settings: `setup`.
         scores: Score files of all systems.
+        intervals: Files of their intervals.
         readme: Where the text goes that opens the reports.
     """
     begin, setup = time.monotonic(), setup_of(settings["setup"])
     files = [read_json(path) for path in scores]
     long = tables.scores(files)
     matrix, transfer = tables.matrix(long, setup), tables.transfer(long, setup)
+    bounds = tables.intervals([read_json(path) for path in intervals], long)
     folder = readme.parent / "tables"
-    _write(folder / "matrix", matrix, tables.readable(matrix, setup))
-    _write(folder / "transfer", transfer, tables.readable(transfer, setup))
-    _write(folder / "scores", long)
-    _write(folder / "per_class", tables.per_class(files))
-    write_text(readme, tables.summary(setup, matrix))
-    names = ("matrix", "transfer", "scores", "per_class")
-    _card("aggregate", folder / NAME, names, settings, scores, begin, seeds={"training": setup["seeds"]})
+    write_table(folder / "matrix", matrix, tables.readable(matrix, setup, bounds))
+    write_table(folder / "transfer", transfer, tables.readable(transfer, setup, bounds))
+    write_table(folder / "scores", long)
+    write_table(folder / "per_class", tables.per_class(files))
+    write_table(folder / "intervals", bounds)
+    write_text(readme, tables.summary(setup, matrix, bounds))
+    names, inputs = ("matrix", "transfer", "scores", "per_class", "intervals"), [*scores, *intervals]
+    _card("aggregate", folder / NAME, names, settings, inputs, begin, seeds={"training": setup["seeds"]})
 
 
 def write_audit(
@@ -60,10 +62,10 @@ def write_audit(
         folder: Where to write.
     """
     begin, prepared = time.monotonic(), [path.parent for path in benchmarks]
-    _write(folder / "data", audits.data(prepared, settings["domains"]))
-    _write(folder / "mixtures", audits.mixtures(mixtures))
-    _write(folder / "overlap", audits.overlap([path.parent for path in mixtures], prepared))
-    _write(folder / "lengths", audits.lengths(rendered))
+    write_table(folder / "data", audits.data(prepared, settings["domains"]))
+    write_table(folder / "mixtures", audits.mixtures(mixtures))
+    write_table(folder / "overlap", audits.overlap([path.parent for path in mixtures], prepared))
+    write_table(folder / "lengths", audits.lengths(rendered))
     names, inputs = ("data", "mixtures", "overlap", "lengths"), [*benchmarks, *mixtures, *rendered]
     _card("audit", folder / "run_card_data.json", names, settings, inputs, begin)
 
@@ -73,8 +75,3 @@ def _card(rule, path, tables, settings, inputs, begin, **facts) -> None:
     facts |= {"files": {file.name: file_sha256(file) for file in files}}
     facts |= {"seconds": round(time.monotonic() - begin, 1), "peak_rss_bytes": memory()["peak_rss_bytes"]}
     write_json(path, run_card(rule, settings, inputs, PACKAGES, **facts))
-
-
-def _write(stem: Path, frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> None:
-    write_text(stem.with_suffix(".csv"), frame.to_csv(index=False))
-    write_text(stem.with_suffix(".md"), tables.markdown(frame if shown is None else shown))

@@ -1,23 +1,28 @@
-"""Score files and audits to the tables that people read, and their Markdown."""
+"""Score files to the tables that people read, and the text that opens the reports."""
 
 import itertools
-import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import pandas as pd
 
 from .errors import UserError
-from .matrices import ANY, BESIDE, KEYS, SIZES, UNTUNED, Setup, gain, headline, load, matrix, titles, transfer
+from .markdown import escape, markdown
+from .matrices import BESIDE, GAINS, KEYS, UNTUNED, Setup, gain, headline, load, matrix, titles, transfer
+from .seeds import over_seeds, readable
 
 __all__ = [
-    "Setup", "escape", "gain", "headline", "load", "markdown", "matrix", "per_class", "readable",
+    "Setup", "escape", "gain", "headline", "intervals", "load", "markdown", "matrix", "per_class", "readable",
     "scores", "summary", "titles", "transfer",
 ]  # fmt: skip
 
 ROW = ["system", "kind", *KEYS, "benchmark"]
 COUNTS = ["n", "tp", "fp", "fn"]
 RATIOS = ["precision", "recall", "micro_f1", "macro_f1", "accuracy", "out_of_schema", "empty"]
+OF_INTERVAL = [
+    "system", *KEYS, "benchmark", "metric", "value", "low", "high", "level", "sd", "seeds", "n", "resampled", "units",
+    "resamples",
+]  # fmt: skip
 OF_CLASS = ["support", "tp", "fp", "fn", "precision", "recall", "f1"]
 
 TABLES = {
@@ -25,6 +30,8 @@ TABLES = {
     "transfer": "the same for specialists, on the domain that they do not train on",
     "scores": "precision, recall, F1, accuracy and counts of every system, condition and benchmark",
     "per_class": "precision, recall and F1 of every label",
+    "intervals": "confidence intervals of micro- and macro-F1, and of the averages",
+    "comparisons": "differences between systems, their intervals, and paired tests",
     "data": "what each split of each benchmark holds: rows, labels, mentions, ceilings, and what its reader counted",
     "mixtures": "how many training rows come from which benchmark",
     "overlap": "test rows whose text is among the training rows of a mixture",
@@ -55,6 +62,15 @@ READING = """\
   different labels leave. They are asked in one way, whatever the condition.
 - `flagged` names the benchmarks on which over half of the answers were empty or outside the label list. The
   scores stand as they were measured.
+"""
+INTERVALS = """\
+- In brackets stands the {level:.4g} % confidence interval of the score before it, for the chance in drawing the
+  test set (percentile bootstrap, {resamples:,} resamples of its {resampled}). It says nothing of other training runs.
+"""
+SEEDS = """\
+- Cells are means over {seeds} training seeds ± their sample standard deviation.
+"""
+PLACES = """\
 
 ## Where everything is
 
@@ -107,41 +123,37 @@ def per_class(files: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*ROW, "label", *OF_CLASS])
 
 
-def readable(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:
-    """A matrix or transfer table with titles for headers, without columns that say nothing.
+def intervals(files: Iterable[Mapping[str, Any]], scores: pd.DataFrame) -> pd.DataFrame:
+    """Every interval, one row a system, condition, benchmark or average, and metric; and one for means over seeds.
 
-    The numbers of benchmarks averaged go into the headers; `Flagged` counts the flagged benchmarks.
+    Args:
+        files: The contents of `results/intervals/**/*.json`, in any order.
+        scores: As `scores` gives them.
+
+    Returns:
+        Columns OF_INTERVAL. `low` and `high` bound what other test sets would give for `value`; a mean over seeds has
+        no `seed`, its `sd` over `seeds` training runs, and its arm's name for `system`. `units` were `resampled`.
+
+    Raises:
+        UserError: An interval is not of the score that stands in the tables.
     """
-    shown = matrix.assign(flagged=[len(names.split(", ")) if names else 0 for names in matrix["flagged"]])
-    silent = {
-        "seed": len(setup["seeds"]) < 2,
-        "condition": len(set(matrix["condition"]) - {ANY}) < 2,
-        "missing": not matrix["missing"].any(),
-        "flagged": not matrix["flagged"].any(),
-        **dict.fromkeys(SIZES, True),
-    }
-    named = {name: name.capitalize() for name in shown} | titles(matrix, setup)
-    return shown[[name for name in shown if not silent.get(name, False)]].rename(columns=named)
-
-
-def escape(text: str) -> str:
-    """Text as one line of Markdown that shows it as it is."""
-    text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    # An underscore inside a word is no markup, and labels are full of them.
-    return re.sub(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
-
-
-def markdown(frame: pd.DataFrame, digits: int = 4) -> str:
-    """A table in Markdown: text escaped, floats with `digits` decimals, missing values blank."""
-
-    def cell(value: Any) -> str:
-        if pd.isna(value):
-            return ""
-        return f"{value:.{digits}f}" if isinstance(value, float) else escape(str(value))
-
-    rule = ["---:" if pd.api.types.is_numeric_dtype(dtype) else "---" for dtype in frame.dtypes]
-    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [[escape(name) for name in frame], rule, *rows])
+    facts = scores.drop_duplicates("system").set_index("system")[KEYS[:4]].to_dict("index")
+    measured = scores.set_index(["system", "condition", "benchmark"])
+    rows = []
+    for file in sorted(files, key=lambda file: file["arm"]):
+        how = {"resampled": "groups" if file["cluster"] else "rows"} | {
+            key: file[key] for key in ("level", "resamples")
+        }
+        for row in file["intervals"]:
+            system, of = row["system"] or file["arm"], facts[row["system"] or file["systems"][0]]
+            key = row["system"], row["condition"], row["benchmark"]
+            if key in measured.index and abs(measured.loc[key, row["metric"]] - row["value"]) > 1e-9:
+                raise UserError(
+                    f"{', '.join(key)}: the interval is one of {row['value']}, but {row['metric']} is "
+                    f"{measured.loc[key, row['metric']]}; make both anew (snakemake --forcerun score intervals)"
+                )
+            rows.append({**of, **row, **how, "system": system, "seed": of["seed"] if row["system"] else None})
+    return pd.DataFrame(rows, columns=OF_INTERVAL).astype({"seed": "Int64"})
 
 
 def _list(names: Iterable[Any]) -> str:
@@ -170,12 +182,13 @@ def _what_was_run(setup: Setup, shown: pd.DataFrame) -> str:
     return warning + "## What was run\n\n" + "".join(f"- {line}\n" for line in lines)
 
 
-def summary(setup: Setup, matrix: pd.DataFrame) -> str:
+def summary(setup: Setup, matrix: pd.DataFrame, intervals: pd.DataFrame | None = None) -> str:
     """The Markdown that opens `reports/README.md`: what was run, the headline matrix, how to read it.
 
     Args:
         setup: What was asked for.
         matrix: As `matrix` gives it.
+        intervals: As `intervals` gives them; None: scores stand without.
 
     Raises:
         UserError: There is no score under the headline condition.
@@ -185,13 +198,20 @@ def summary(setup: Setup, matrix: pd.DataFrame) -> str:
         "# Results\n",
         _what_was_run(setup, shown),
         "## Headline\n",
-        markdown(readable(shown, setup)),
+        markdown(readable(shown, setup, intervals)),
         "![The matrix as a heat map](figures/matrix.png)\n",
     ]
-    gains = gain(shown).drop(columns=["condition"] if len(setup["seeds"]) > 1 else ["condition", "seed"])
+    gains = over_seeds(gain(shown), GAINS)
     if len(gains):
-        named = gains.rename(columns=lambda name: name.removesuffix("_gain").capitalize())
+        named = gains.drop(columns=["condition"] if len(setup["seeds"]) > 1 else ["condition", "seeds"])
+        named = named.rename(columns=lambda name: name.removesuffix("_gain").capitalize())
         sections += ["What tuning adds to the averages of the untuned model:\n", markdown(named)]
+    reading = READING
+    if intervals is not None:
+        how = intervals.iloc[0]
+        reading += INTERVALS.format(**how[["resamples", "resampled"]], level=100 * how["level"])
+    if len(setup["seeds"]) > 1:
+        reading += SEEDS.format(seeds=len(setup["seeds"]))
     places = [f"- [tables/{name}.csv](tables/{name}.csv): {what}\n" for name, what in TABLES.items()]
     places += [f"- [figures/{name}.png](figures/{name}.png): {what}\n" for name, what in FIGURES.items()]
-    return "\n".join([*sections, READING + "".join(places)])
+    return "\n".join([*sections, reading + PLACES + "".join(places)])

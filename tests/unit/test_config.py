@@ -122,6 +122,7 @@ def test_all_problems_are_told_at_once(raw):
         (("training", "encoder", "max_row"), "did you mean 'max_rows'?"),
         (("encoders", "roberta-base", "lora"), "known: hub, origin, path, pypi"),
         (("training", "lora", "rank"), "known: alpha, dropout, r, targets"),
+        (("statistics", "level_"), "did you mean 'level'?"),
     ],
 )
 def test_an_unknown_key_gets_a_suggestion_at_every_depth(raw, path, told):
@@ -196,6 +197,12 @@ def test_source_name_typo(raw):
         (("prediction", "test_rows"), 0),
         (("prediction", "max_new_tokens"), "many"),
         (("scoring", "negatives"), "wide"),
+        (("statistics", "resamples"), 99),
+        (("statistics", "level"), 1),
+        (("statistics", "cluster"), "document"),
+        (("statistics", "comparisons"), [{"name": "x", "vary": "shots", "of": [0]}]),
+        (("statistics", "comparisons"), [{"name": "x", "vary": "size", "of": [0, 2]}]),
+        (("statistics", "comparisons"), [{"name": "a/b", "vary": "shots", "of": [0, 2]}]),
     ],
 )
 def test_an_impossible_value_is_refused_by_its_key(raw, path, value):
@@ -309,6 +316,34 @@ def test_options_of_reading_reach_the_reader(raw):
     assert config.benchmarks["re_docred"].options() == {"unit": "document", "negative_share": 0.1}
     assert config.benchmarks["gids"].options() == {"columns": columns}
     assert config.benchmarks["conll04"].options() == {}
+
+
+def test_comparisons_are_checked_by_name(raw):
+    """But not against the matrix, which an overlay may cut down."""
+    raw["matrix"]["models"] = ["SmolLM3-3B"]
+    raw["statistics"]["comparisons"] = [
+        {"name": "fine", "vary": "model", "of": ["Qwen2.5-0.5B-Instruct", "*-3B*"], "where": {"mixture": ["untuned"]}},
+        {"name": "fine", "vary": "system", "of": ["encoder/*", "floor/majority"]},
+        {"name": "typos", "vary": "mixture", "of": ["gentun", "untuned"], "where": {"condition": ["schemes"]}},
+        {"name": "same", "vary": "shots", "of": [0, 2], "where": {"shots": [0]}},
+        {"name": "key", "vary": "shots", "of": [0, 2], "where": {"modl": ["*"]}},
+    ]
+    assert problems(raw) == [
+        "statistics.comparisons.4.where.modl: unknown key; did you mean 'model'?",
+        "statistics.comparisons: the name 'fine' stands there more than once; choose another",
+        "statistics.comparisons.2.of: 'gentun' is no mixture; did you mean 'gentune'?",
+        "statistics.comparisons.2.where.condition: 'schemes' is no condition; did you mean 'schema'?",
+        "statistics.comparisons.3.where.shots: it is what differs; say in statistics.comparisons.3.of what is compared",
+    ]
+
+
+def test_comparisons_reach_the_job_without_what_is_not_set(raw):
+    comparison = {"name": "large", "vary": "shots", "of": [0, 2], "where": {"model": ["*-3B*"], "seed": [1]}}
+    raw["statistics"]["comparisons"] = [comparison, {"name": "all", "vary": "shots", "of": [0, 2]}]
+    assert load(raw).statistics.pairings() == [
+        comparison,
+        {"name": "all", "vary": "shots", "of": [0, 2], "where": {}},
+    ]
 
 
 def test_only_configured_benchmarks_can_be_exported(raw):

@@ -225,6 +225,13 @@ def test_scores_are_scikit_learns(rows, negatives):
     one_negative = [["" if key in negatives else key for key in keys] for keys in (gold, predicted)]
     assert ours["accuracy"] == pytest.approx(metrics.accuracy_score(*one_negative), abs=1e-12)
     assert ours["empty"] == predicted.count("") / len(rows)
+    labels = sorted({*gold, *predicted} - negatives - {""})
+    if labels:
+        by_class = metrics.precision_recall_fscore_support(gold, predicted, labels=labels, zero_division=0)
+        found = {normalise(label): one for label, one in ours["per_class"].items()}
+        columns = [[found[label][key] for label in labels] for key in ("precision", "recall", "f1", "support")]
+        assert columns == [pytest.approx(column, abs=1e-12) for column in by_class]
+    assert len(ours["per_class"]) == len(labels)
 
 
 def test_negatives_left_in():

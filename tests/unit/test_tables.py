@@ -319,8 +319,54 @@ def test_headers_say_how_many_benchmarks_an_average_is_over():
         "| small | littune | 0 |  |  | 0.2500 |  | 0.2500 | 0.2500 |\n"
     )
     several = matrix(file("mixtune", F1, conditions=("generic", "schema")))
-    shown = tables.readable(several, SETUP | {"seeds": [1, 2]})
-    assert list(shown.columns[:5]) == ["Model", "Mixture", "Shots", "Seed", "Condition"]
+    shown = tables.readable(several, SETUP)
+    assert list(shown.columns[:4]) == ["Model", "Mixture", "Shots", "Condition"]
+
+
+def test_several_seeds_are_shown_as_mean_and_sample_deviation():
+    other = {"tacred": 0.7, "gids": 0.75, "pg_fiction": 0.25}  # general 0.725
+    table = matrix(file("gentune", F1, seed=1), file("gentune", other, seed=2), file("untuned", BASE))
+    setup = SETUP | {"seeds": [1, 2]}
+    assert tables.markdown(tables.readable(table, setup)).splitlines()[2:] == [
+        "| small | untuned | 0 | 1 | 0.2500 | 0.2500 | 0.0000 | 0.2500 | 0.0000 | 0.1667 |",
+        "| small | gentune | 0 | 2 | 0.600 ± 0.141 | 0.750 ± 0.000 |  | 0.675 ± 0.071 |  | 0.675 ± 0.071 |",
+    ]
+    text = tables.summary(setup, table)
+    assert "| small | gentune | 0 | 2 | 0.425 ± 0.071 |  | 0.425 ± 0.071 |\n" in text  # what tuning adds
+    assert "means over 2 training seeds" in text and "In brackets" not in text
+
+
+def test_a_mean_over_seeds_of_which_one_lacks_the_score_is_blank():
+    table = matrix(file("mixtune", F1, seed=1), file("mixtune", {"tacred": 0.5, "gids": 0.75}, seed=2))
+    shown = tables.readable(table, SETUP | {"seeds": [1, 2]})
+    assert shown["PG-Fiction"].isna().all() and shown["Overall (n=3)"].isna().all()
+    assert list(shown["Missing"]) == ["pg_fiction"]
+
+
+def bounds(*rows):
+    """A table of intervals of micro-F1: mixture, benchmark, low, high."""
+    columns = ["mixture", "benchmark", "low", "high"]
+    facts = {"model": "small", "shots": 0, "condition": "schema", "seeds": 1, "metric": "micro_f1"}
+    how = {"level": 0.9, "resampled": "groups", "resamples": 10_000}
+    return pd.DataFrame([dict(zip(columns, row, strict=True)) | facts | how for row in rows])
+
+
+def test_scores_stand_with_their_intervals():
+    """A row of one domain shows that domain's average as its overall one, and its interval, too."""
+    table = matrix(file("mixtune", F1), file("gentune", F1))
+    known = bounds(
+        ("mixtune", "tacred", 0.4, 0.61), ("mixtune", "overall_avg", 0.45, 0.55), ("gentune", "overall_avg", 0.1, 0.2),
+        ("gentune", "general_avg", 0.6, 0.65),
+    )  # fmt: skip
+    shown = tables.markdown(tables.readable(table, SETUP, known)).splitlines()
+    assert shown[1:] == [
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| small | mixtune | 0 | 0.500 [0.400, 0.610] | 0.7500 | 0.2500 | 0.6250 | 0.2500 | 0.500 [0.450, 0.550] |",
+        "| small | gentune | 0 | 0.5000 | 0.7500 |  | 0.625 [0.600, 0.650] |  | 0.625 [0.600, 0.650] |",
+    ]
+    text = tables.summary(SETUP, table, known)
+    assert "| 0.500 [0.400, 0.610] |" in text
+    assert "90 % confidence interval" in text and "10,000 resamples of its groups" in text
 
 
 def test_the_summary_tells_what_was_run_and_holds_the_headline_alone():
@@ -332,7 +378,18 @@ def test_the_summary_tells_what_was_run_and_holds_the_headline_alone():
     assert tables.markdown(tables.readable(tables.headline(table, SETUP), SETUP)) in text
     assert "| small | mixtune | 0 | 0.3750 | 0.2500 | 0.3333 |\n" in text
     assert "not benchmark results" not in text
-    for name in ("matrix", "transfer", "scores", "per_class", "data", "mixtures", "overlap", "lengths"):
+    for name in (
+        "matrix",
+        "transfer",
+        "scores",
+        "per_class",
+        "intervals",
+        "comparisons",
+        "data",
+        "mixtures",
+        "overlap",
+        "lengths",
+    ):
         assert f"(tables/{name}.csv)" in text
     assert "(figures/matrix.png)" in text and "(figures/shots.png)" in text
     capped = SETUP | {"caps": {"test_rows": 16, "max_rows": {}}, "sample": ["gids", "tacred"]}
@@ -356,6 +413,7 @@ CONFIG = {
     "training": {"max_length": 1024},
     "prediction": {"test_rows": 16, "max_length": 4096},
     "scoring": {"negatives": "benchmark"},
+    "statistics": {"resamples": 10_000, "level": 0.95, "cluster": True},
     "reports": {"headline_condition": "schema"},
     "data_seed": 42,
 }  # fmt: skip

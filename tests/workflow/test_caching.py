@@ -10,7 +10,9 @@ import yaml
 FIGURES = {"plot_matrix": 1, "plot_shots": 1}
 AUDIT = {"audit": 1, "plot_data": 1}
 TABLES = {"aggregate": 1, **FIGURES}
-SCORES = {"score": 6, **TABLES}  # of the cells
+COMPARISONS = {"compare": 1}
+INTERVALS = {"intervals": 6, **COMPARISONS, **TABLES}
+SCORES = {"score": 6, **INTERVALS}  # of the cells
 BASELINES = 6  # the encoder, four floors and a ceiling, which are scored, too
 PREDICTIONS = {"predict": 6, **SCORES}
 CELLS = {"finetune": 6, **PREDICTIONS}
@@ -60,6 +62,17 @@ def test_a_capped_test_split_trains_no_encoder(project):
     project.configure({"prediction": {"test_rows": 3}})
     assert not {"finetune", "finetune_encoder"} & project.planned().keys()
     project.snakemake("results/scores/encoder/tiny-roberta/seed-42.json")
+
+
+def test_the_number_of_resamples_finds_intervals_anew(project):
+    project.configure({"statistics": {"resamples": 200}})
+    assert project.planned() == INTERVALS
+
+
+def test_another_comparison_tests_anew_and_no_more(project):
+    shots = {"name": "shots", "vary": "shots", "of": [2, 0]}
+    project.configure({"statistics": {"comparisons": [shots]}})
+    assert project.planned() == COMPARISONS
 
 
 def test_the_length_of_answers_predicts_anew(project):

@@ -28,8 +28,13 @@ STRINGS = {"id": "somebody/something", "revision": "v2", "config": "other", "pat
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 # Half of the cells suffice to see a difference. A balanced mixture needs both domains, so that all mixtures get
 # both, or gentune and littune could not be balanced.
+COMPARISONS = [
+    {"name": "mixtures", "vary": "mixture", "of": ["gentune", "littune"]},
+    {"name": "models", "vary": "model", "of": ["*", "SmolLM3-3B"]},
+]
 BASE = {
     "matrix": {"shots": [0]},
+    "statistics": {"comparisons": COMPARISONS},
     "mixtures": {name: {"benchmarks": SHIPPED["matrix"]["benchmarks"]} for name in SHIPPED["mixtures"]},
 }
 CONFIG = copy.deepcopy(SHIPPED)
@@ -82,6 +87,13 @@ KEYS |= {
         "columns": {"text": "sentence", "head": "a", "tail": "b", "relation": "link", "head_type": "kind"}
     },
 }
+for key, value in {
+    "name": {"name": "training"},
+    "vary": {"vary": "system"},
+    "of": {"of": ["littune", "gentune"]},
+    "where": {"where": {"model": ["SmolLM3-3B"]}},
+}.items():
+    KEYS["statistics", f"comparisons.{key}"] = {"comparisons": [COMPARISONS[0] | value, COMPARISONS[1]]}
 
 
 def commands(project, overlay):

@@ -15,6 +15,8 @@ PAPERS_MATRIX = {
     "predict_encoder": 2,
     "predict_floors": 1,
     "score": 37,
+    "intervals": 37,
+    "compare": 1,
 }
 NO_NETWORK = """\
 import socket

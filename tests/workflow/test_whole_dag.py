@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import zipfile
+from collections import Counter
 from itertools import product
 
 import pyarrow.parquet as pq
@@ -19,7 +20,10 @@ BENCHMARKS = (
 ENCODER = "encoder/tiny-roberta/seed-42"
 FLOORS = ["floor/majority", "floor/majority-positive", "floor/type-pair", "floor/random", "ceiling/duplicates"]
 CELLS = [f"tiny/{mixture}/{shots}/seed-42" for mixture, shots in product(MIXTURES, SHOTS)]
-TABLES = ("matrix", "transfer", "scores", "per_class", "data", "mixtures", "overlap", "lengths")
+ARMS = [*(f"tiny/{mixture}/{shots}" for mixture, shots in product(MIXTURES, SHOTS)), "encoder/tiny-roberta", *FLOORS]
+TABLES = (
+    "matrix", "transfer", "scores", "per_class", "intervals", "comparisons", "data", "mixtures", "overlap", "lengths"
+)  # fmt: skip
 FIGURES = ("matrix", "shots", "data")
 
 RESULTS = {
@@ -76,6 +80,7 @@ RESULTS = {
         for file in (*(f"any/{benchmark}.parquet" for benchmark in BENCHMARKS), "manifest.json")
     ),
     *(f"scores/{system}.json" for system in (*CELLS, ENCODER, *FLOORS)),
+    *(f"intervals/{arm}.json" for arm in ARMS),
 }  # fmt: skip
 REPORTS = {
     "README.md",
@@ -104,7 +109,7 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 3 * len(CELLS) + 5 + (1 + 9 + 2) + (1 + len(FLOORS))
+    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 3 * len(CELLS) + len(ARMS) + 6 + (1 + 9 + 2) + (1 + len(FLOORS))
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 
@@ -156,6 +161,58 @@ def test_scores_of_an_encoder_and_of_floors_are_like_those_of_cells(whole_run):
     with (project / "reports/tables/scores.csv").open(newline="") as file:
         kinds = {row["kind"] for row in csv.DictReader(file)}
     assert kinds == {"cell", "encoder", "floor", "ceiling"}
+
+
+def test_every_score_of_the_shown_matrix_has_its_interval(whole_run):
+    project, _ = whole_run
+    text = (project / "reports/tables/matrix.md").read_text()
+    shown = {"gentune": 7 + 2, "littune": 2 + 2, "mixtune": 9 + 3}  # benchmarks of its domains, and averages
+    wanted = sum(shown.values()) * len(SHOTS) * len(CONDITIONS)
+    assert len(re.findall(r"\d\.\d{3} \[\d\.\d{3}, \d\.\d{3}\]", text)) == wanted
+    assert not re.search(r"\d\.\d+ \|", text)
+    readme = (project / "reports/README.md").read_text()
+    assert "95 % confidence interval" in readme and "10,000 resamples of its groups" in readme
+
+
+def test_comparisons_pair_the_cells_that_differ_in_one_thing(whole_run):
+    project, _ = whole_run
+    with (project / "reports/tables/comparisons.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    pairs = Counter(row["family"] for row in rows)
+    shots, mixtures = len(MIXTURES), len(SHOTS) * 3  # three mixtures make three pairs
+    assert pairs == {
+        f"{name}/{condition}{kind}": number * tests
+        for name, number in (("shots", shots), ("mixtures", mixtures))
+        for condition in CONDITIONS
+        for kind, tests in (("", 9), (" averages", 3))
+    }
+    assert {row["n"] for row in rows if row["benchmark"] in BENCHMARKS} == {"4"}
+    assert all(0 < float(row["p_holm"]) <= 1 for row in rows)
+
+
+def test_several_seeds_are_one_row_of_the_shown_matrix(whole_run, tmp_path):
+    project = whole_run[0].copy(tmp_path / "project")
+    project.configure(
+        {
+            "matrix": {"mixtures": ["littune"], "shots": [0], "seeds": [42, 43], "benchmarks": ["pg_fiction"]},
+            "statistics": {"resamples": 100},
+        }
+    )
+    project.snakemake()
+    with (project / "reports/tables/matrix.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["seed"], row["condition"]) for row in rows] == [
+        (s, c) for c in ("schema", "generic") for s in ("42", "43")
+    ]
+    text = (project / "reports/tables/matrix.md").read_text().splitlines()
+    assert text[0].startswith("| Model | Mixture | Shots | Seeds | Condition | PG-Fiction |")
+    number = r"\d\.\d{3}"
+    for line in text[2:]:
+        assert re.fullmatch(
+            rf"\| tiny \| littune \| 0 \| 2 \| \w+ (\| {number} ± {number} \[{number}, {number}\] |\|  )+\|", line
+        )
+    intervals = json.loads((project / "results/intervals/tiny/littune/0-shot.json").read_text())
+    assert intervals["systems"] == ["tiny/littune/0-shot/seed-42", "tiny/littune/0-shot/seed-43"]
 
 
 def test_the_readme_says_that_samples_are_no_benchmarks(whole_run):

@@ -1,6 +1,6 @@
 # What people read.
 
-SCORE_TABLES = ["matrix", "transfer", "scores", "per_class"]
+SCORE_TABLES = ["matrix", "transfer", "scores", "per_class", "intervals"]
 DATA_TABLES = ["data", "mixtures", "overlap", "lengths"]
 
 
@@ -8,6 +8,7 @@ DATA_TABLES = ["data", "mixtures", "overlap", "lengths"]
 rule aggregate:
     input:
         scores=expand("results/scores/{system}.json", system=SYSTEMS),
+        intervals=expand("results/intervals/{arm}.json", arm=ARMS),
     output:
         **table_outputs(SCORE_TABLES, "Scores"),
         markdown=expand("reports/tables/{table}.md", table=SCORE_TABLES),
@@ -30,7 +31,7 @@ rule aggregate:
         "Put all scores into tables"
     shell:
         "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores {input.scores}"
-        " --readme {output.readme} > {log} 2>&1"
+        " --intervals {input.intervals} --readme {output.readme} > {log} 2>&1"
 
 
 # Put what was counted in benchmarks, mixtures and rendered rows into tables.

@@ -12,9 +12,10 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--intervals", type=Path, nargs="+", required=True)
     parser.add_argument("--readme", type=Path, required=True)
     args = parser.parse_args(argv)
-    write_tables(args.settings, args.scores, args.readme)
+    write_tables(args.settings, args.scores, args.intervals, args.readme)
 
 
 if __name__ == "__main__":

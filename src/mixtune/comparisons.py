@@ -1,0 +1,77 @@
+"""Which systems are compared: the pairs that `statistics.comparisons` stands for."""
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from fnmatch import fnmatchcase
+from typing import Any
+
+ANY = "any"  # the condition of systems that are asked in one way, which stands beside every other
+CELL = re.compile(r"(?P<model>[^/]+)/(?P<mixture>[^/]+)/(?P<shots>\d+)-shot/seed-(?P<seed>\d+)")
+UNTUNED = "untuned"
+
+Run = dict[str, str]
+"""What made one set of predictions: `system`, `condition`; of cells and untuned models `model`, `mixture`, `shots`,
+`seed`."""
+
+
+def arm(system: str) -> str:
+    """A system without its training seed."""
+    return re.sub(r"/seed-\d+$", "", system)
+
+
+def runs(systems: Mapping[str, Sequence[str]]) -> list[Run]:
+    """A run for each system and each of its conditions."""
+    found = []
+    for system, conditions in systems.items():
+        cell = CELL.fullmatch(system)
+        facts = {"system": system, **(cell.groupdict() if cell else {})}
+        found += [{**facts, "condition": condition} for condition in conditions]
+    return found
+
+
+def pairs(comparison: Mapping[str, Any], runs: Sequence[Run]) -> Iterator[tuple[str, Run, Run]]:
+    """The pairs of one comparison.
+
+    Args:
+        comparison: `name`; `vary`, the field that differs; `of`, patterns of its values (`*` stands for anything),
+            of which each is paired with each that follows it; maybe `where`, patterns that other fields match.
+        runs: All runs there are.
+
+    Yields:
+        The family that a pair is tested in (the comparison, under one condition unless conditions are compared),
+        and its two runs: alike but in the varied field (an untuned model has no seed to be alike in), or, where
+        systems are compared, alike in the condition alone.
+    """
+    vary, patterns = comparison["vary"], comparison["of"]
+    kept = [
+        run
+        for run in runs
+        if all(_place(run.get(field), among) is not None for field, among in comparison.get("where", {}).items())
+    ]
+    sides: list[list[Run]] = [[] for _ in patterns]
+    for run in kept:
+        place = _place(run.get(vary), patterns)
+        if place is not None:
+            sides[place].append(run)
+    for second, bs in enumerate(sides):
+        for first in range(second):
+            for a in sides[first]:
+                for b in bs:
+                    if _alike(a, b, vary):
+                        name, condition = comparison["name"], (a if b["condition"] == ANY else b)["condition"]
+                        yield name if vary == "condition" else f"{name}/{condition}", a, b
+
+
+def _place(value: str | None, patterns: Sequence[Any]) -> int | None:
+    """The place of the first pattern that a value matches."""
+    matches = (i for i, pattern in enumerate(patterns) if value is not None and fnmatchcase(value, str(pattern)))
+    return next(matches, None)
+
+
+def _alike(a: Run, b: Run, vary: str) -> bool:
+    if vary == "system":
+        return a["condition"] == b["condition"] or ANY in (a["condition"], b["condition"])
+    differing = {vary, "system"} - ({"system"} if vary == "condition" else set())
+    if UNTUNED in (a.get("mixture"), b.get("mixture")):
+        differing.add("seed")
+    return all(a[field] == b[field] for field in a.keys() - differing) and a.keys() == b.keys()

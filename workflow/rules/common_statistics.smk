@@ -1,0 +1,60 @@
+# Which systems have intervals and comparisons, and what these jobs depend on. No rules here.
+from mixtune.comparisons import arm, pairs, runs
+
+CONDITIONS = {system: asked(system) for system in SYSTEMS}
+ARMS = {
+    name: [system for system in SYSTEMS if arm(system) == name] for name in dict.fromkeys(map(arm, SYSTEMS))
+}
+
+
+wildcard_constraints:
+    arm=alternatives(ARMS),
+
+
+def compared():
+    """The systems that stand in a comparison, in the order of SYSTEMS."""
+    found = {
+        run["system"]
+        for comparison in CONFIG.statistics.pairings()
+        for _, *pair in pairs(comparison, runs(CONDITIONS))
+        for run in pair
+    }
+    return [system for system in SYSTEMS if system in found]
+
+
+COMPARED = compared()
+
+
+def manifests_of(systems):
+    return [f"results/predictions/{system}/manifest.json" for system in systems]
+
+
+def answers_of(systems):
+    """Of each system and condition one file, as for `predictions`."""
+    patterns = [
+        (f"results/predictions/{system}/{{condition}}/{{benchmark}}.parquet", system) for system in systems
+    ]
+    return [file for pattern, system in patterns for file in one_a_condition(pattern, CONDITIONS[system])]
+
+
+def sampling():
+    """What all jobs that resample depend on."""
+    return {
+        "benchmarks": {name: CONFIG.domain(name) for name in MATRIX.benchmarks},
+        "negatives": CONFIG.scoring.negatives,
+        **CONFIG.statistics.model_dump(include={"resamples", "level", "cluster"}),
+    }
+
+
+def interval_settings(wildcards):
+    systems = ARMS[wildcards.arm]
+    arm = {"arm": wildcards.arm, "systems": systems, "conditions": CONDITIONS[systems[0]]}
+    return canonical({**arm, **sampling(), "code": code("intervals")})
+
+
+def compare_settings(wildcards):
+    families = {
+        "comparisons": CONFIG.statistics.pairings(),
+        "systems": {system: CONDITIONS[system] for system in COMPARED},
+    }
+    return canonical({**families, **sampling(), "code": code("compare")})

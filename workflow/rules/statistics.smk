@@ -1,0 +1,56 @@
+# How sure the scores are, and which differences are.
+
+
+# Find the intervals of all scores of what differs in nothing but the seed.
+rule intervals:
+    input:
+        predictions=lambda wildcards: manifests_of(ARMS[wildcards.arm]),
+        answers=ancient(lambda wildcards: answers_of(ARMS[wildcards.arm])),
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        intervals="results/intervals/{arm}.json",
+    log:
+        "logs/intervals/{arm}.log",
+    benchmark:
+        "results/runtimes/intervals/{arm}.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
+    params:
+        settings=interval_settings,
+    message:
+        "Find the intervals of {wildcards.arm}"
+    shell:
+        "python -m workflow.scripts.intervals --settings {params.settings:q} --predictions {input.predictions}"
+        " --benchmarks {input.benchmarks} --output {output.intervals} > {log} 2>&1"
+
+
+# Test the differences between systems.
+rule compare:
+    input:
+        predictions=manifests_of(COMPARED),
+        answers=ancient(answers_of(COMPARED)),
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        **table_outputs(["comparisons"], "Scores"),
+        markdown="reports/tables/comparisons.md",
+    log:
+        "logs/compare.log",
+    benchmark:
+        "results/runtimes/compare.tsv"
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=120,
+    params:
+        settings=compare_settings,
+    message:
+        "Test the differences between systems"
+    shell:
+        "python -m workflow.scripts.compare --settings {params.settings:q} --predictions results/predictions"
+        " --benchmarks {input.benchmarks} --table {output.comparisons} > {log} 2>&1"

@@ -1,0 +1,25 @@
+"""Test the differences between systems."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mixtune.comparing import compare, readable
+from mixtune.errors import run
+from mixtune.markdown import write_table
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--predictions", type=Path, required=True, help="folder of all systems' predictions")
+    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--table", type=Path, required=True, help="CSV file; the Markdown goes beside it")
+    args = parser.parse_args(argv)
+    folders = {path.parent.name: path.parent for path in args.benchmarks}
+    frame = compare(args.settings, args.predictions, folders)
+    write_table(args.table.with_suffix(""), frame, readable(frame))
+
+
+if __name__ == "__main__":
+    run(main)

@@ -1,0 +1,23 @@
+"""Find the intervals of all scores of what differs in nothing but the seed."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mixtune.errors import run
+from mixtune.intervals import write_intervals
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="manifests, one a seed")
+    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--output", type=Path, required=True)
+    args = parser.parse_args(argv)
+    folders = {path.parent.name: path.parent for path in args.benchmarks}
+    write_intervals(args.settings, [path.parent for path in args.predictions], folders, args.output)
+
+
+if __name__ == "__main__":
+    run(main)
