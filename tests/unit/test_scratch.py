@@ -70,7 +70,7 @@ def test_only_what_is_superseded_goes_unless_more_is_chosen(project):
         ({"checkpoints": True}, {"bb", "cc"}),
         ({"everything": True, "older_than": 2.0}, {"cc"}),
     ],
-    ids=str,
+    ids=["all", "checkpoints", "old"],
 )
 def test_what_a_job_holds_never_goes(project, options, expected):
     for path in (project / "scratch/finetune/cc").rglob("*"):
