@@ -77,7 +77,7 @@ def device(found: Mapping[str, Any], elsewhere: bool = False) -> Iterator[Check]
         yield locks(Path(os.environ.get("MIXTUNE_LOCKS", devices.FOLDER)))
     else:
         state = OK if found["dtype"] == "bfloat16" else WARNING  # slower; by how much, nobody has measured
-        yield Check(state, "device", f"{found['name']}: {found['why']}")
+        yield Check(state, "device", f"{found['name']}: {found['why']} ({', '.join(found['instructions']) or 'none'})")
     good = found["round_trip"] < NF4_ERROR
     fact = f"weights come back from bitsandbytes' NF4 with an error of {found['round_trip']:.3f} of the largest"
     yield Check(OK if good else FAIL, "4 bits", fact if good else f"{fact}; install the version of {LOCK_FILE}")

@@ -14,8 +14,9 @@ def probe() -> dict[str, Any]:
     """The device that jobs would compute on, and a round trip of weights through its 4 bits.
 
     Returns:
-        `device`, `dtype`, `why`, `name`; `count` and `memory` (bytes) of CUDA devices; `round_trip`, the largest
-        error of the round trip as a share of the largest weight; or `problem` alone.
+        `device`, `dtype`, `why`, `name`; `count` and `memory` (bytes) of CUDA devices; `instructions`, those of the
+        CPU for bf16; `round_trip`, the largest error of the round trip as a share of the largest weight; or
+        `problem` alone.
     """
     import torch
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
@@ -30,6 +31,10 @@ def probe() -> dict[str, Any]:
         weights = torch.randn(64, 256, dtype=device.dtype, device=device.name)
         back = dequantize_4bit(*quantize_4bit(weights, quant_type="nf4", compress_statistics=True))
         cuda = device.name == "cuda"
+        instructions = {
+            "AVX512-BF16": torch.cpu._is_avx512_bf16_supported(),
+            "AMX": torch.cpu._is_amx_tile_supported(),
+        }
         return {
             "device": device.name,
             "dtype": str(device.dtype).removeprefix("torch."),
@@ -37,6 +42,7 @@ def probe() -> dict[str, Any]:
             "name": device_name(device.name),
             "count": torch.cuda.device_count() if cuda else 0,
             "memory": torch.cuda.get_device_properties(0).total_memory if cuda else 0,
+            "instructions": [name for name, there in instructions.items() if there],
             "round_trip": ((back - weights).abs().max() / weights.abs().max()).item(),
         }
     except UserError as error:

@@ -20,7 +20,7 @@ from mixtune.manifests import write_json
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 CPU = {"device": "cpu", "dtype": "bfloat16", "why": "this CPU has bf16 instructions", "name": "a CPU", "count": 0,
-       "memory": 0, "round_trip": 0.1}  # fmt: skip
+       "memory": 0, "instructions": ["AMX"], "round_trip": 0.1}  # fmt: skip
 CUDA = CPU | {"device": "cuda", "name": "a GPU", "count": 2, "memory": 2**36}
 
 
@@ -77,7 +77,8 @@ def test_a_login_node_needs_no_device():
 
 
 def test_a_cpu_without_bf16_is_a_warning_and_bad_four_bits_fail():
-    slow = CPU | {"dtype": "float32", "why": "this CPU has no bf16 instructions"}
+    assert "(AMX)" in next(diagnosis.device(CPU)).fact
+    slow = CPU | {"dtype": "float32", "why": "this CPU has no bf16 instructions", "instructions": []}
     assert [check.state for check in diagnosis.device(slow)] == [WARNING, OK]
     assert [check.state for check in diagnosis.device(CPU | {"round_trip": 0.9})] == [OK, FAIL]
 
