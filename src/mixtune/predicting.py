@@ -9,9 +9,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from .adapters import check_template
 from .benchmarks.files import read_examples
 from .decoding import TOKEN_BUDGET, Decoder, Prefix, batches, label_trie
-from .errors import UserError
 from .manifests import canonical, digest, read_json, replacing, write_manifest
 from .models import Device, load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
@@ -148,18 +148,12 @@ def predict_system(
         UserError: The adapter was trained with another chat template.
     """
     base, rendered = read_json(model), read_json(prompts)
-    weights = {}
+    tokenizer, weights = load_tokenizer(base["folder"]), {}
     if adapter:
-        trained = read_json(adapter.parent / "run_card.json")["template_hash"]
-        if trained != rendered["template_hash"]:
-            raise UserError(
-                f"{adapter.parent} was trained with chat template {trained[:12]}, and prompts are rendered with "
-                f"{rendered['template_hash'][:12]}; tune it again, or use the tokenizer in its folder"
-            )
+        check_template(adapter.parent, rendered["template_hash"], tokenizer.get_chat_template())
         weights = {n: s for n, s in read_json(adapter)["files"].items() if n.startswith("adapter_")}
     depends = [settings, base["files"], rendered["stop_ids"], weights, device.name, str(device.dtype)]
     folder = scratch / "predict" / digest(*map(canonical, depends))
-    tokenizer = load_tokenizer(base["folder"])
 
     @functools.cache
     def decoder() -> Decoder:

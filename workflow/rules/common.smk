@@ -1,4 +1,5 @@
 # The config, the matrix, and what each job depends on. No rules here.
+import itertools
 import re
 from functools import cache
 from pathlib import Path
@@ -16,7 +17,8 @@ except ConfigError as error:
 
 MATRIX = CONFIG.matrix
 UNTUNED = "untuned"
-CELL = "{model}/{mixture}/{shots}-shot/seed-{seed}"
+RUNS = "{model}/{mixture}/{shots}-shot"  # what the cells that differ in their seed alone have in common
+CELL = f"{RUNS}/seed-{{seed}}"
 
 
 def alternatives(values):
@@ -35,13 +37,20 @@ wildcard_constraints:
 # What is rendered: under `constrained` the decoder differs, the prompt is that of `schema`.
 PROMPTS = list(dict.fromkeys("schema" if name == "constrained" else name for name in MATRIX.conditions))
 
-SYSTEMS = [
-    CELL.format(model=model, mixture=mixture, shots=shots, seed=seed)
-    for model in MATRIX.models
-    for mixture in MATRIX.mixtures
-    for shots in MATRIX.shots
-    for seed in MATRIX.seeds
-] + [
+CELLS = list(itertools.product(MATRIX.models, MATRIX.mixtures, MATRIX.shots))
+TUNED = [cell for cell in CELLS if not CONFIG.released(*cell)]  # the others have an adapter that exists
+
+
+def systems(cells):
+    """The names of cells with every seed."""
+    return [
+        CELL.format(model=model, mixture=mixture, shots=shots, seed=seed)
+        for model, mixture, shots in cells
+        for seed in MATRIX.seeds
+    ]
+
+
+SYSTEMS = systems(CELLS) + [
     CELL.format(model=model, mixture=UNTUNED, shots=shots, seed=0)
     for model in (MATRIX.models if MATRIX.untuned else ())
     for shots in MATRIX.shots
@@ -188,9 +197,11 @@ def predict_settings(wildcards):
 
 def adapter(wildcards):
     """The adapter that a system predicts with; an untuned base model has none."""
-    return (
-        [] if wildcards.mixture == UNTUNED else f"results/adapters/{CELL.format(**wildcards)}/manifest.json"
-    )
+    if wildcards.mixture == UNTUNED:
+        return []
+    runs = RUNS.format(**wildcards)
+    folder = f"released/{runs}" if runs in RELEASED else f"adapters/{CELL.format(**wildcards)}"
+    return f"results/{folder}/manifest.json"
 
 
 def score_settings(wildcards):
@@ -238,23 +249,27 @@ def report_setup():
         },
         "domains": {b: CONFIG.domain(b) for mixture in mixtures.values() for b in mixture.benchmarks},
         "sample": [name for name in MATRIX.benchmarks if CONFIG.benchmarks[name].origin == "sample"],
+        "released": [
+            RUNS.format(model=model, mixture=mixture, shots=shots)
+            for model, mixture, shots in CELLS
+            if CONFIG.released(model, mixture, shots)
+        ],
     }
 
 
-# Benchmarks that are evaluated on or trained on, and all that is rendered of them.
+# Mixtures that are trained on; benchmarks that are evaluated on or trained on; and all that is rendered of them.
+MIXTURES = sorted({mixture for _, mixture, _ in TUNED}, key=MATRIX.mixtures.index)
 BENCHMARKS = list(
     dict.fromkeys(
-        [
-            *MATRIX.benchmarks,
-            *(name for mixture in MATRIX.mixtures for name in CONFIG.mixtures[mixture].benchmarks),
-        ]
+        [*MATRIX.benchmarks, *(name for mixture in MIXTURES for name in CONFIG.mixtures[mixture].benchmarks)]
     )
 )
 RENDERED = [
-    f"results/rendered/{model}/{use}/{shots}-shot/manifest.json"
+    f"results/rendered/{model}/{f'training/{mixture}' if mixture else 'prompts'}/{shots}-shot/manifest.json"
     for model in MATRIX.models
-    for use in ["prompts", *(f"training/{mixture}" for mixture in MATRIX.mixtures)]
+    for mixture in [None, *MIXTURES]
     for shots in MATRIX.shots
+    if mixture is None or not CONFIG.released(model, mixture, shots)
 ]
 
 
@@ -278,9 +293,27 @@ def plot_shots_settings(wildcards):
     return canonical({"setup": report_setup(), "code": code("plot_shots")})
 
 
+def mixture_sources(mixture):
+    """What others must know of the benchmarks that a mixture is made of."""
+    sources = [
+        (name, CONFIG.benchmarks[name], REGISTRY.get(name)) for name in CONFIG.mixtures[mixture].benchmarks
+    ]
+    return [
+        {
+            "name": name,
+            "title": known.title if known else name,
+            "origin": entry.origin,
+            "hub": entry.hub.id if entry.origin == "hub" else "",
+            "licence": known.licence if known else "not known",
+            "redistributable_as": known.redistributable_as if known else "",
+            "asked_for": name in CONFIG.export.licensed,
+        }
+        for name, entry, known in sources
+    ]
+
+
 def export_settings(wildcards):
     mixture = CONFIG.mixtures[wildcards.mixture]
-    sources = [(name, CONFIG.benchmarks[name], REGISTRY.get(name)) for name in mixture.benchmarks]
     return canonical(
         {
             "mixture": wildcards.mixture,
@@ -288,18 +321,7 @@ def export_settings(wildcards):
             "max_rows": mixture.max_rows,
             "data_seed": CONFIG.data_seed,
             "shots": MATRIX.shots,
-            "sources": [
-                {
-                    "name": name,
-                    "title": known.title if known else name,
-                    "origin": entry.origin,
-                    "hub": entry.hub.id if entry.origin == "hub" else "",
-                    "licence": known.licence if known else "not known",
-                    "redistributable_as": known.redistributable_as if known else "",
-                    "asked_for": name in CONFIG.export.licensed,
-                }
-                for name, entry, known in sources
-            ],
+            "sources": mixture_sources(wildcards.mixture),
             "code": code("export_mixture"),
         }
     )

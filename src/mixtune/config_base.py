@@ -1,0 +1,20 @@
+"""What every section of the configuration is made of."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
+
+
+class Section(BaseModel):
+    """A mapping of the configuration that refuses unknown keys."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Hub(Section):
+    """A repository on the Hugging Face hub."""
+
+    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Repository, as owner/name.")
+    revision: str = Field("main", description="Branch, tag or commit; kept as a commit after the first fetch.")
