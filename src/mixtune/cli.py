@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .benchmarks.example import Example, locate
+from .commands import merge
 from .errors import UserError, run
 from .manifests import read_json
 
@@ -48,6 +49,7 @@ def main(argv: list[str] | None = None) -> None:
     command.add_argument("--path", type=Path, help="audit the files of this folder, as the one BENCHMARK named")
     command.add_argument("--expect", choices=("official", "any"), default="official", help="with --path")
     command.set_defaults(function=audit)
+    merge.register(commands)
     args = parser.parse_args(argv)
     run(lambda: args.function(args))
 
