@@ -29,4 +29,5 @@ rule all:
         rules.plot_matrix.output,
         rules.plot_shots.output,
         rules.plot_data.output,
+        CARDS,
     localrule: True

@@ -21,3 +21,36 @@ def released_files(wildcards):
     names = {"adapter_config.json", "adapter_model.safetensors", "run_card.json"}
     path = RELEASED[wildcards.released].get("path")
     return [file for file in folder_files(path) if Path(file).name in names] if path else []
+
+
+def evaluated(name):
+    """What a card tells of a benchmark: its title, and what the card's metadata call its data."""
+    entry = CONFIG.benchmarks[name]
+    datasets = {"hub": entry.hub and entry.hub.id, "path": name, "sample": f"{name}-sample-corpus"}
+    return {
+        "name": name,
+        "title": REGISTRY[name].title if name in REGISTRY else name,
+        "dataset": datasets[entry.origin],
+        "sample": entry.origin == "sample",
+    }
+
+
+def card_settings(wildcards):
+    return canonical(
+        {
+            "model": wildcards.model,
+            "mixture": wildcards.mixture,
+            "shots": int(wildcards.shots),
+            "namespace": CONFIG.publish.namespace,
+            "condition": CONFIG.training.condition,
+            "max_length": CONFIG.training.max_length,
+            "max_new_tokens": CONFIG.prediction.max_new_tokens,
+            "test_rows": CONFIG.prediction.test_rows,
+            "sources": mixture_sources(wildcards.mixture),
+            "benchmarks": [evaluated(name) for name in MATRIX.benchmarks],
+            "code": code("card"),
+        }
+    )
+
+
+CARDS = [f"results/adapters/{system}/README.md" for system in systems(TUNED)]
