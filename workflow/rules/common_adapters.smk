@@ -1,4 +1,4 @@
-# Adapters that exist, cards, and what is published: what their jobs depend on. No rules here.
+# Adapters that exist, cards, and what is published: what these jobs depend on. No rules here.
 
 RELEASED = {
     RUNS.format(model=model, mixture=mixture, shots=shots): {
@@ -54,3 +54,15 @@ def card_settings(wildcards):
 
 
 CARDS = [f"results/adapters/{system}/README.md" for system in systems(TUNED)]
+
+
+def publish_settings(wildcards):
+    chosen = CONFIG.publish
+    return canonical(
+        {
+            "namespace": chosen.namespace,
+            "private": chosen.private,
+            "dry_run": chosen.dry_run,
+            "sources": {mixture: mixture_sources(mixture) for mixture in chosen.mixtures},
+        }
+    )
