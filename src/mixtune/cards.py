@@ -11,7 +11,7 @@ from huggingface_hub import EvalResult, ModelCardData
 from .adapters import run_card
 from .citations import bibtex
 from .exporting import resolved
-from .licences import UNKNOWN, Licence, licence_of
+from .licences import Licence, licence_of
 from .manifests import read_json, write_text
 from .prompts import system
 from .rendering import Renderer, folder_renderer
@@ -20,25 +20,14 @@ from .tables import scores as score_table
 from .usage import snippet
 
 MEASURES = {
-    "n": "rows",
-    "precision": "precision",
-    "recall": "recall",
-    "micro_f1": "micro-F1",
-    "macro_f1": "macro-F1",
-    "out_of_schema": "outside the labels",
-    "empty": "empty",
-}
+    "n": "rows", "precision": "precision", "recall": "recall", "micro_f1": "micro-F1", "macro_f1": "macro-F1",
+    "out_of_schema": "outside the labels", "empty": "empty",
+}  # fmt: skip
 NEGATIVES = {"benchmark": "the benchmark's own word", "paper": "the paper's wider set of words"}
 
-LLAMA = "**Built with Llama**\n\n"
-NOT_KNOWN = """\
-> **The licence of the base model is not known to mixtune.** Read it before you pass this adapter on.
-
-"""
-SAMPLE = """\
-> **Scores on {} are not benchmark results.** Their data are small sample corpora, written to try mixtune.
-
-"""
+LLAMA = "**Built with Llama**"
+UNKNOWN = "> **The licence of the base model is not known to mixtune.** Read it before you pass this adapter on."
+SAMPLE = "> **Scores on {} are not benchmark results.** Their data are small sample corpora, written to try mixtune."
 CARD = """\
 ---
 {metadata}
@@ -125,7 +114,7 @@ def write_card(
         "citation": yaml.safe_load(citation.read_text(encoding="utf-8")),
     }
     write_text(output, card(settings, facts, folder_renderer(base["folder"])))
-    write_text(output.with_name("NOTICE"), f"{licence.notice or _derived(base['name'], licence)}\n")
+    write_text(output.with_name("NOTICE"), f"{licence.notice or licence.terms(base['name'])}\n")
 
 
 def card(settings: Mapping[str, Any], facts: Mapping[str, Any], renderer: Renderer) -> str:
@@ -142,15 +131,11 @@ def card(settings: Mapping[str, Any], facts: Mapping[str, Any], renderer: Render
     measured = _measured(settings["benchmarks"], facts["scores"])
     sample = [benchmark["title"] for benchmark in settings["benchmarks"] if benchmark["sample"]]
     name = adapter_name(settings, licence)
-    notices = (
-        LLAMA if licence.llama else "",
-        NOT_KNOWN if licence == UNKNOWN else "",
-        SAMPLE.format(_list(sample)) if sample else "",
-    )
+    notices = {LLAMA: licence.llama, UNKNOWN: licence.unknown, SAMPLE.format(_list(sample)): sample}
     return CARD.format(
         metadata=_metadata(name, settings, facts, measured).to_yaml(),
         name=name,
-        notices="".join(notices),
+        notices="".join(f"{notice}\n\n" for notice, needed in notices.items() if needed),
         base=f"[{escape(base)}](https://huggingface.co/{base})" if "/" in base else escape(base),
         mixture=settings["mixture"],
         shots=settings["shots"],
@@ -163,7 +148,7 @@ def card(settings: Mapping[str, Any], facts: Mapping[str, Any], renderer: Render
         negatives=NEGATIVES[facts["scores"]["negatives"]],
         evaluation=markdown(measured.drop(columns="dataset").rename(columns=MEASURES)),
         limitations=_limitations(settings, sample),
-        licence=_derived(base, licence) + (f" {licence.notice}" if licence.llama else ""),
+        licence=escape(f"{licence.terms(base)} {licence.notice}"),
         citation=bibtex(facts["citation"]),
     )
 
@@ -257,12 +242,6 @@ def _limitations(settings: Mapping[str, Any], sample: Sequence[str]) -> str:
     if settings["test_rows"]:
         lines.append("Scores on a draw of the test rows do not compare with those on all of them.")
     return "".join(f"- {line}\n" for line in lines)
-
-
-def _derived(base: str, licence: Licence) -> str:
-    named = "one that is not known to mixtune" if licence == UNKNOWN else licence.name or licence.id
-    where = f" ({licence.link})" if licence.link else ""
-    return f"This adapter is derived from {escape(base)} and under the licence of that model: {escape(named + where)}."
 
 
 def _list(names: Sequence[str]) -> str:

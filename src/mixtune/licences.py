@@ -24,6 +24,11 @@ class Licence:
     link: str = ""
 
     @property
+    def unknown(self) -> bool:
+        """Whether nothing is known of it."""
+        return self.id == "other" and not self.name
+
+    @property
     def llama(self) -> str:
         """The family that a Llama licence is for, as "Llama 3.2"; "" for any other licence."""
         return self.id.replace("llama", "Llama ") if self.id in ("llama3.1", "llama3.2", "llama3.3", "llama4") else ""
@@ -37,8 +42,13 @@ class Licence:
             "All Rights Reserved."
         )
 
+    def terms(self, base: str) -> str:
+        """A sentence on an adapter that was tuned on a base model under this licence."""
+        named = "one that is not known to mixtune" if self.unknown else self.name or self.id
+        where = f" ({self.link})" if self.link else ""
+        return f"This adapter is derived from {base} and under the licence of that model: {named}{where}."
 
-UNKNOWN = Licence("other")
+
 _APACHE = Licence("apache-2.0")
 # As their model cards on the hub say. A family's sizes may differ: Qwen2.5 of 3B is not for commercial use.
 KNOWN = {
@@ -69,4 +79,4 @@ def licence_of(name: str, folder: Path) -> Licence:
         said = {}
     if isinstance(said.get("license"), str):
         return Licence(said["license"], *(str(said.get(key) or "") for key in ("license_name", "license_link")))
-    return KNOWN.get(name, UNKNOWN)
+    return KNOWN.get(name, Licence("other"))

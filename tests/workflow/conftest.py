@@ -93,7 +93,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=6000,
         )
         after = os.times()
         seconds = sum(

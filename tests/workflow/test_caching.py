@@ -10,7 +10,8 @@ import yaml
 FIGURES = {"plot_matrix": 1, "plot_shots": 1}
 AUDIT = {"audit": 1, "plot_data": 1}
 TABLES = {"aggregate": 1, **FIGURES}
-SCORES = {"score": 6, **TABLES}
+CARDS = {"card": 6}
+SCORES = {"score": 6, **CARDS, **TABLES}
 PREDICTIONS = {"predict": 6, **SCORES}
 CELLS = {"finetune": 6, **PREDICTIONS}
 
