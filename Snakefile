@@ -12,6 +12,7 @@ report: "workflow/report/workflow.rst"
 
 include: "workflow/rules/common.smk"
 include: "workflow/rules/common_statistics.smk"
+include: "workflow/rules/common_adapters.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/finetune.smk"
@@ -20,6 +21,7 @@ include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/export.smk"
+include: "workflow/rules/adapters.smk"
 
 
 rule all:
@@ -31,4 +33,5 @@ rule all:
         rules.plot_matrix.output,
         rules.plot_shots.output,
         rules.plot_data.output,
+        CARDS,
     localrule: True

@@ -19,7 +19,7 @@ import yaml
 
 from .common import ROOT, show
 
-PARTS = ("Snakefile", "config.yaml", "workflow", "profiles", "resources", "envs", "src")
+PARTS = ("Snakefile", "config.yaml", "CITATION.cff", "workflow", "profiles", "resources", "envs", "src")
 SIZES = (50, 100, 200, 500)  # models: 600, 1,200, 2,400 and 6,000 cells
 SCRIPTS = ("prepare_benchmark", "build_mixture", "render_prompts", "score", "aggregate")  # none needs torch
 HEAVY = "import torch, transformers, peft"

@@ -2,7 +2,7 @@
 
 import argparse
 
-from .commands import audit, clean, doctor, predict, status, why
+from .commands import audit, clean, doctor, merge, predict, status, why
 from .commands.predict import read_lines
 from .errors import run
 
@@ -13,7 +13,7 @@ def main(argv: list[str] | None = None) -> None:
     """Run the command; errors that a user can act on end it with a message and status 1."""
     parser = argparse.ArgumentParser(prog="mixtune", description="Small language models for relation extraction.")
     commands = parser.add_subparsers(dest="command", required=True)
-    for command in (predict, audit, doctor, status, why, clean):
+    for command in (predict, merge, audit, doctor, status, why, clean):
         command.add(commands)
     args = parser.parse_args(argv)
     run(lambda: args.function(args))

@@ -10,9 +10,10 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, ValidationError
 
 from .benchmarks import REGISTRY
+from .config_adapters import Publish, Released
 from .config_checks import explain, references
-from .config_models import EncoderTraining, Floor, Hub, Model, Pretrained
-from .config_section import Condition, Rows, Section, Share, Slug
+from .config_models import EncoderTraining, Floor, Model, Pretrained
+from .config_section import Condition, Hub, Rows, Section, Share, Slug
 from .config_statistics import Statistics
 from .errors import UserError
 
@@ -172,7 +173,12 @@ class Config(Section):
     scoring: Scoring
     statistics: Statistics
     export: Export
+    publish: Publish
     reports: Reports
+
+    def released(self, model: str, mixture: str, shots: int) -> Released | None:
+        """The existing adapter that a cell is evaluated with, or None where it is tuned."""
+        return self.models[model].adapters.get(mixture, {}).get(shots)
 
     def lora(self, model: str) -> dict[str, Any]:
         """The adapter's settings of one model: `training.lora` with the model's overrides."""

@@ -1,7 +1,9 @@
 """What can be wrong with a configuration, in the words its user needs: key, fact, limit, remedy."""
 
 import difflib
+import itertools
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, get_args, get_origin
 
@@ -26,13 +28,13 @@ def explain(error: Mapping[str, Any], model: Any) -> str:
     key = ".".join(map(str, location))
     if error["type"] == "extra_forbidden":
         section: Any = model
-        named = False  # whether the next part is a name that the user gave, or a place in a list, and no field
+        names = 0  # how many of the next parts are names that the user gave, or places in a list, and no fields
         for part in location[:-1]:
-            if not named:
+            if not names:
                 annotation = section.model_fields[part].annotation
-                section, named = _section(annotation), get_origin(annotation) in (dict, list)
+                section, names = _section(annotation), _levels(annotation)
             else:
-                named = False
+                names -= 1
         return f"{key}: unknown key; {_suggest(location[-1], section.model_fields)}"
     if error["type"] == "missing":
         return f"{key}: missing; config.yaml shows it with its meaning"
@@ -49,6 +51,11 @@ def _section(annotation: Any) -> Any:
         return annotation
     found = [_section(part) for part in getattr(annotation, "__args__", ())]
     return next((part for part in found if part), None)
+
+
+def _levels(annotation: Any) -> int:
+    """How many names or places lead to the model class in an annotation: one for each `dict` and `list`."""
+    return 1 + _levels(get_args(annotation)[-1]) if get_origin(annotation) in (dict, list) else 0
 
 
 def _mapping(value: Any) -> Mapping[str, Any]:
@@ -96,14 +103,12 @@ def references(raw: Mapping[str, Any]) -> list[str]:
                 problems.append(f"{section}.{name}: the name is reserved for paths of results; choose another")
     for name in sorted({*_mapping(raw.get("models"))} & {*_mapping(raw.get("encoders"))}):
         problems.append(f"encoders.{name}: a model has this name, too; choose another")
-    for section in ("models", "encoders", "benchmarks"):
-        for name, entry in _mapping(raw.get(section)).items():
-            origin = _mapping(entry).get("origin")
-            if origin in ("hub", "path", "pypi") and not _mapping(entry).get(origin):
-                problems.append(
-                    f"{section}.{name}.origin: {origin!r} is chosen but {section}.{name}.{origin} is missing; "
-                    "set it or choose another origin"
-                )
+    for key, entry in _entries(raw):
+        origin = entry.get("origin")
+        if origin in ("hub", "path", "pypi") and not entry.get(origin):
+            problems.append(
+                f"{key}.origin: {origin!r} is chosen but {key}.{origin} is missing; set it or choose another origin"
+            )
     for name, entry in _mapping(raw.get("benchmarks")).items():
         if name not in REGISTRY and not _mapping(entry).get("domain"):
             problems.append(
@@ -116,6 +121,10 @@ def references(raw: Mapping[str, Any]) -> list[str]:
             problems.append(f"benchmarks.{name}.origin: there is no sample corpus of it; use path or hub")
         problems += _options(name, _mapping(entry))
     check("export.licensed", _names(_mapping(raw.get("export")).get("licensed")), "benchmarks")
+    for name, model in _mapping(raw.get("models")).items():
+        check(f"models.{name}.adapters", list(_mapping(_mapping(model).get("adapters"))), "mixtures")
+    check("publish.mixtures", _names(_mapping(raw.get("publish")).get("mixtures")), "mixtures")
+    problems += _adapters(raw, matrix)
     problems += _comparisons(raw)
     headline = _mapping(raw.get("reports")).get("headline_condition")
     if isinstance(matrix.get("conditions"), list) and headline not in matrix["conditions"]:
@@ -123,6 +132,46 @@ def references(raw: Mapping[str, Any]) -> list[str]:
             f"reports.headline_condition: {headline!r} is not in matrix.conditions; add it there or choose one of them"
         )
     return problems
+
+
+def _released(raw: Mapping[str, Any]) -> Iterator[tuple[str, str, Any, Any]]:
+    """Model, mixture, shots and entry of each adapter that exists."""
+    for model, entry in _mapping(raw.get("models")).items():
+        for mixture, by_shots in _mapping(_mapping(entry).get("adapters")).items():
+            for shots, adapter in _mapping(by_shots).items():
+                yield model, mixture, shots, adapter
+
+
+def _entries(raw: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """All that has an origin, with its key."""
+    for section in ("models", "encoders", "benchmarks"):
+        for name, entry in _mapping(raw.get(section)).items():
+            yield f"{section}.{name}", _mapping(entry)
+    for model, mixture, shots, adapter in _released(raw):
+        yield f"models.{model}.adapters.{mixture}.{shots}", _mapping(adapter)
+
+
+def _adapters(raw: Mapping[str, Any], matrix: Mapping[str, Any]) -> Iterator[str]:
+    """Problems of adapters that exist, and of those to publish."""
+    models, mixtures, shots, seeds = (
+        value if isinstance(value := matrix.get(key), list) else [] for key in ("models", "mixtures", "shots", "seeds")
+    )
+    cells = [f"{model}/{mixture}/{n}-shot" for model, mixture, n in itertools.product(models, mixtures, shots)]
+    released = {f"{m}/{mixture}/{n}-shot": f"models.{m}.adapters.{mixture}.{n}" for m, mixture, n, _ in _released(raw)}
+    for cell in cells if len(seeds) > 1 else ():
+        if cell in released:
+            yield f"{released[cell]}: it is one run, and matrix.seeds names {len(seeds)}; name one, or remove this"
+    publish = _mapping(raw.get("publish"))
+    chosen = _names(publish.get("adapters"))
+    tuned = [f"{cell}/seed-{seed}" for cell in cells if cell not in released for seed in seeds]
+    for name in chosen:
+        if name not in tuned:
+            yield f"publish.adapters: {name!r} is no cell that the matrix tunes; {_suggest(name, tuned)}"
+    for cell, number in Counter(name.rpartition("/")[0] for name in chosen).items():
+        if number > 1:
+            yield f"publish.adapters: {cell!r} stands there {number} times, and its repository holds one; keep one"
+    if (chosen or publish.get("mixtures")) and publish.get("namespace") is None:
+        yield "publish.namespace: not set, but something is to be published; name a user or organisation to upload as"
 
 
 OPTIONS = ("unit", "negative_share", "annotation")  # of one reader each; the registry says of which

@@ -1,19 +1,13 @@
 """The parts of the configuration that tell where models come from, and how encoders are tuned."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
-from .config_section import Rows, Section
+from .config_adapters import Released
+from .config_section import Hub, Rows, Section, Slug
 
 Floor = Literal["majority", "majority-positive", "type-pair", "random", "duplicates"]
-
-
-class Hub(Section):
-    """A repository on the Hugging Face hub."""
-
-    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Repository, as owner/name.")
-    revision: str = Field("main", description="Branch, tag or commit; kept as a commit after the first fetch.")
 
 
 class Pypi(Section):
@@ -47,6 +41,9 @@ class Model(Pretrained):
     """A base model and where it comes from."""
 
     lora: LoraOverride = Field(LoraOverride(), description="Overrides of `training.lora`.")
+    adapters: dict[Slug, dict[Annotated[int, Field(ge=0)], Released]] = Field(
+        {}, description="Adapters that exist, by mixture and shots: evaluated instead of tuned."
+    )
 
 
 class EncoderTraining(Section):

@@ -14,3 +14,10 @@ class Section(BaseModel):
     """A mapping of the configuration that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Hub(Section):
+    """A repository on the Hugging Face hub."""
+
+    id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Repository, as owner/name.")
+    revision: str = Field("main", description="Branch, tag or commit; kept as a commit after the first fetch.")

@@ -81,7 +81,9 @@ class Norm(torch.autograd.Function):
 def fuse(model: torch.nn.Module) -> None:
     """Let each layer with a LoRA compute both at once; where dropout is drawn, PEFT's own way is kept."""
     for module in model.modules():
-        if isinstance(module, LoraLinear) and isinstance(module.base_layer, DequantisedLinear):
+        # Adapters made elsewhere may be more than two matrices (DoRA, biases): PEFT's own way knows how.
+        plain = isinstance(module, LoraLinear) and not module.lora_variant and not any(module.lora_bias.values())
+        if plain and isinstance(module.base_layer, DequantisedLinear):
             module.forward = _Fused(module, module.forward)
 
 

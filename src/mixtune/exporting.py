@@ -144,7 +144,7 @@ def export(settings: Mapping[str, Any], mixture: Path, benchmarks: Sequence[Path
     """
     # Rows that an earlier run was asked for must not stay beside this one's.
     shutil.rmtree(output / "data", ignore_errors=True)
-    sources = [_resolved(source) for source in settings["sources"]]
+    sources = [resolved(source) for source in settings["sources"]]
     kept = {source["name"] for source in sources if source["kept"]}
     pools = {folder.name: Pool(folder / "train.parquet") for folder in benchmarks if folder.name in kept}
     tests = [folder / "test.parquet" for folder in benchmarks]
@@ -166,7 +166,7 @@ def export(settings: Mapping[str, Any], mixture: Path, benchmarks: Sequence[Path
     write_manifest(output / "manifest.json", files, rows=rows)
 
 
-def _resolved(source: Source) -> Source:
+def resolved(source: Source) -> Source:
     """A source with the licence of its rows here, where they are `from`, and whether they are `kept`."""
     found = {**source, "from": source["hub"] or "local files"}
     if source["origin"] == "sample":  # written for this project, whatever it imitates

@@ -33,6 +33,7 @@ class Setup(TypedDict):
         caps: `test_rows` of a benchmark (None: all), `max_rows` of each mixture.
         sample: Benchmarks whose data is the shipped sample corpus.
         domains: Domains of benchmarks that are trained on, not selected and not in the registry.
+        released: Cells that are evaluated with an adapter that exists.
     """
 
     models: Sequence[str]
@@ -45,6 +46,7 @@ class Setup(TypedDict):
     caps: Mapping[str, Any]
     sample: Sequence[str]
     domains: NotRequired[Mapping[str, str]]
+    released: NotRequired[Sequence[str]]
 
 
 def _trained_on(setup: Setup, mixture: str) -> set[str]:

@@ -5,12 +5,20 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import LoraConfig, PeftModel, get_peft_model, prepare_model_for_kbit_training
+from peft import (
+    LoraConfig,
+    PeftModel,
+    get_peft_model,
+    get_peft_model_state_dict,
+    prepare_model_for_kbit_training,
+)
+from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from .compute import Device
 from .cpu import dequantised, fuse, hand_on
+from .errors import UserError
 
 disable_progress_bar()
 
@@ -70,7 +78,25 @@ def add_adapter(base: torch.nn.Module, lora: Mapping[str, Any]) -> PeftModel:
 
 
 def load_adapter(base: torch.nn.Module, folder: Path | str) -> PeftModel:
-    """A base with a saved adapter, ready for prediction."""
-    model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
+    """A base with a saved adapter, ready for prediction.
+
+    Raises:
+        UserError: The adapter does not fit: another shape, or matrices that either lacks. PEFT only warns of the
+            latter and answers as the untuned base would.
+    """
+    try:
+        model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
+    except (RuntimeError, ValueError) as error:  # a size, or a layer's name
+        fact = " ".join(str(error).split())[:300]
+        raise UserError(f"{folder} does not fit its base model ({fact}); use the one that it was tuned on") from None
+    with safe_open(Path(folder) / "adapter_model.safetensors", "pt") as file:
+        saved = set(file.keys())
+    expected = get_peft_model_state_dict(model, save_embedding_layers=False).keys()
+    wrong = sorted(saved ^ expected)
+    if wrong:
+        raise UserError(
+            f"{folder} does not fit its base model: {len(wrong)} matrices are in one and not in the other, as "
+            f"{wrong[0]}; use the base model that it was tuned on"
+        )
     fuse(model)
     return model.eval()

@@ -11,10 +11,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import torch
 
+from .adapters import check_template
+from .adapters import run_card as adapter_card
 from .benchmarks.files import read_examples
 from .compute import Device
 from .decoding import TOKEN_BUDGET, Decoder, Prefix, batches, label_trie
-from .errors import UserError
 from .manifests import canonical, digest, read_json, replacing, write_json, write_manifest
 from .models import load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
@@ -166,20 +167,15 @@ def predict_system(
         UserError: The adapter was trained with another chat template.
     """
     base, rendered = read_json(model), read_json(prompts)
-    weights, trained = {}, {}
+    tokenizer, weights, trained = load_tokenizer(base["folder"]), {}, {}
     if adapter:
-        trained = read_json(adapter.parent / NAME)
-        if trained["template_hash"] != rendered["template_hash"]:
-            raise UserError(
-                f"{adapter.parent} was trained with chat template {trained['template_hash'][:12]}, and prompts are "
-                f"rendered with {rendered['template_hash'][:12]}; tune it again, or use the tokenizer in its folder"
-            )
+        check_template(adapter.parent, rendered["template_hash"], tokenizer.get_chat_template())
+        trained = adapter_card(adapter.parent)
         weights = {n: s for n, s in read_json(adapter)["files"].items() if n.startswith("adapter_")}
     depends = [settings, base["files"], rendered["stop_ids"], weights, device.name, str(device.dtype)]
     folder = scratch / "predict" / digest(*map(canonical, depends))
     sign(folder, manifest)
     costs: dict[str, Costs] = {}
-    tokenizer = load_tokenizer(base["folder"])
 
     @functools.cache
     def decoder() -> Decoder:

@@ -3,7 +3,7 @@
 import multiprocessing
 import os
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -25,11 +25,14 @@ PINNED = {"enable_thinking": False, "date_string": PINNED_DATE.strftime("%d %b %
 # A template is given plain data only, so a pinned clock cannot be passed to it: this macro, put before the
 # template, hides the clock that it would find.
 _CODES = ("-d", "-m", *"aAbBcdDeFHIjmMpRSTUwWxXyYzZ")
-_CLOCK = (
-    "{%- macro strftime_now(format) %}{{ format"
-    + "".join(f".replace('%{code}', '{PINNED_DATE.strftime(f'%{code}')}')" for code in _CODES)
-    + " }}{% endmacro %}\n"
-)
+
+
+def _clock(codes: Iterable[str]) -> str:
+    pinned = "".join(f".replace('%{code}', '{PINNED_DATE.strftime(f'%{code}')}')" for code in codes)
+    return f"{{%- macro strftime_now(format) %}}{{{{ format{pinned} }}}}{{% endmacro %}}\n"
+
+
+_CLOCK = _clock(_CODES)
 
 CHUNK = 512  # examples that are rendered at a time, and given to a process at a time
 
@@ -81,6 +84,22 @@ class Renderer:
     def text(self, conversation: Messages) -> str:
         """The prompt's text, up to where the assistant's label begins."""
         return self._template(self._folded(conversation), add_generation_prompt=True)
+
+    def plainly(self, conversation: Messages) -> tuple[Messages, dict[str, Any], str]:
+        """What gives the text of a prompt without this class, by the tokenizer's own `apply_chat_template`.
+
+        Returns:
+            The turns; options beside `add_generation_prompt=True`; and what must stand before the tokenizer's
+            template in the option `chat_template`, or "" where the template is good as it is.
+        """
+        template, turns, text = self.tokenizer.get_chat_template(), self._folded(conversation), self.text(conversation)
+        options = {name: value for name, value in PINNED.items() if name in template}
+        clocks = ("", _clock(code for code in _CODES if f"%{code}" in template), _CLOCK)
+        for clock in clocks:
+            given = {"chat_template": clock + template, "tokenize": False, "add_generation_prompt": True, **options}
+            if self.tokenizer.apply_chat_template(turns, **given) == text:
+                break
+        return turns, options, clock
 
     def answer(self, label: str) -> list[int]:
         """Ids of a label and the end of turn, as the model must emit them after a prompt."""

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
@@ -32,7 +32,9 @@ def data_files(config: str) -> list[str]:
     return [f"{config}/*", "README.md"] if config else DATA_FILES
 
 
-def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key: str) -> dict[str, Any]:
+def fetch_hub(
+    hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key: str, patterns: Sequence[str] = ()
+) -> dict[str, Any]:
     """Download a hub snapshot into `folder`, at the commit that the first fetch resolved.
 
     Args:
@@ -40,6 +42,7 @@ def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key
         pin: File that keeps the commit and the files' SHA-256; delete it to accept a newer revision.
         kind: "model" or "dataset".
         key: The config key, for messages.
+        patterns: Which files to take; by default what a model or a data set consists of.
 
     Returns:
         `commit` and `files` (name to SHA-256).
@@ -64,7 +67,7 @@ def fetch_hub(hub: Mapping[str, str], folder: Path, pin: Path, *, kind: str, key
             revision=known["commit"],
             repo_type=kind,
             local_dir=folder,
-            allow_patterns=MODEL_FILES if kind == "model" else data_files(hub.get("config", "")),
+            allow_patterns=patterns or (MODEL_FILES if kind == "model" else data_files(hub.get("config", ""))),
             ignore_patterns=["original/*"],
         )
     except GatedRepoError:

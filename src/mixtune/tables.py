@@ -177,6 +177,8 @@ def _what_was_run(setup: Setup, shown: pd.DataFrame) -> str:
         f"Training rows: at most {_list(limits)}" if limits else "Training rows: all",
         f"Test rows: at most {test_rows:,} a benchmark" if test_rows else "Test rows: all",
     ]
+    if released := setup.get("released"):
+        lines.append(f"Evaluated with adapters that exist, not tuned here: {_list(released)}")
     sample = _list(names.get(name, name) for name in setup["sample"])
     warning = WARNING.format(sample=sample) if sample else ""
     return warning + "## What was run\n\n" + "".join(f"- {line}\n" for line in lines)

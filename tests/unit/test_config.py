@@ -130,6 +130,69 @@ def test_an_unknown_key_gets_a_suggestion_at_every_depth(raw, path, told):
     assert problems(raw) == [f"{'.'.join(path)}: unknown key; {told}"]
 
 
+RELEASED = {"origin": "hub", "hub": {"id": "Despina/SmolLM3-3B-re_mixtune-2-shot"}}
+
+
+def test_an_adapter_that_exists_stands_for_its_cell(raw):
+    put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: RELEASED}})
+    config = load(raw)
+    assert config.released("SmolLM3-3B", "mixtune", 2).hub.revision == "main"
+    assert config.released("SmolLM3-3B", "mixtune", 0) is config.released("Qwen2.5-3B-Instruct", "mixtune", 2) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        (("mixtune", 2, "hbu"), {}, "models.SmolLM3-3B.adapters.mixtune.2.hbu: unknown key; did you mean 'hub'?"),
+        (("mixtun",), {}, "models.SmolLM3-3B.adapters: 'mixtun' is not under `mixtures`; did you mean 'mixtune'?"),
+        (
+            ("mixtune", 2, "origin"),
+            "path",
+            "models.SmolLM3-3B.adapters.mixtune.2.origin: 'path' is chosen but "
+            "models.SmolLM3-3B.adapters.mixtune.2.path is missing; set it or choose another origin",
+        ),
+    ],
+    ids=["key", "mixture", "origin"],
+)
+def test_an_adapter_that_exists_is_checked(raw, path, value, told):
+    put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: dict(RELEASED)}})
+    put(raw, ("models", "SmolLM3-3B", "adapters", *path), value)
+    assert problems(raw) == [told]
+
+
+def test_an_adapter_that_exists_is_one_seed(raw):
+    put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: RELEASED, 4: RELEASED}})
+    raw["matrix"]["seeds"] = [42, 43]
+    assert problems(raw) == [  # of four shots, the matrix asks for none
+        "models.SmolLM3-3B.adapters.mixtune.2: it is one run, and matrix.seeds names 2; name one, or remove this"
+    ]
+
+
+def test_what_is_to_be_published_is_a_tuned_cell_and_has_a_place(raw):
+    put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: RELEASED}})
+    cell = "SmolLM3-3B/mixtune/0-shot/seed-42"
+    raw["publish"]["adapters"] = [cell]
+    assert problems(raw) == [
+        "publish.namespace: not set, but something is to be published; name a user or organisation to upload as"
+    ]
+    raw["publish"]["namespace"] = "me"
+    assert problems(raw) == []
+    raw["publish"]["adapters"] = [cell, cell.replace("0-shot", "2-shot")]
+    assert problems(raw)[0].startswith(
+        "publish.adapters: 'SmolLM3-3B/mixtune/2-shot/seed-42' is no cell that the matrix tunes; did you mean 'SmolLM3"
+    )
+    raw["publish"]["adapters"], raw["publish"]["mixtures"] = [], ["mixtun"]
+    assert problems(raw) == ["publish.mixtures: 'mixtun' is not under `mixtures`; did you mean 'mixtune'?"]
+
+
+def test_two_seeds_of_a_cell_have_no_two_repositories(raw):
+    raw["matrix"]["seeds"] = [42, 43]
+    raw["publish"] |= {"namespace": "me", "adapters": [f"SmolLM3-3B/mixtune/0-shot/seed-{n}" for n in (42, 43)]}
+    assert problems(raw) == [
+        "publish.adapters: 'SmolLM3-3B/mixtune/0-shot' stands there 2 times, and its repository holds one; keep one"
+    ]
+
+
 @pytest.mark.parametrize("name", ["hub", "path", "lora"])
 def test_an_entry_may_be_named_like_a_key(raw, name):
     put(raw, ("models", name), {**LOCAL, "lora": {"rr": 1}})

@@ -11,6 +11,7 @@ import huggingface_hub
 import huggingface_hub.constants
 import pytest
 
+from mixtune.adapters import fetch_adapter
 from mixtune.manifests import read_json
 from mixtune.sources import SourceError, fetch_hub, fetch_wheel, local_folder
 
@@ -136,6 +137,22 @@ def test_pickles_and_code_are_not_even_asked_for(hub, tmp_path):
     fetch(tmp_path)
     assert not [path for path in hub.asked if path.endswith((".bin", ".py", "params.json"))]
     assert not [path for path in (tmp_path / "files").rglob("*") if path.suffix in (".bin", ".py")]
+
+
+def test_of_an_adapter_only_its_own_files_are_fetched(hub, tmp_path):
+    config = {"peft_type": "LORA", "base_model_name_or_path": "maker/base"}
+    hub.files = FILES | {"adapter_config.json": json.dumps(config).encode(), "adapter_model.safetensors": b"weights"}
+    manifest, pin = tmp_path / "released/manifest.json", tmp_path / "pins/adapter.json"
+    settings = {"key": "models.base.adapters.gentune.0", "base": "maker/base", "origin": "hub"}
+    fetch_adapter({**settings, "hub": {"id": ID, "revision": "main"}}, manifest, pin)
+    names = ["adapter_config.json", "adapter_model.safetensors"]
+    facts = read_json(manifest)
+    assert facts == {
+        "files": {name: sha256(hub.files[name]) for name in names}, "commit": COMMITS["main"], "warnings": []
+    }  # fmt: skip
+    assert read_json(pin)["files"] == facts["files"]
+    asked = {path.rpartition("/")[2] for path in hub.asked if "/resolve/" in path}
+    assert asked == set(names)
 
 
 def test_data_sets_are_fetched_with_their_files(hub, tmp_path):

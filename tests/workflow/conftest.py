@@ -15,7 +15,7 @@ import yaml
 from snakemake.utils import update_config
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "config.yaml", "demo.yaml", "workflow", "profiles", "resources", "envs", "src")
+PARTS = ("Snakefile", "config.yaml", "demo.yaml", "CITATION.cff", "workflow", "profiles", "resources", "envs", "src")
 
 # What profiles/demo sets: two cells side by side, one thread each.
 TWO_CORES = """
@@ -97,7 +97,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=600,
+            timeout=6000,
         )
         after = os.times()
         seconds = sum(

@@ -24,7 +24,14 @@ WORDS = {
     "balance": ("natural", "domain"),
     "constrained": ("greedy", "exact"),
 }
-STRINGS = {"id": "somebody/something", "revision": "v2", "config": "other", "path": "elsewhere"}
+STRINGS = {
+    "id": "somebody/something",
+    "revision": "v2",
+    "config": "other",
+    "path": "elsewhere",
+    "namespace": "somebody-else",
+}
+CELL = "SmolLM3-3B/mixtune/0-shot/seed-42"
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 # Half of the cells suffice to see a difference. A balanced mixture needs both domains, so that all mixtures get
 # both, or gentune and littune could not be balanced.
@@ -36,6 +43,7 @@ BASE = {
     "matrix": {"shots": [0]},
     "statistics": {"comparisons": COMPARISONS},
     "mixtures": {name: {"benchmarks": SHIPPED["matrix"]["benchmarks"]} for name in SHIPPED["mixtures"]},
+    "publish": {"namespace": "somebody"},  # without which nothing can be published
 }
 CONFIG = copy.deepcopy(SHIPPED)
 update_config(CONFIG, BASE)
@@ -83,6 +91,9 @@ KEYS |= {
     ("benchmarks", "re_docred", "unit"): {"unit": "document"},
     ("benchmarks", "re_docred", "negative_share"): {"unit": "document", "negative_share": 0.1},
     ("benchmarks", "biographical", "annotation"): {"annotation": "human"},
+    ("publish", "adapters"): {"adapters": [CELL]},
+    ("publish", "mixtures"): {"mixtures": ["mixtune"]},
+    ("models", "SmolLM3-3B", "adapters"): {"adapters": {"mixtune": {0: {"origin": "path", "path": "elsewhere"}}}},
     ("benchmarks", "gids", "columns"): {
         "columns": {"text": "sentence", "head": "a", "tail": "b", "relation": "link", "head_type": "kind"}
     },
@@ -106,7 +117,9 @@ def commands(project, overlay):
         yaml.safe_dump(overlay, config)
         config.flush()
         try:
-            snakemake.cli.main(["all", "export_mixtures", "-n", "-p", "--cores", "1", "--configfile", config.name])
+            snakemake.cli.main(
+                ["all", "export_mixtures", "publish", "-n", "-p", "--cores", "1", "--configfile", config.name]
+            )
         except SystemExit as end:
             status = end.code
     text = output.getvalue()

@@ -56,7 +56,7 @@ RESULTS = {
         for cell in CELLS
         for file in (
             "adapter_config.json", "adapter_model.safetensors", "chat_template.jinja", "tokenizer.json",
-            "tokenizer_config.json", "training_log.csv", "run_card.json", "manifest.json",
+            "tokenizer_config.json", "training_log.csv", "run_card.json", "manifest.json", "README.md", "NOTICE",
         )
     ),
     *(
@@ -109,7 +109,7 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 3 * len(CELLS) + len(ARMS) + 6 + (1 + 9 + 2) + (1 + len(FLOORS))
+    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 4 * len(CELLS) + len(ARMS) + 6 + (1 + 9 + 2) + (1 + len(FLOORS))
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 

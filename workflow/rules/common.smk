@@ -18,6 +18,7 @@ except ConfigError as error:
 
 MATRIX = CONFIG.matrix
 ANY = "any"  # the condition of systems that are asked in one way only
+RUNS = "{model}/{mixture}/{shots}-shot"  # what the cells that differ in their seed alone have in common
 
 
 def alternatives(values):
@@ -42,6 +43,12 @@ def one_a_condition(pattern, conditions):
     return expand(pattern, condition=conditions, benchmark=MATRIX.benchmarks[0])
 
 
+# The cells that are tuned here; the others have an adapter that exists.
+TUNED = [
+    system
+    for system in systems(CONFIG)
+    if system.mixture != UNTUNED and not CONFIG.released(system.model, system.mixture, system.shots)
+]
 ENCODER = "encoder/{encoder}/seed-{seed}"
 FLOORS = [f"{'ceiling' if name == 'duplicates' else 'floor'}/{name}" for name in MATRIX.floors]
 
@@ -205,9 +212,11 @@ def predict_settings(wildcards):
 
 def adapter(wildcards):
     """The adapter that a system predicts with; an untuned base model has none."""
-    return (
-        [] if wildcards.mixture == UNTUNED else f"results/adapters/{PATH.format(**wildcards)}/manifest.json"
-    )
+    if wildcards.mixture == UNTUNED:
+        return []
+    runs = RUNS.format(**wildcards)
+    folder = f"released/{runs}" if runs in RELEASED else f"adapters/{PATH.format(**wildcards)}"
+    return f"results/{folder}/manifest.json"
 
 
 def finetune_encoder_settings(wildcards):
@@ -290,23 +299,27 @@ def report_setup():
         },
         "domains": {b: CONFIG.domain(b) for mixture in mixtures.values() for b in mixture.benchmarks},
         "sample": [name for name in MATRIX.benchmarks if CONFIG.benchmarks[name].origin == "sample"],
+        "released": [
+            RUNS.format(model=model, mixture=mixture, shots=shots)
+            for model, mixture, shots in product(MATRIX.models, MATRIX.mixtures, MATRIX.shots)
+            if CONFIG.released(model, mixture, shots)
+        ],
     }
 
 
-# Benchmarks that are evaluated on or trained on, and all that is rendered of them.
+# Mixtures that are trained on; benchmarks that are evaluated on or trained on; and all that is rendered of them.
+MIXTURES = sorted({system.mixture for system in TUNED}, key=MATRIX.mixtures.index)
 BENCHMARKS = list(
     dict.fromkeys(
-        [
-            *MATRIX.benchmarks,
-            *(name for mixture in MATRIX.mixtures for name in CONFIG.mixtures[mixture].benchmarks),
-        ]
+        [*MATRIX.benchmarks, *(name for mixture in MIXTURES for name in CONFIG.mixtures[mixture].benchmarks)]
     )
 )
 RENDERED = [
-    f"results/rendered/{model}/{use}/{shots}-shot/manifest.json"
+    f"results/rendered/{model}/{f'training/{mixture}' if mixture else 'prompts'}/{shots}-shot/manifest.json"
     for model in MATRIX.models
-    for use in ["prompts", *(f"training/{mixture}" for mixture in MATRIX.mixtures)]
+    for mixture in [None, *MIXTURES]
     for shots in MATRIX.shots
+    if mixture is None or not CONFIG.released(model, mixture, shots)
 ]
 
 
@@ -330,9 +343,27 @@ def plot_shots_settings(wildcards):
     return canonical({"setup": report_setup(), "code": code("plot_shots")})
 
 
+def mixture_sources(mixture):
+    """What others must know of the benchmarks that a mixture is made of."""
+    sources = [
+        (name, CONFIG.benchmarks[name], REGISTRY.get(name)) for name in CONFIG.mixtures[mixture].benchmarks
+    ]
+    return [
+        {
+            "name": name,
+            "title": known.title if known else name,
+            "origin": entry.origin,
+            "hub": entry.hub.id if entry.origin == "hub" else "",
+            "licence": known.licence if known else "not known",
+            "redistributable_as": known.redistributable_as if known else "",
+            "asked_for": name in CONFIG.export.licensed,
+        }
+        for name, entry, known in sources
+    ]
+
+
 def export_settings(wildcards):
     mixture = CONFIG.mixtures[wildcards.mixture]
-    sources = [(name, CONFIG.benchmarks[name], REGISTRY.get(name)) for name in mixture.benchmarks]
     return canonical(
         {
             "mixture": wildcards.mixture,
@@ -340,18 +371,7 @@ def export_settings(wildcards):
             "max_rows": mixture.max_rows,
             "data_seed": CONFIG.data_seed,
             "shots": MATRIX.shots,
-            "sources": [
-                {
-                    "name": name,
-                    "title": known.title if known else name,
-                    "origin": entry.origin,
-                    "hub": entry.hub.id if entry.origin == "hub" else "",
-                    "licence": known.licence if known else "not known",
-                    "redistributable_as": known.redistributable_as if known else "",
-                    "asked_for": name in CONFIG.export.licensed,
-                }
-                for name, entry, known in sources
-            ],
+            "sources": mixture_sources(wildcards.mixture),
             "code": code("export_mixture"),
         }
     )

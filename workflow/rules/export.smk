@@ -1,4 +1,4 @@
-# Mixtures as data sets for others; not part of `all`.
+# What others get: mixtures as data sets, and uploads. Not part of `all`.
 
 
 # Write a mixture as a folder that `datasets` loads, with its data-set card.
@@ -39,3 +39,31 @@ rule export_mixtures:
     input:
         expand("results/exports/{mixture}/manifest.json", mixture=MATRIX.mixtures),
     localrule: True
+
+
+# Upload adapters and mixtures to the hub, or print what would be uploaded.
+rule publish:
+    input:
+        adapters=expand("results/adapters/{cell}/manifest.json", cell=CONFIG.publish.adapters),
+        cards=expand(
+            "results/adapters/{cell}/{file}", cell=CONFIG.publish.adapters, file=["README.md", "NOTICE"]
+        ),
+        mixtures=expand("results/exports/{mixture}/manifest.json", mixture=CONFIG.publish.mixtures),
+    log:
+        "logs/publish.log",
+    benchmark:
+        "results/runtimes/publish.tsv"
+    localrule: True
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
+    params:
+        settings=publish_settings,
+    message:
+        "Publish adapters and mixtures"
+    shell:
+        "python -m workflow.scripts.publish --settings {params.settings:q} --adapters {input.adapters}"
+        " --mixtures {input.mixtures} 2>&1 | tee {log}"

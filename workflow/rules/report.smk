@@ -38,7 +38,7 @@ rule aggregate:
 rule audit:
     input:
         benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=BENCHMARKS),
-        mixtures=expand("results/mixtures/{mixture}/manifest.json", mixture=MATRIX.mixtures),
+        mixtures=expand("results/mixtures/{mixture}/manifest.json", mixture=MIXTURES),
         rendered=RENDERED,
     output:
         **table_outputs(DATA_TABLES, "Data"),

@@ -12,7 +12,6 @@ from typing import Any, TextIO
 
 from ..benchmarks.example import Example, locate
 from ..errors import UserError
-from ..manifests import read_json
 
 FIELDS = ("text", "head", "tail")
 
@@ -49,6 +48,7 @@ def predict(args: argparse.Namespace) -> None:
         return
 
     # torch takes seconds to import: bad input has been refused by now.
+    from ..adapters import base_folder, check_template
     from ..compute import choose_device
     from ..decoding import TOKEN_BUDGET, Decoder
     from ..labels import recognise
@@ -56,15 +56,9 @@ def predict(args: argparse.Namespace) -> None:
     from ..predicting import answer, freely
     from ..rendering import folder_renderer, render
 
-    config = args.adapter / "adapter_config.json"
-    if not config.is_file() or not (args.adapter / "adapter_model.safetensors").is_file():
-        needed = "adapter_config.json and adapter_model.safetensors"
-        raise UserError(f"{args.adapter} holds no {needed}; give the folder of an adapter (--adapter)")
-    card = args.adapter / "run_card.json"
-    commit = read_json(card)["base_model_commit"] if card.is_file() else None
-    base = base_folder(args.base, read_json(config)["base_model_name_or_path"], commit)
+    base = base_folder(args.base, args.adapter)
     renderer = folder_renderer(base)
-    check_template(args.adapter, renderer.template_hash, renderer.tokenizer.chat_template)
+    check_template(args.adapter, renderer.template_hash, renderer.tokenizer.get_chat_template())
     rendered = render(
         renderer,
         [example for _, example in queries],
@@ -116,45 +110,3 @@ def read_lines(file: Iterable[str] | TextIO, fields: tuple[str, ...]) -> Iterato
         relation = record["relation"] if "relation" in fields else "?"
         id = f"line {number}"
         yield record, Example(id, "input", "test", text, head, tail, *places, "", "", relation, f"{fields}{id}")
-
-
-def base_folder(given: str | None, name: str, commit: str | None) -> str:
-    """Folder of the base model: as given, or the hub's snapshot of `name`, at the commit that was tuned on.
-
-    Raises:
-        UserError: It is neither a folder nor to be had from the hub.
-    """
-    if given:
-        if not Path(given).is_dir():
-            raise UserError(f"--base {given} is no folder; give one with the base model's safetensors")
-        return given
-    if "/" not in name:
-        raise UserError(f"the base model {name} is no hub id; give its folder with --base")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
-
-    from ..sources import MODEL_FILES
-
-    try:
-        return snapshot_download(name, revision=commit, allow_patterns=MODEL_FILES, ignore_patterns=["original/*"])
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
-        fact = " ".join(str(error).splitlines()[:1])
-        raise UserError(
-            f"the base model {name} cannot be had from the hub ({fact}); give its folder with "
-            "--base (after a run of the workflow: results/models/NAME), or accept its licence and set HF_TOKEN"
-        ) from None
-
-
-def check_template(adapter: Path, template_hash: str, template: str) -> None:
-    """Refuse a template other than the one trained with; warn where the adapter does not tell which that was."""
-    card = adapter / "run_card.json"
-    if not card.is_file():
-        first = " ".join(template.split())[:60]
-        print(
-            f"warning: {adapter} does not say which chat template it was tuned with; using {first!r}", file=sys.stderr
-        )
-    elif read_json(card)["template_hash"] != template_hash:
-        raise UserError(
-            f"{adapter} was tuned with another chat template than the base model's tokenizer has; "
-            "give the base model it was tuned on (--base)"
-        )
