@@ -1,8 +1,11 @@
 """Leases accelerators to jobs of one machine: `python -m mixtune.devices --count N -- PROGRAM ARGS...`.
 
-Each device has a lock file. The lease takes N of them with flock, names the devices in CUDA_VISIBLE_DEVICES
-and execs PROGRAM, which inherits the open files: the kernel frees the devices when PROGRAM and all that it
-forked have ended, in whatever way. (A lease held by a parent would end with the parent.)
+Each device has lock files. The lease takes those of N devices with flock, names the devices in
+CUDA_VISIBLE_DEVICES and execs PROGRAM, which inherits the open files: the kernel frees the devices when PROGRAM
+and all that it forked have ended, in whatever way. (A lease held by a parent would end with the parent.)
+
+`--jobs-per-device K` is content with 1/K of each device, and leaves the rest to other jobs that share; without
+it a job is alone on its devices. Which job takes how much is a matter of each job: what is free decides.
 
 MIXTUNE_DEVICE=cpu hides all devices and leases none. Nothing is leased either where Slurm has given a job
 devices of its own, which three things decide together:
@@ -18,22 +21,21 @@ so the "0" of two jobs is two locks. Containers must share the lock folder; neve
 """
 
 import argparse
-import fcntl
 import os
 import random
 import re
-import shlex
 import signal
-import stat
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from itertools import takewhile
 
+from .device_locks import PARTS, take
+
 FOLDER = "/tmp/mixtune-devices"  # noqa: S108 -- one for all users of a machine, whatever their TMPDIR
+SHARES = tuple(jobs for jobs in range(1, PARTS + 1) if PARTS % jobs == 0)  # jobs that can share a device
 PAUSE = (0.5, 2.0)  # seconds between attempts; random, lest two jobs that each grab half collide for ever
 REMINDER = 60.0  # seconds between two messages of a waiting job
 ENTRY = re.compile(r"\d+|(GPU|MIG)-[\w/-]+")  # what CUDA_VISIBLE_DEVICES may call a device
@@ -75,13 +77,14 @@ def pool(environment: Mapping[str, str]) -> list[Device]:
     return [Device(id, indices.get(id, id)) for id in dict.fromkeys(ids)]
 
 
-def lease(pool: Sequence[Device], count: int, folder: str) -> list[Device]:
+def lease(pool: Sequence[Device], count: int, folder: str, jobs_per_device: int = 1) -> list[Device]:
     """Wait for devices and hold them until this process, or the program that it becomes by exec, has ended.
 
     Args:
-        pool: the devices to choose from; the first free ones are taken.
+        pool: the devices to choose from; the idlest are taken, and the first of those.
         count: how many; none is kept while fewer are free.
         folder: where the lock files are; made for all users if it does not exist.
+        jobs_per_device: what the job takes of each: all of it (1), a half (2), a third (3), ...
 
     Returns:
         The devices held, in the pool's order.
@@ -99,20 +102,26 @@ def lease(pool: Sequence[Device], count: int, folder: str) -> list[Device]:
             f"the job asks for {count} devices and may have 1 to {len(pool)} ({', '.join(map(str, pool))}); "
             "change the rule's `gpu` (--set-resources RULE:gpu=N) or CUDA_VISIBLE_DEVICES"
         )
+    if jobs_per_device not in SHARES:
+        raise DeviceError(
+            f"{jobs_per_device} jobs cannot share a device; {', '.join(map(str, SHARES))} can: "
+            "change --set-resources RULE:jobs_per_device=N"
+        )
     told = -REMINDER
     while True:
         try:
-            held, busy = _attempt(pool, count, folder)
+            held, busy = take([device.id for device in pool], count, PARTS // jobs_per_device, folder)
         except OSError as error:
             raise DeviceError(
                 f"no device can be locked in {folder}: {error}; it must be a folder of mode 1777 with files "
                 "of mode 666, no links: remove what is not, or let MIXTUNE_LOCKS name another folder"
             ) from error
         if held:
-            return held
+            return [device for device in pool if device.id in held]
         if time.monotonic() - told >= REMINDER:
             told = time.monotonic()
-            print(f"mixtune: waiting for {count} device(s); held: {'; '.join(busy)}", file=sys.stderr)
+            holders = "; ".join(f"{device} by {busy[device.id]}" for device in pool if device.id in busy)
+            print(f"mixtune: waiting for {count} device(s){_shared(jobs_per_device)}; held: {holders}", file=sys.stderr)
         time.sleep(random.uniform(*PAUSE))  # noqa: S311
 
 
@@ -130,11 +139,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     command = arguments[end + 1 :]
     parser = argparse.ArgumentParser("python -m mixtune.devices", "%(prog)s --count N -- PROGRAM [ARGS...]")
     parser.add_argument("--count", type=int, required=True, help="how many devices PROGRAM needs")
-    count = parser.parse_args(arguments[:end]).count
+    parser.add_argument("--jobs-per-device", type=int, default=1, help="how many jobs may share each (default: 1)")
+    options = parser.parse_args(arguments[:end])
     if not command:
         parser.error("no PROGRAM after `--`")
     try:
-        _assign(count)
+        _assign(options.count, options.jobs_per_device)
     except DeviceError as error:
         print(f"mixtune: error: {error}", file=sys.stderr)
         return 1
@@ -148,7 +158,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 127
 
 
-def _assign(count: int) -> None:
+def _assign(count: int, jobs_per_device: int) -> None:
     """Let CUDA_VISIBLE_DEVICES of this process name the devices that are its own from now on."""
     wanted = os.environ.get("MIXTUNE_DEVICE", "cuda")
     if wanted not in ("cpu", "cuda"):
@@ -156,15 +166,19 @@ def _assign(count: int) -> None:
     if wanted == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif not _has_own(os.environ, count):
-        devices = lease(pool(os.environ), count, os.environ.get("MIXTUNE_LOCKS", FOLDER))
+        devices = lease(pool(os.environ), count, os.environ.get("MIXTUNE_LOCKS", FOLDER), jobs_per_device)
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(device.id for device in devices)
-        print(f"mixtune: {', '.join(map(str, devices))} leased", file=sys.stderr)
+        print(f"mixtune: {', '.join(map(str, devices))} leased{_shared(jobs_per_device)}", file=sys.stderr)
 
 
 def _has_own(environment: Mapping[str, str], count: int) -> bool:
     """Whether Slurm has given this job devices that no other job uses; the module's docstring says how."""
     step = {"SLURM_JOB_ID", "SLURM_STEP_ID"} <= environment.keys() and "SLURM_PTY_PORT" not in environment
     return step and len(environment.get("CUDA_VISIBLE_DEVICES", "").split(",")) <= count
+
+
+def _shared(jobs_per_device: int) -> str:
+    return "" if jobs_per_device == 1 else f", 1/{jobs_per_device} of each"
 
 
 def _uuids(environment: Mapping[str, str]) -> dict[str, str]:
@@ -178,71 +192,6 @@ def _uuids(environment: Mapping[str, str]) -> dict[str, str]:
         print(f"mixtune: the UUIDs of devices are not known: {error}", file=sys.stderr)
         return {}
     return dict(re.findall(r"^(\d+), (GPU-[\w-]+)$", listing, re.MULTILINE))
-
-
-def _attempt(pool: Sequence[Device], count: int, folder: str) -> tuple[list[Device], list[str]]:
-    """Lock `count` devices for good or none; returns them, and who holds the devices that were not free."""
-    held, busy = {}, []
-    with ExitStack() as always, ExitStack() as release:
-        always.callback(os.umask, os.umask(0))  # what is made here is open to all users from the first moment
-        with suppress(FileExistsError):
-            os.mkdir(folder, 0o1777)
-        directory = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        always.callback(os.close, directory)
-        if not os.fstat(directory).st_mode & stat.S_ISVTX:
-            raise OSError("it is not sticky, so that anybody could replace a lock")
-        for device in pool:
-            descriptor = _open(device.id.replace("/", "_") + ".lock", directory)
-            if _lock(descriptor):
-                release.callback(os.close, descriptor)
-                held[device] = descriptor
-            else:
-                always.callback(os.close, descriptor)
-                busy.append(f"{device} by {_signature(descriptor)}")
-            if len(held) == count:
-                release.pop_all()
-                for descriptor in held.values():
-                    _keep(descriptor)
-                return list(held), busy
-    return [], busy
-
-
-def _open(name: str, directory: int) -> int:
-    """Open a lock file, made if need be, but nothing else that a link may lead to."""
-    # Not with O_CREAT alone: fs.protected_regular forbids that for another user's file in a sticky folder.
-    for create in (0, os.O_CREAT | os.O_EXCL, 0):
-        with suppress(FileNotFoundError, FileExistsError):
-            descriptor = os.open(name, os.O_RDWR | os.O_NOFOLLOW | create, 0o666, dir_fd=directory)
-            status = os.fstat(descriptor)
-            if stat.S_ISREG(status.st_mode) and status.st_nlink <= 1:
-                return descriptor
-            os.close(descriptor)
-            raise OSError(f"{name} is a link or no ordinary file")
-    raise OSError(f"{name} was removed while it was opened")
-
-
-def _lock(descriptor: int) -> bool:
-    """Whether the lock was free; it counts only while its file has a name, by which others find it."""
-    with suppress(BlockingIOError):
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        return os.fstat(descriptor).st_nlink > 0
-    return False
-
-
-def _keep(descriptor: int) -> None:
-    """Hand a lock on to exec, signed with its holder; only people read that, so a full disk is no failure."""
-    os.set_inheritable(descriptor, True)
-    user = os.environ.get("USER", os.getuid())
-    text = f"pid {os.getpid()}, user {user}, since {time.strftime('%FT%T%z')}: {shlex.join(sys.argv[1:])}"
-    with suppress(OSError):
-        os.ftruncate(descriptor, 0)
-        os.pwrite(descriptor, text.encode(errors="replace"), 0)
-
-
-def _signature(descriptor: int) -> str:
-    """What the last holder wrote; any user may have written it, so no control character passes."""
-    text = os.pread(descriptor, 300, 0).decode(errors="replace")
-    return re.sub(r"[^ -~]", "?", text) or "an unknown process"
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune import devices
+from mixtune import device_locks, devices
+from mixtune.device_locks import PARTS
 from mixtune.devices import Device, DeviceError, lease, pool
 
 TWO = "0, GPU-aaaa-1111\n1, GPU-bbbb-2222\n"
@@ -25,7 +26,8 @@ SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
 def environment(tmp_path):
     """A machine without devices or nvidia-smi; nothing of the real environment shows through."""
     (tmp_path / "bin").mkdir()
-    return {"PATH": str(tmp_path / "bin"), "MIXTUNE_LOCKS": str(tmp_path / "locks")}
+    source = Path(devices.__file__).parents[1]
+    return {"PATH": str(tmp_path / "bin"), "MIXTUNE_LOCKS": str(tmp_path / "locks"), "PYTHONPATH": str(source)}
 
 
 @pytest.fixture
@@ -75,12 +77,14 @@ class Holder:
 
 
 def is_free(environment: dict, name: str) -> bool:
-    with open(Path(environment["MIXTUNE_LOCKS"], f"{name}.lock")) as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return False
-        return True
+    """Whether all parts of a device are free."""
+    for part in range(PARTS):
+        with open(Path(environment["MIXTUNE_LOCKS"], f"{name}.{part}.lock")) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return False
+    return True
 
 
 # The pool
@@ -223,8 +227,8 @@ def test_the_program_itself_holds_the_lock(environment):
         proc = Path("/proc", str(holder.process.pid))
         if proc.exists():
             assert proc.joinpath("cmdline").read_text().split("\0")[1:3] == ["-c", HOLDER]
-            lock = os.path.realpath(Path(environment["MIXTUNE_LOCKS"], "0.lock"))
-            assert lock in [os.path.realpath(link) for link in proc.joinpath("fd").iterdir()]
+            locks = {os.path.realpath(Path(environment["MIXTUNE_LOCKS"], f"0.{part}.lock")) for part in range(PARTS)}
+            assert locks <= {os.path.realpath(link) for link in proc.joinpath("fd").iterdir()}
         assert not is_free(environment, "0")
 
 
@@ -244,6 +248,106 @@ def test_waiting_job_speaks_at_once_and_then_every_minute(tmp_path, monkeypatch,
     with pytest.raises(InterruptedError):
         lease([ZERO], 1, folder)
     assert capsys.readouterr().err.count("waiting") == 3  # at 0, 60 and 120 s
+
+
+# Shared devices
+
+
+@pytest.mark.parametrize(
+    "shares", [[1] * 16, [3] * 16, [1, 2, 3, 4, 6, 12, 2, 4] * 2], ids=["alone", "thirds", "each as it likes"]
+)
+def test_sixteen_jobs_never_have_more_of_a_device_than_there_is(environment, shares):
+    # Each job tells when it began and when it ended; every fourth ends by SIGKILL.
+    job = """
+import os, signal, sys, time
+begin = time.monotonic_ns()
+time.sleep(0.1)
+print(os.environ["CUDA_VISIBLE_DEVICES"], begin, time.monotonic_ns(), flush=True)
+os.kill(os.getpid(), int(sys.argv[1]))
+"""
+    impatient = "import sys; from mixtune import devices; devices.PAUSE = (0.01, 0.05); sys.exit(devices.main())"
+    start = [sys.executable, "-c", impatient, "--count", "1", "--jobs-per-device"]
+    signals = [signal.SIGKILL if number % 4 == 0 else 0 for number in range(16)]
+    jobs = [
+        subprocess.Popen(
+            [*start, str(share), "--", sys.executable, "-c", job, str(int(end))],
+            env=environment | {"CUDA_VISIBLE_DEVICES": "0,1"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        for share, end in zip(shares, signals, strict=True)
+    ]
+    lines = [process.communicate(timeout=60)[0].split() for process in jobs]
+    assert [-process.returncode for process in jobs] == signals
+    runs = [
+        (device, int(begin), int(end), PARTS // share)
+        for (device, begin, end), share in zip(lines, shares, strict=True)
+    ]
+    for device, now, _, _ in runs:
+        assert sum(parts for other, begin, end, parts in runs if other == device and begin <= now < end) <= PARTS
+    assert {device for device, *_ in runs} == {"0", "1"}
+
+
+@pytest.fixture
+def attempt(tmp_path, monkeypatch, capsys):
+    """Leases once, for the rest of the test process's life, and returns the devices or what the waiting job says."""
+
+    def no_time(_):
+        raise InterruptedError
+
+    def try_once(pool, jobs_per_device, count=1):
+        monkeypatch.setattr(devices.time, "sleep", no_time)
+        try:
+            return lease(pool, count, str(tmp_path / "locks"), jobs_per_device)
+        except InterruptedError:
+            return capsys.readouterr().err
+
+    return try_once
+
+
+def test_two_halves_fill_a_device(attempt):
+    assert attempt([ZERO], 2) == [ZERO]
+    assert attempt([ZERO], 2) == [ZERO]
+    assert attempt([ZERO], 12).startswith("mixtune: waiting for 1 device(s), 1/12 of each; held: device 0 by pid")
+
+
+def test_shares_of_different_size_add_up(attempt):
+    assert attempt([ZERO], 2) == [ZERO]
+    assert attempt([ZERO], 3) == [ZERO]
+    assert "waiting" in attempt([ZERO], 4)
+    assert attempt([ZERO], 6) == [ZERO]
+    assert "waiting" in attempt([ZERO], 12)
+
+
+def test_a_job_that_is_to_be_alone_meets_no_other(attempt):
+    assert attempt([ZERO, ONE], 12) == [ZERO]
+    assert attempt([ZERO, ONE], 1) == [ONE]
+    assert attempt([ZERO, ONE], 1).count("by pid") == 2
+    assert attempt([ZERO, ONE], 4) == [ZERO]
+
+
+def test_jobs_that_share_spread_over_the_devices(attempt):
+    assert [attempt([ZERO, ONE], 4)[0] for _ in range(4)] == [ZERO, ONE, ZERO, ONE]
+
+
+def test_a_job_may_share_several_devices(attempt):
+    assert attempt([ZERO, ONE], 2, count=2) == [ZERO, ONE]
+    assert attempt([ZERO, ONE], 1).count("by pid") == 2
+    assert attempt([ZERO, ONE], 2, count=2) == [ZERO, ONE]
+
+
+def test_the_program_is_told_what_it_shares(environment):
+    start = [sys.executable, "-m", "mixtune.devices", "--count", "1", "--jobs-per-device", "3", "--"]
+    named = environment | {"CUDA_VISIBLE_DEVICES": "7"}
+    result = subprocess.run([*start, sys.executable, "-c", SHOW], env=named, capture_output=True, text=True, timeout=10)
+    assert (result.stdout, result.stderr) == ("7\n", "mixtune: device 7 leased, 1/3 of each\n")
+
+
+@pytest.mark.parametrize("jobs_per_device", [0, 5, 24, -1])
+def test_shares_that_do_not_exist(attempt, jobs_per_device):
+    with pytest.raises(DeviceError, match=rf"^{jobs_per_device} jobs cannot share a device; 1, 2, 3, 4, 6, 12 can"):
+        attempt([ZERO], jobs_per_device)
 
 
 # The program
@@ -350,13 +454,13 @@ def test_folder_and_files_are_open_to_all_users_whatever_the_umask(tmp_path):
     finally:
         os.umask(umask)
     modes = {path.name: path.stat().st_mode & 0o7777 for path in tmp_path.rglob("*")}
-    assert modes == {"locks": 0o1777, "0.lock": 0o666, "private": 0o600}
+    assert modes == {"locks": 0o1777, "private": 0o600} | {f"0.{part}.lock": 0o666 for part in range(PARTS)}
 
 
 def test_locks_of_other_users_open_under_fs_protected_regular(tmp_path, monkeypatch):
     folder = tmp_path / "locks"
     lease([ZERO], 1, str(folder))
-    (folder / "1.lock").touch()
+    (folder / "1.0.lock").touch()
     real = os.open
 
     def protected(path, flags, *args, **kwargs):
@@ -364,7 +468,7 @@ def test_locks_of_other_users_open_under_fs_protected_regular(tmp_path, monkeypa
             raise FileExistsError(path) if flags & os.O_EXCL else PermissionError(path)
         return real(path, flags, *args, **kwargs)
 
-    monkeypatch.setattr(devices.os, "open", protected)
+    monkeypatch.setattr(device_locks.os, "open", protected)
     assert lease([ZERO, ONE], 1, str(folder)) == [ONE]
 
 
@@ -373,11 +477,11 @@ def test_a_lock_file_that_was_removed_counts_no_more(tmp_path, monkeypatch):
     real = fcntl.flock
 
     def remove_and_lock(descriptor, operation):  # a cleaner of /tmp comes between open and flock
-        monkeypatch.setattr(devices.fcntl, "flock", real)
-        (folder / "0.lock").unlink()
+        monkeypatch.setattr(device_locks.fcntl, "flock", real)
+        (folder / "0.0.lock").unlink()
         real(descriptor, operation)
 
-    monkeypatch.setattr(devices.fcntl, "flock", remove_and_lock)
+    monkeypatch.setattr(device_locks.fcntl, "flock", remove_and_lock)
     monkeypatch.setattr(devices, "PAUSE", (0, 0))
     assert lease([ZERO], 1, str(folder)) == [ZERO]
     assert not is_free({"MIXTUNE_LOCKS": str(folder)}, "0")
@@ -404,16 +508,16 @@ def test_lock_file_that_leads_elsewhere_is_refused(tmp_path, lay):
     folder.mkdir()
     folder.chmod(0o1777)
     victim.write_text("precious")
-    lay(victim, folder / "0.lock")
-    with pytest.raises(DeviceError, match=r"0\.lock"):
+    lay(victim, folder / "0.0.lock")
+    with pytest.raises(DeviceError, match=r"0\.0\.lock"):
         lease([ZERO], 1, str(folder))
     assert victim.read_text() == "precious"
 
 
 def test_signature_with_control_characters_reaches_no_terminal(tmp_path):
-    (tmp_path / "0.lock").write_bytes(b"\x1b[2Jpid 1\n\xff")
-    with open(tmp_path / "0.lock") as file:
-        assert devices._signature(file.fileno()) == "?[2Jpid 1??"
+    (tmp_path / "0.0.lock").write_bytes(b"\x1b[2Jpid 1\n\xff")
+    with open(tmp_path / "0.0.lock") as file:
+        assert device_locks._signature(file.fileno()) == "?[2Jpid 1??"
 
 
 def test_torch_is_not_imported():

@@ -206,11 +206,12 @@ def test_a_comment_and_the_order_of_keys_in_the_config_rerun_nothing(project):
     assert project.planned() == {}
 
 
-def test_a_log_path_threads_memory_and_micro_tokens_rerun_nothing(project):
+def test_a_log_path_threads_memory_shared_devices_and_micro_tokens_rerun_nothing(project):
     rules = "workflow/rules/finetune.smk"
     project.edit(rules, '"logs/finetune/{model}', '"logs/tuning/{model}')
     project.edit(rules, "threads: 2", "threads: 4")
     project.edit(rules, "mem_mb=24000", "mem_mb=48000")
+    project.edit(rules, "jobs_per_device=1", "jobs_per_device=2")
     project.edit(rules, "micro_tokens=4096", "micro_tokens=2048")
     assert project.planned("--set-threads", "predict=4") == {}
 

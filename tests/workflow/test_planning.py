@@ -1,5 +1,7 @@
 """What a first user meets: a plan without data or network, and errors that say what to do."""
 
+import re
+
 import pytest
 
 PAPERS_MATRIX = {
@@ -78,3 +80,14 @@ def test_a_gpu_job_without_cuda_says_how_to_use_the_cpu(project, rule):
     assert "no CUDA device" in log
     assert "MIXTUNE_DEVICE=cpu" in log
     assert log.strip() in output  # shown, and not only kept
+
+
+def test_small_models_may_share_devices(shipped):
+    small = "jobs_per_device=4 if 'SmolLM2' in wildcards.model else 1"
+    output = shipped.snakemake("-n", "-p", "--set-resources", f"finetune:{small}", f"predict:{small}").output
+    pattern = (
+        r"--count 1 --jobs-per-device (\d+) -- python -m workflow.scripts.(\w+) .* --model results/models/([\w.-]+)/"
+    )
+    shares = {(rule, model): jobs for jobs, rule, model in re.findall(pattern, output)}
+    assert len(shares) == 2 * 5
+    assert {model for (_, model), jobs in shares.items() if jobs == "4"} == {"SmolLM2-360M-Instruct"}

@@ -63,6 +63,8 @@ rule predict:
     threads: 2
     resources:
         gpu=1,
+        # A job is alone on its device, or one of at most 2, 3, 4, 6 or 12.
+        jobs_per_device=1,
         mem_mb=24000,
         runtime=1440,
     params:
@@ -70,7 +72,8 @@ rule predict:
     message:
         "Ask {wildcards.model} ({wildcards.mixture}, {wildcards.shots} shots, seed {wildcards.seed})"
     shell:
-        "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.predict"
+        "python -m mixtune.devices --count {resources.gpu} --jobs-per-device {resources.jobs_per_device}"
+        " -- python -m workflow.scripts.predict"
         " --settings {params.settings:q} --model {input.model} --adapter {input.adapter}"
         " --prompts {input.prompts} --benchmarks {input.benchmarks} --predictions {output.predictions}"
         " --threads {threads} --manifest {output.manifest} > {log} 2>&1"

@@ -61,6 +61,8 @@ rule finetune:
     threads: 2
     resources:
         gpu=1,
+        # A job is alone on its device, or one of at most 2, 3, 4, 6 or 12.
+        jobs_per_device=1,
         mem_mb=24000,
         runtime=1440,
         micro_tokens=4096,
@@ -69,7 +71,8 @@ rule finetune:
     message:
         "Tune {wildcards.model} on {wildcards.mixture}, {wildcards.shots} shots, seed {wildcards.seed}"
     shell:
-        "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.finetune"
+        "python -m mixtune.devices --count {resources.gpu} --jobs-per-device {resources.jobs_per_device}"
+        " -- python -m workflow.scripts.finetune"
         " --settings {params.settings:q} --model {input.model} --rendered {input.rendered}"
         " --micro-tokens {resources.micro_tokens} --threads {threads}"
         " --manifest {output.manifest} > {log} 2>&1"
