@@ -274,6 +274,11 @@ def empty(path):
     path.write_bytes(b"")
 
 
+def truncate(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
 NEEDED = {
     "adapter_config.json",
     "adapter_model.safetensors",
@@ -286,7 +291,7 @@ NEEDED = {
 }
 
 
-@pytest.mark.parametrize("harm", [remove, flip, empty])
+@pytest.mark.parametrize("harm", [remove, flip, empty, truncate])
 def test_no_broken_checkpoint_passes_for_a_whole_one(interrupted, tmp_path, harm):
     newest = interrupted(tmp_path)
     files = sorted(path.name for path in newest.iterdir())
@@ -299,12 +304,12 @@ def test_no_broken_checkpoint_passes_for_a_whole_one(interrupted, tmp_path, harm
     assert last_whole_checkpoint(newest.parent) == newest
 
 
-@pytest.mark.parametrize(
-    ("name", "harm"),
-    [("optimizer.pt", remove), ("rng_state.pth", remove), ("scheduler.pt", flip), ("manifest.json", flip)],
-)
+HARMED = [*((name, remove) for name in sorted(NEEDED)), ("optimizer.pt", truncate), ("scheduler.pt", flip)]
+
+
+@pytest.mark.parametrize(("name", "harm"), [*HARMED, ("adapter_model.safetensors", flip), ("manifest.json", flip)])
 def test_broken_checkpoint_resumed(base, reference, interrupted, tmp_path, capsys, name, harm):
-    """Trainer would go on without these files, say nothing, and end elsewhere."""
+    """Trainer would go on without some of these files, say nothing, and end elsewhere."""
     newest = interrupted(tmp_path)
     harm(newest / name)
     facts = tune(base, tmp_path)
@@ -396,6 +401,21 @@ def test_memory_for_no_row_at_all_is_an_error_with_a_remedy(base, tmp_path, monk
     monkeypatch.setattr(training, "answer_loss", never)
     with pytest.raises(UserError, match=r"one row of \d+ tokens; lower training\.max_length or training\.lora\.r"):
         tune(base, tmp_path, validation=[])
+
+
+def test_validation_that_does_not_fit_is_taken_in_smaller_passes(base, by_tokens, tmp_path, monkeypatch, capsys):
+    plain = training.answer_loss
+
+    def limited(model, rows):
+        if not model.training and len(rows) > 1:
+            raise torch.OutOfMemoryError("a test says so")
+        return plain(model, rows)
+
+    monkeypatch.setattr(training, "answer_loss", limited)
+    tune(base, tmp_path, micro_tokens=1000, **NO_DROPOUT)
+    for column in ("loss", "eval_loss"):
+        assert log(tmp_path, column) == pytest.approx(log(by_tokens[1000], column), abs=1e-4)
+    assert "out of memory: on with 500 tokens a pass" in capsys.readouterr().out
 
 
 def test_training_lowers_the_loss_on_what_it_has_seen(base, tmp_path):
