@@ -592,6 +592,25 @@ def test_changed_rows_and_changed_bases_are_trained_again(cell, no_training):
         cell()
 
 
+def test_a_checkpoint_of_other_settings_is_not_resumed(base, cell, capsys, tmp_path):
+    tune(base, tmp_path / "expected", learning_rate=0.02)
+    with ending(7):
+        cell()
+    capsys.readouterr()
+    folder = cell(learning_rate=0.02)
+    assert "going on from" not in capsys.readouterr().out
+    assert (folder / "adapter_model.safetensors").read_bytes() == weights(tmp_path / "expected")
+
+
+def test_memory_for_no_model_is_an_error_with_a_remedy(cell, monkeypatch):
+    def never(*_):
+        raise torch.OutOfMemoryError("tried to allocate 9 GiB")
+
+    monkeypatch.setattr(training, "load_base", never)
+    with pytest.raises(UserError, match=r"lower training\.lora\.r, or use a smaller model \(tried to allocate 9 GiB\)"):
+        cell()
+
+
 def test_a_model_in_another_folder_is_the_same_model(cell, no_training):
     cell()
     no_training()
@@ -617,3 +636,83 @@ def test_an_interrupted_cell_leaves_nothing_and_goes_on(reference, cell, capsys,
     folder = cell()
     assert "going on from" in capsys.readouterr().out
     assert (folder / "adapter_model.safetensors").read_bytes() == weights(reference[0])
+
+
+# A job as a process of its own, which stops after a step until its input is closed.
+JOB = """
+import sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+import test_training as t
+
+t.torch.set_num_threads(1)
+on_log = t.training.Progress.on_log
+
+
+def stop(self, args, state, *more, **options):
+    on_log(self, args, state, *more, **options)
+    if state.global_step == int(sys.argv[4]):
+        sys.stdin.read()
+
+
+t.training.Progress.on_log = stop
+t.finetune_cell(
+    t.SETTINGS | {"seed": 1, "code": "the code's hash"},
+    *(Path(sys.argv[2], name, "manifest.json") for name in ("model", "rendered", sys.argv[3])),
+    device=t.FLOAT32,
+    micro_tokens=60,
+    scratch=Path(sys.argv[2], "scratch"),
+)
+"""
+
+
+@pytest.fixture
+def job(cell, tmp_path):
+    """Starts `finetune_cell` as a process: `job(output, step)`, where it stops after that step."""
+    started = []
+
+    def start(output: str, step: int = 0) -> subprocess.Popen:
+        command = [sys.executable, "-c", JOB, str(Path(__file__).parent), str(tmp_path), output, str(step)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.__exit__(None, None, None)
+
+
+def read_until(process, text: str) -> str:
+    """What a process prints, up to the line that begins with a text."""
+    lines = []
+    while not lines or not lines[-1].startswith(text):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    return "".join(lines)
+
+
+def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tmp_path):
+    first = job("first", 1)
+    read_until(first, "step 1/")
+    second = job("second")
+    assert f"the same work is being done by pid {first.pid} on " in read_until(second, "the same work")
+    (rest, _), (then, _) = first.communicate(timeout=300), second.communicate(timeout=300)
+    assert f"step {STEPS}/{STEPS}" in rest
+    assert then.startswith("finished before: restored from ")
+    assert "computing on" not in then
+    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+    assert (tmp_path / "second" / "adapter_model.safetensors").read_bytes() == weights(reference[0])
+
+
+def test_a_job_beside_one_that_is_killed_goes_on_from_its_checkpoint(reference, job, tmp_path):
+    first = job("first", EPOCH)
+    read_until(first, f"step {EPOCH}/")
+    second = job("second")
+    read_until(second, "the same work")
+    first.kill()
+    then, _ = second.communicate(timeout=300)
+    assert "going on from " in then
+    assert f"step 1/{STEPS}" not in then
+    assert not (tmp_path / "first").exists()
+    assert (tmp_path / "second" / "adapter_model.safetensors").read_bytes() == weights(reference[0])
