@@ -3,6 +3,7 @@ import re
 from functools import cache
 from pathlib import Path
 
+from mixtune import runs
 from mixtune.benchmarks.registry import REGISTRY
 from mixtune.codehash import code_hash
 from mixtune.config import ConfigError, load
@@ -13,6 +14,16 @@ try:
     CONFIG = load(config)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+# Snakemake's lock on a folder does not tell whose it is, nor what a killed run has left running.
+if workflow.is_main_process:
+    runs.warn()
+
+
+onstart:
+    if workflow.is_main_process:
+        runs.record()
+
 
 MATRIX = CONFIG.matrix
 UNTUNED = "untuned"
