@@ -5,7 +5,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
+
 from .compute import Device
+from .errors import UserError, naming
+from .locks import exclusive
 from .manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
 from .metering import Meter
 from .models import load_tokenizer
@@ -28,7 +32,8 @@ def finetune_cell(
     """Tune an adapter, or restore it, and write its folder with the manifest last.
 
     What is finished lies in `scratch` under the hash of all that it depends on: settings, and the contents of
-    model and rendered rows. Checkpoints of an interrupted run lie there, too.
+    model and rendered rows. Checkpoints of an interrupted run lie there, too. The job holds a lock there, so that
+    one which is started beside it (as an orphan of a killed run) waits for it and restores what it finished.
 
     Args:
         settings: `training` of the config as resolved for this cell, `seed` and `code`.
@@ -36,17 +41,27 @@ def finetune_cell(
         rendered: Manifest of the rendered training rows.
         output: Manifest to write.
         micro_tokens: Tokens a forward pass.
+
+    Raises:
+        UserError: As `finetune`, or memory does not suffice for the model.
     """
     base, rows = read_json(model), read_json(rendered)
     depends = [settings, base["files"], rows["files"], device.name, str(device.dtype)]
     folder = scratch / "finetune" / digest(*map(canonical, depends))
     sign(folder, output)
     done = folder / "adapter" / "manifest.json"
-    if is_whole(done):
-        print(f"finished before: restored from {done.parent}")
-    else:
-        _tune(settings, model, rendered, folder, device, micro_tokens)
-    copy_whole(done, output.parent)
+    with exclusive(folder / "lock"), naming(folder):
+        if is_whole(done):
+            print(f"finished before: restored from {done.parent}")
+        else:
+            try:
+                _tune(settings, model, rendered, folder, device, micro_tokens)
+            except torch.OutOfMemoryError as error:  # not in a pass, which would have been made smaller
+                raise UserError(
+                    "the device's memory does not suffice for the model, its adapter and the optimizer; lower "
+                    f"training.lora.r, or use a smaller model ({error})"
+                ) from error
+        copy_whole(done, output.parent)
 
 
 def _tune(settings, model, rendered, folder, device, micro_tokens) -> None:

@@ -1,9 +1,21 @@
 """Errors that a user can act on: shown as one message, without a traceback."""
 
+import errno
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
+
+# What disks refuse, and what a user can do about it.
+DISK = {
+    errno.ENOSPC: "free some space there",
+    errno.EDQUOT: "delete what you do not need there, or ask for more",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f)",
+    errno.EROFS: "make it writable, or work in a folder that is",
+    errno.EACCES: "see who may with `ls -l`, and work as that user or change its mode",
+}
 
 
 class UserError(Exception):
@@ -11,7 +23,7 @@ class UserError(Exception):
 
 
 def run(main: Callable[[], Any]) -> None:
-    """Run a program's `main`; a UserError ends it with its message and exit status 1."""
+    """Run a program's `main`; a UserError or a disk's refusal ends it with a message and exit status 1."""
     try:
         main()
     except UserError as error:
@@ -19,3 +31,31 @@ def run(main: Callable[[], Any]) -> None:
     except BrokenPipeError:  # as when the output goes into `head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    except OSError as error:
+        if error.errno not in DISK:
+            raise
+        sys.exit(
+            f"error: {error.filename or error}: {os.strerror(error.errno)}; {DISK[error.errno]}, and start again: "
+            "what is finished is kept, and nothing that is half written counts"
+        )
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """Turn a disk's refusal into an OSError that names a path, whichever library has been writing there.
+
+    Python's and Arrow's errors of a write name no file; those of safetensors, tokenizers and torch are no OSError.
+    """
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
+    except Exception as error:
+        text = str(error)
+        if "unexpected pos" in text:  # torch, when it could not write all
+            text = os.strerror(errno.ENOSPC)
+        for number in DISK:
+            if os.strerror(number) in text:
+                raise OSError(number, os.strerror(number), str(path)) from error
+        raise

@@ -16,6 +16,7 @@ from matplotlib.patches import Rectangle
 from matplotlib.ticker import NullLocator
 
 from .benchmarks.example import SPLITS
+from .manifests import replacing
 from .matrices import AVERAGES, BESIDE, SIZES, Setup, headline, titles
 from .scoring import DOMAINS
 
@@ -43,10 +44,10 @@ SCORE = "positive-class\nmicro-F1 (× 100)"
 
 def save(figure: Figure, stem: Path) -> None:
     """Write `{stem}.png` (200 dpi) and `{stem}.pdf`; no date goes into them."""
-    stem.parent.mkdir(parents=True, exist_ok=True)
-    with style.context(STYLE, after_reset=True):
-        figure.savefig(stem.with_name(f"{stem.name}.png"), metadata={"Software": None})
-        figure.savefig(stem.with_name(f"{stem.name}.pdf"), metadata={"CreationDate": None})
+    for ending, metadata in (("png", {"Software": None}), ("pdf", {"CreationDate": None})):
+        path = stem.with_name(f"{stem.name}.{ending}")
+        with style.context(STYLE, after_reset=True), replacing(path) as temporary:
+            figure.savefig(temporary, format=ending, metadata=metadata)
 
 
 def _means(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:

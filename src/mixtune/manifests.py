@@ -1,13 +1,19 @@
 """Files that are whole or not there: atomic writes, SHA-256, and the manifest that is written last."""
 
+import glob
 import hashlib
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+import psutil
+
+from .errors import naming
 
 
 def canonical(value: Any) -> str:
@@ -32,12 +38,21 @@ def file_sha256(path: Path) -> str:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and goes when not."""
+    """A temporary path beside `path` that takes its place when the block ends well, and goes when not.
+
+    What a killed process has left of the same file goes, too, if it ran on this machine.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.part")
+    begin = f".{path.name}.{socket.gethostname()}."
+    temporary = path.with_name(f"{begin}{os.getpid()}.part")
+    for left in path.parent.glob(f"{glob.escape(begin)}*.part"):
+        pid = left.name.removeprefix(begin).removesuffix(".part")
+        if pid.isdigit() and not psutil.pid_exists(int(pid)):
+            left.unlink(missing_ok=True)
     try:
-        yield temporary
-        os.replace(temporary, path)
+        with naming(path):
+            yield temporary
+            os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
 

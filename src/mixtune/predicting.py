@@ -16,6 +16,8 @@ from .adapters import run_card as adapter_card
 from .benchmarks.files import read_examples
 from .compute import Device
 from .decoding import TOKEN_BUDGET, Decoder, Prefix, batches, label_trie
+from .errors import UserError
+from .locks import exclusive
 from .manifests import canonical, digest, read_json, replacing, write_json, write_manifest
 from .models import load_adapter, load_base, load_tokenizer
 from .predictions import write_predictions
@@ -116,9 +118,12 @@ def _ask(rests, batch, decoder, prefix, ask) -> Iterator[dict[str, Any]]:
     """Rows of a batch; where memory does not suffice, of its halves."""
     try:
         answers = ask(decoder, [rests[i] for i in batch], prefix)
-    except torch.OutOfMemoryError:
+    except torch.OutOfMemoryError as error:
         if len(batch) == 1:
-            raise
+            raise UserError(
+                "the device's memory does not suffice for one prompt; "
+                "lower prediction.max_length, or use a smaller model"
+            ) from error
         answers = None  # halved outside of the handler, whose traceback would keep the memory
     if answers is None:
         half = len(batch) // 2
@@ -151,7 +156,8 @@ def predict_system(
     """Predict with one system for every condition and benchmark; write the files, the run card and, last, the manifest.
 
     Finished parts lie in `scratch` under the hash of what they depend on, so that a new benchmark costs its own
-    prompts only, and a job with nothing new to ask does not load the model.
+    prompts only, and a job with nothing new to ask does not load the model. The job holds a lock there, so that one
+    which is started beside it (as an orphan of a killed run) waits for it and uses its parts.
 
     Args:
         settings: `max_new_tokens`, `constrained` and `code`.
@@ -184,50 +190,55 @@ def predict_system(
         loaded = load_adapter(loaded, adapter.parent) if adapter else loaded.eval()
         return Decoder(loaded, device, rendered["stop_ids"], tokenizer.pad_token_id or 0, settings["max_new_tokens"])
 
-    for path in outputs:
-        condition, benchmark = path.parent.name, path.stem
-        constrained = condition == "constrained"
-        asked = f"{'schema' if constrained else condition}/{benchmark}"
-        answers = rendered["answers"][benchmark]
-        key = [rendered["files"][f"{asked}.parquet"], *([canonical(answers)] if constrained else [])]
-        rows = read_rendered(prompts.parent / f"{asked}.parquet")
-        name = digest(*key)[:16]
-        bills = folder / condition / benchmark / f"{name}.costs"  # apart from the parts, which are equal in every run
+    with exclusive(folder / "lock"):
+        for path in outputs:
+            condition, benchmark = path.parent.name, path.stem
+            constrained = condition == "constrained"
+            asked = f"{'schema' if constrained else condition}/{benchmark}"
+            answers = rendered["answers"][benchmark]
+            key = [rendered["files"][f"{asked}.parquet"], *([canonical(answers)] if constrained else [])]
+            rows = read_rendered(prompts.parent / f"{asked}.parquet")
+            name = digest(*key)[:16]
+            bills = (
+                folder / condition / benchmark / f"{name}.costs"
+            )  # apart from the parts, which are equal in every run
 
-        def spent(part: str, took: Costs, bills: Path = bills) -> None:
-            write_json(bills / f"{part}.json", asdict(took + Costs(**memory(device.name))))
+            def spent(part: str, took: Costs, bills: Path = bills) -> None:
+                write_json(bills / f"{part}.json", asdict(took + Costs(**memory(device.name))))
 
-        found = answer(
-            [row["input_ids"] for row in rows],
-            folder / condition / benchmark / name,
-            decoder,
-            by_label(answers, settings["constrained"] == "exact") if constrained else freely(tokenizer),
-            TOKEN_BUDGET[device.name],
-            spent,
+            found = answer(
+                [row["input_ids"] for row in rows],
+                folder / condition / benchmark / name,
+                decoder,
+                by_label(answers, settings["constrained"] == "exact") if constrained else freely(tokenizer),
+                TOKEN_BUDGET[device.name],
+                spent,
+            )
+            for bill in bills.glob("*.json"):
+                costs[condition] = costs.get(condition, Costs()) + Costs(**read_json(bill))
+            longest = max(map(len, answers.values())) - 1
+            if longest > settings["max_new_tokens"] and not constrained:
+                print(
+                    f"warning: {benchmark}: a label has {longest} tokens; raise prediction.max_new_tokens", flush=True
+                )
+            gold = {example.id: example.relation for example in read_examples(benchmarks[benchmark] / "test.parquet")}
+            labels = read_json(benchmarks[benchmark] / "labels.json")["labels"]
+            write_predictions(path, [row["id"] for row in rows], gold, found, labels)
+            print(f"{condition}/{benchmark}: {len(rows)} predictions", flush=True)
+        read = [folder / name for folder in benchmarks.values() for name in ("test.parquet", "labels.json")]
+        card = run_card(
+            "predict",
+            settings,
+            [*filter(None, (model, adapter, prompts)), *read],
+            CELL_PACKAGES,
+            base_model=base["name"],
+            base_model_commit=base["commit"],
+            template_hash=rendered["template_hash"],
+            seeds=trained.get("seeds", {}),
+            scratch=f"predict/{folder.name}",
+            **placed(device.name, device.dtype),
+            **sum(costs.values(), Costs()).facts(),
+            conditions={condition: cost.facts() for condition, cost in costs.items()},
         )
-        for bill in bills.glob("*.json"):
-            costs[condition] = costs.get(condition, Costs()) + Costs(**read_json(bill))
-        longest = max(map(len, answers.values())) - 1
-        if longest > settings["max_new_tokens"] and not constrained:
-            print(f"warning: {benchmark}: a label has {longest} tokens; raise prediction.max_new_tokens", flush=True)
-        gold = {example.id: example.relation for example in read_examples(benchmarks[benchmark] / "test.parquet")}
-        labels = read_json(benchmarks[benchmark] / "labels.json")["labels"]
-        write_predictions(path, [row["id"] for row in rows], gold, found, labels)
-        print(f"{condition}/{benchmark}: {len(rows)} predictions", flush=True)
-    read = [folder / name for folder in benchmarks.values() for name in ("test.parquet", "labels.json")]
-    card = run_card(
-        "predict",
-        settings,
-        [*filter(None, (model, adapter, prompts)), *read],
-        CELL_PACKAGES,
-        base_model=base["name"],
-        base_model_commit=base["commit"],
-        template_hash=rendered["template_hash"],
-        seeds=trained.get("seeds", {}),
-        scratch=f"predict/{folder.name}",
-        **placed(device.name, device.dtype),
-        **sum(costs.values(), Costs()).facts(),
-        conditions={condition: cost.facts() for condition, cost in costs.items()},
-    )
-    write_json(manifest.parent / NAME, card)
-    write_manifest(manifest, list(outputs))
+        write_json(manifest.parent / NAME, card)
+        write_manifest(manifest, list(outputs))

@@ -2,6 +2,7 @@
 
 import shutil
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -34,15 +35,19 @@ class AnswerTrainer(SeededTrainer):
     def training_step(self, model, inputs, num_items_in_batch=None):
         """Gradients of the mean over the answer tokens of a step's rows; returns that mean."""
         model.train()
+        mean = self._fitting(self._gradients, model, inputs)
+        self.meter.add(inputs)
+        return mean
+
+    def _fitting(self, compute, model, rows) -> Any:
+        """Compute something of rows, again in smaller passes where memory does not suffice."""
         while True:
-            try:
-                mean = self._gradients(model, inputs)
-                self.meter.add(inputs)
-                return mean
-            except torch.OutOfMemoryError:
-                model.zero_grad()
-                torch.cuda.empty_cache()
-                self._relieve(model, max(len(row["input_ids"]) for row in inputs))
+            with suppress(torch.OutOfMemoryError):
+                return compute(model, rows)
+            # Not in a handler, whose traceback would keep the memory.
+            model.zero_grad()
+            torch.cuda.empty_cache()
+            self._relieve(model, max(len(row["input_ids"]) for row in rows))
 
     def _gradients(self, model, rows) -> torch.Tensor:
         answers, mean = sum(row["answer"] for row in rows), torch.zeros((), device=model.device)
@@ -52,6 +57,13 @@ class AnswerTrainer(SeededTrainer):
             self.accelerator.backward(loss)
             mean += loss.detach()
         return mean
+
+    def _losses(self, model, rows) -> float:
+        total = 0.0
+        for batch in micro_batches(rows, self.micro_tokens):
+            with torch.no_grad(), self.mixtune_device.autocast():
+                total += answer_loss(model, batch).item()
+        return total
 
     def _relieve(self, model, longest: int) -> None:
         """Need less memory from now on, or say that less is not possible."""
@@ -68,13 +80,17 @@ class AnswerTrainer(SeededTrainer):
                 "training.lora.r, or use a smaller model"
             )
 
+    def _save_checkpoint(self, model, trial):
+        try:
+            super()._save_checkpoint(model, trial)
+        except Exception:  # as when the disk is full: its room is for the message that says so
+            shutil.rmtree(Path(self.args.output_dir) / f"checkpoint-{self.state.global_step}", ignore_errors=True)
+            raise
+
     def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
         """The mean loss over the answer tokens of the validation rows."""
         self.model.eval()
-        total = 0.0
-        for batch in micro_batches(self.eval_dataset, self.micro_tokens):
-            with torch.no_grad(), self.mixtune_device.autocast():
-                total += answer_loss(self.model, batch).item()
+        total = self._fitting(self._losses, self.model, self.eval_dataset)
         metrics = {"eval_loss": total / sum(row["answer"] for row in self.eval_dataset)}
         self.log(metrics)
         self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)

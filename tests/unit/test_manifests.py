@@ -1,6 +1,10 @@
 import hashlib
 import json
 import os
+import signal
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -136,3 +140,28 @@ def test_a_copy_replaces_an_earlier_one(manifest, tmp_path):
     copy_whole(manifest, tmp_path / "copy")
     assert (tmp_path / "copy/b.txt").read_bytes() == b"three"
     assert is_whole(tmp_path / "copy/manifest.json")
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+from mixtune.manifests import replacing
+
+with replacing(Path(sys.argv[1])) as temporary:
+    temporary.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_what_a_killed_process_left_of_a_file_goes(tmp_path):
+    path = tmp_path / "file.txt"
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(path)])
+    assert ended.returncode == -signal.SIGKILL
+    (left,) = tmp_path.iterdir()
+    of_another_machine = left.with_name(left.name.replace(socket.gethostname(), "elsewhere"))
+    of_a_living_process = left.with_name(f".file.txt.{socket.gethostname()}.{os.getppid()}.part")
+    of_another_file = left.with_name(left.name.replace("file.txt", "file"))
+    for other in (of_another_machine, of_a_living_process, of_another_file):
+        other.write_text("half")
+    write_text(path, "whole")
+    assert set(tmp_path.iterdir()) == {path, of_another_machine, of_a_living_process, of_another_file}

@@ -1,6 +1,8 @@
 """A system's prediction job: every prompt asked once, gold joined by id, nothing lost or changed by a kill."""
 
+import os
 import random
+from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +19,7 @@ from mixtune.compute import Device
 from mixtune.decoding import Decoder, batches, label_trie
 from mixtune.errors import UserError
 from mixtune.fetching import fetch_model
+from mixtune.locks import exclusive, is_held
 from mixtune.manifests import file_sha256, read_json, write_json, write_manifest
 from mixtune.models import add_adapter, load_adapter, load_base, load_tokenizer
 from mixtune.predicting import answer, predict_system
@@ -118,8 +121,10 @@ def test_what_prompts_share_is_computed_once_and_costs_no_budget(tmp_path, monke
 
 def test_a_batch_that_does_not_fit_is_asked_in_halves(tmp_path, capsys):
     class Small(Echo):
+        most = 3
+
         def answers(self, prompts, prefix=None):
-            if len(prompts) > 3:
+            if len(prompts) > self.most:
                 raise torch.OutOfMemoryError("a test says so")
             return super().answers(prompts, prefix)
 
@@ -128,6 +133,9 @@ def test_a_batch_that_does_not_fit_is_asked_in_halves(tmp_path, capsys):
     assert "out of memory with 4 prompts: on with halves" in capsys.readouterr().out
     with pytest.raises(torch.OutOfMemoryError):
         _ = Small.answers(small, prompts[:4])
+    small.most = 0
+    with pytest.raises(UserError, match=r"for one prompt; lower prediction\.max_length, or use a smaller model"):
+        answer(prompts, tmp_path / "again", lambda: small, ask, 60)
 
 
 @pytest.mark.parametrize("batches_before_the_end", [0, 1, 3, 5])
@@ -409,6 +417,21 @@ def test_nothing_new_to_ask_loads_no_model(job, no_model):
     second = job.run("second")
     for path in first.rglob("*.*"):
         assert (second / path.relative_to(first)).read_bytes() == path.read_bytes()
+
+
+def test_a_job_beside_another_waits_for_it_and_uses_its_parts(job, no_model, capsys):
+    first = job.run("first")
+    no_model()
+    (lock,) = job.scratch.glob("predict/*/lock")
+    assert not is_held(lock)
+    with ThreadPoolExecutor() as pool:
+        with exclusive(lock):
+            second = pool.submit(job.run, "second")
+            with pytest.raises(TimeoutError):
+                second.result(timeout=1)
+        folder = second.result(timeout=60)
+    assert f"the same work is being done by pid {os.getpid()} on " in capsys.readouterr().out
+    assert raw(folder) == raw(first)
 
 
 def test_a_new_benchmark_costs_its_own_prompts_only(job, monkeypatch):

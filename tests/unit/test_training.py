@@ -278,6 +278,11 @@ def empty(path):
     path.write_bytes(b"")
 
 
+def truncate(path):
+    content = path.read_bytes()
+    path.write_bytes(content[: len(content) // 2])
+
+
 NEEDED = {
     "adapter_config.json",
     "adapter_model.safetensors",
@@ -290,7 +295,7 @@ NEEDED = {
 }
 
 
-@pytest.mark.parametrize("harm", [remove, flip, empty])
+@pytest.mark.parametrize("harm", [remove, flip, empty, truncate])
 def test_no_broken_checkpoint_passes_for_a_whole_one(interrupted, tmp_path, harm):
     newest = interrupted(tmp_path)
     files = sorted(path.name for path in newest.iterdir())
@@ -303,12 +308,12 @@ def test_no_broken_checkpoint_passes_for_a_whole_one(interrupted, tmp_path, harm
     assert last_whole_checkpoint(newest.parent) == newest
 
 
-@pytest.mark.parametrize(
-    ("name", "harm"),
-    [("optimizer.pt", remove), ("rng_state.pth", remove), ("scheduler.pt", flip), ("manifest.json", flip)],
-)
+HARMED = [*((name, remove) for name in sorted(NEEDED)), ("optimizer.pt", truncate), ("scheduler.pt", flip)]
+
+
+@pytest.mark.parametrize(("name", "harm"), [*HARMED, ("adapter_model.safetensors", flip), ("manifest.json", flip)])
 def test_broken_checkpoint_resumed(base, reference, interrupted, tmp_path, capsys, name, harm):
-    """Trainer would go on without these files, say nothing, and end elsewhere."""
+    """Trainer would go on without some of these files, say nothing, and end elsewhere."""
     newest = interrupted(tmp_path)
     harm(newest / name)
     facts = tune(base, tmp_path)
@@ -400,6 +405,21 @@ def test_memory_for_no_row_at_all_is_an_error_with_a_remedy(base, tmp_path, monk
     monkeypatch.setattr(training, "answer_loss", never)
     with pytest.raises(UserError, match=r"one row of \d+ tokens; lower training\.max_length or training\.lora\.r"):
         tune(base, tmp_path, validation=[])
+
+
+def test_validation_that_does_not_fit_is_taken_in_smaller_passes(base, by_tokens, tmp_path, monkeypatch, capsys):
+    plain = training.answer_loss
+
+    def limited(model, rows):
+        if not model.training and len(rows) > 1:
+            raise torch.OutOfMemoryError("a test says so")
+        return plain(model, rows)
+
+    monkeypatch.setattr(training, "answer_loss", limited)
+    tune(base, tmp_path, micro_tokens=1000, **NO_DROPOUT)
+    for column in ("loss", "eval_loss"):
+        assert log(tmp_path, column) == pytest.approx(log(by_tokens[1000], column), abs=1e-4)
+    assert "out of memory: on with 500 tokens a pass" in capsys.readouterr().out
 
 
 def test_training_lowers_the_loss_on_what_it_has_seen(base, tmp_path):
@@ -576,6 +596,25 @@ def test_changed_rows_and_changed_bases_are_trained_again(cell, no_training):
         cell()
 
 
+def test_a_checkpoint_of_other_settings_is_not_resumed(base, cell, capsys, tmp_path):
+    tune(base, tmp_path / "expected", learning_rate=0.02)
+    with ending(7):
+        cell()
+    capsys.readouterr()
+    folder = cell(learning_rate=0.02)
+    assert "going on from" not in capsys.readouterr().out
+    assert (folder / "adapter_model.safetensors").read_bytes() == weights(tmp_path / "expected")
+
+
+def test_memory_for_no_model_is_an_error_with_a_remedy(cell, monkeypatch):
+    def never(*_):
+        raise torch.OutOfMemoryError("tried to allocate 9 GiB")
+
+    monkeypatch.setattr(training, "load_base", never)
+    with pytest.raises(UserError, match=r"lower training\.lora\.r, or use a smaller model \(tried to allocate 9 GiB\)"):
+        cell()
+
+
 def test_a_model_in_another_folder_is_the_same_model(cell, no_training):
     cell()
     no_training()
@@ -633,3 +672,83 @@ def test_a_checkpoint_is_as_large_as_is_estimated(base, tmp_path):
     facts = tune(base, tmp_path, epochs=0.2, checkpoint_steps=1, lora=SETTINGS["lora"] | {"r": 128})
     size = sum(path.stat().st_size for path in (tmp_path / "checkpoints/checkpoint-1").iterdir())
     assert size == pytest.approx(checkpoint_bytes(facts["trainable_parameters"], "cpu"), rel=0.1)
+
+
+# A job as a process of its own, which stops after a step until its input is closed.
+JOB = """
+import sys
+from pathlib import Path
+
+sys.path.insert(0, sys.argv[1])
+import test_training as t
+
+t.torch.set_num_threads(1)
+on_log = t.training.Progress.on_log
+
+
+def stop(self, args, state, *more, **options):
+    on_log(self, args, state, *more, **options)
+    if state.global_step == int(sys.argv[4]):
+        sys.stdin.read()
+
+
+t.training.Progress.on_log = stop
+t.finetune_cell(
+    t.SETTINGS | {"seed": 1, "code": "the code's hash"},
+    *(Path(sys.argv[2], name, "manifest.json") for name in ("model", "rendered", sys.argv[3])),
+    device=t.FLOAT32,
+    micro_tokens=60,
+    scratch=Path(sys.argv[2], "scratch"),
+)
+"""
+
+
+@pytest.fixture
+def job(cell, tmp_path):
+    """Starts `finetune_cell` as a process: `job(output, step)`, where it stops after that step."""
+    started = []
+
+    def start(output: str, step: int = 0) -> subprocess.Popen:
+        command = [sys.executable, "-c", JOB, str(Path(__file__).parent), str(tmp_path), output, str(step)]
+        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.__exit__(None, None, None)
+
+
+def read_until(process, text: str) -> str:
+    """What a process prints, up to the line that begins with a text."""
+    lines = []
+    while not lines or not lines[-1].startswith(text):
+        lines.append(process.stdout.readline())
+        assert lines[-1], "".join(lines)
+    return "".join(lines)
+
+
+def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tmp_path):
+    first = job("first", 1)
+    read_until(first, "step 1/")
+    second = job("second")
+    assert f"the same work is being done by pid {first.pid} on " in read_until(second, "the same work")
+    (rest, _), (then, _) = first.communicate(timeout=300), second.communicate(timeout=300)
+    assert f"step {STEPS}/{STEPS}" in rest
+    assert then.startswith("finished before: restored from ")
+    assert "computing on" not in then
+    assert bytes_of(tmp_path / "first") == bytes_of(tmp_path / "second")
+    assert (tmp_path / "second" / "adapter_model.safetensors").read_bytes() == weights(reference[0])
+
+
+def test_a_job_beside_one_that_is_killed_goes_on_from_its_checkpoint(reference, job, tmp_path):
+    first = job("first", EPOCH)
+    read_until(first, f"step {EPOCH}/")
+    second = job("second")
+    read_until(second, "the same work")
+    first.kill()
+    then, _ = second.communicate(timeout=300)
+    assert "going on from " in then
+    assert f"step 1/{STEPS}" not in then
+    assert not (tmp_path / "first").exists()
+    assert (tmp_path / "second" / "adapter_model.safetensors").read_bytes() == weights(reference[0])

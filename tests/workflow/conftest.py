@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,14 +69,14 @@ class Project:
     def __truediv__(self, path: str) -> Path:
         return self.folder / path
 
-    def snakemake(
-        self, *arguments: str, profile: str = "profiles/test", status: int = 0, **environment: str | None
-    ) -> Run:
-        """Run Snakemake as a user would; a file tiny.yaml in the project is its overlay.
+    def start(
+        self, *arguments: str, profile: str = "profiles/test", detached: bool = False, **environment: str | None
+    ) -> subprocess.Popen:
+        """Start Snakemake as a user would; a file tiny.yaml in the project is its overlay.
 
         Args:
             arguments: Targets and options.
-            status: The exit status to expect.
+            detached: Whether it is to have a session of its own, and to print into snakemake.log.
             environment: Variables to set, or to take away (None).
         """
         variables = os.environ | {
@@ -88,23 +89,38 @@ class Project:
         }
         variables = {name: value for name, value in (variables | environment).items() if value is not None}
         config = ["--configfile", "tiny.yaml"] if (self / "tiny.yaml").is_file() else []
-        command = [sys.executable, "-m", "snakemake", *config, "--profile", profile, *arguments]
+        with (self / "snakemake.log").open("a") if detached else nullcontext(subprocess.PIPE) as output:
+            return subprocess.Popen(
+                [sys.executable, "-m", "snakemake", *config, "--profile", profile, *arguments],
+                cwd=self.folder,
+                env=variables,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                text=True,
+                start_new_session=detached,
+            )
+
+    def snakemake(self, *arguments: str, status: int = 0, **options: str | None) -> Run:
+        """Run Snakemake.
+
+        Args:
+            arguments: Targets and options.
+            status: The exit status to expect.
+            options: As for `start`.
+        """
         before = os.times()
-        run = subprocess.run(
-            command,
-            cwd=self.folder,
-            env=variables,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            timeout=6000,
-        )
+        with self.start(*arguments, **options) as run:
+            try:
+                output, _ = run.communicate(timeout=1800)
+            except BaseException:
+                run.kill()
+                raise
         after = os.times()
         seconds = sum(
             getattr(after, f"children_{kind}") - getattr(before, f"children_{kind}") for kind in ("user", "system")
         )
-        assert run.returncode == status, run.stdout
-        return Run(run.stdout, seconds)
+        assert run.returncode == status, output
+        return Run(output, seconds)
 
     def planned(self, *arguments: str, **environment: str | None) -> Counter[str]:
         """How many jobs of each rule would run (`all`, which runs nothing, left out)."""
@@ -134,6 +150,11 @@ class Project:
         """The same project, results and all, elsewhere."""
         shutil.copytree(self.folder, folder, symlinks=True)
         return Project(folder)
+
+
+def pytest_addoption(parser):
+    parser.addoption("--kills", type=int, help="kills of test_chaos.py, whose table then goes to logs/chaos.{csv,md}")
+    parser.addoption("--kills-seed", type=int, default=0)
 
 
 def pytest_collection_modifyitems(items):

@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -179,6 +180,18 @@ def test_a_readers_code_with_the_same_rows_costs_no_gpu_time(project):
     assert "finished before: restored from" in (project / f"logs/finetune/{CELL}.log").read_text()
     assert "computing on" not in (project / f"logs/predict/{CELL}.log").read_text()
     assert project.planned() == {}  # the new manifests hold what the old ones held
+
+
+def test_a_removed_adapter_is_restored_and_not_trained(project):
+    folder = project / f"results/adapters/{CELL}"
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    shutil.rmtree(folder)
+    project.snakemake(f"results/adapters/{CELL}/manifest.json")
+    log = (project / f"logs/finetune/{CELL}.log").read_text()
+    assert "finished before: restored from" in log
+    assert "computing on" not in log
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert project.planned() == {}
 
 
 def test_a_corrected_label_inventory_prepares_its_benchmark(project):

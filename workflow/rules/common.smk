@@ -4,6 +4,7 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
+from mixtune import runs
 from mixtune.benchmarks.registry import REGISTRY
 from mixtune.codehash import code_hash
 from mixtune.config import ConfigError, load
@@ -15,6 +16,16 @@ try:
     CONFIG = load(config)
 except ConfigError as error:
     raise WorkflowError(str(error)) from None
+
+# Snakemake's lock on a folder does not tell whose it is, nor what a killed run has left running.
+if workflow.is_main_process:
+    runs.warn()
+
+
+onstart:
+    if workflow.is_main_process:
+        runs.record()
+
 
 MATRIX = CONFIG.matrix
 ANY = "any"  # the condition of systems that are asked in one way only

@@ -1,0 +1,135 @@
+"""What is told of a lock of Snakemake's: whose it is, what still runs, and what to type."""
+
+import os
+import re
+import subprocess
+import sys
+
+import pytest
+
+from mixtune import locks, runs
+
+# Looks like a job of the workflow to whoever reads the list of processes.
+JOB = "import sys; print('runs', flush=True); sys.stdin.read()"
+RECORD = "from mixtune import runs; runs.record(); print('runs', flush=True); import sys; sys.stdin.read()"
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """The current folder, which a run of Snakemake has locked."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / ".snakemake" / "locks").mkdir(parents=True)
+    (tmp_path / ".snakemake" / "locks" / "0.output.lock").write_text("results/file\n")
+    return tmp_path
+
+
+@pytest.fixture
+def start():
+    """Starts processes that say `runs` and stay."""
+    started = []
+
+    def start(*command: str) -> subprocess.Popen:
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+        started.append(subprocess.Popen([sys.executable, "-c", *command], text=True, **pipes))
+        assert started[-1].stdout.readline() == "runs\n"
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.__exit__(None, None, None)
+
+
+def killed_run(start) -> str:
+    """Let a run record itself and be killed; returns its pid."""
+    run = start(RECORD)
+    run.kill()
+    run.wait()
+    return str(run.pid)
+
+
+def test_without_a_lock_nothing_is_told(folder, capsys):
+    (folder / ".snakemake" / "locks" / "0.output.lock").unlink()
+    assert runs.report() is None
+    (folder / ".snakemake" / "locks").rmdir()
+    assert runs.report() is None
+    runs.warn()
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_run_that_lives_is_told(folder, start):
+    run = start(RECORD)
+    text = runs.report()
+    assert re.search(rf"another snakemake runs in this folder: pid {run.pid} on \S+ since \d{{4}}-", text)
+    assert "kill PID" in text
+    assert "--unlock" not in text
+
+
+def test_a_run_that_was_killed_is_told_and_what_to_type(folder, start):
+    pid = killed_run(start)
+    text = runs.report()
+    assert re.search(rf"was killed has left a lock on this folder: pid {pid} on \S+ since \S+\. It does not run", text)
+    assert "None of its jobs runs on this machine" in text
+    assert text.endswith("snakemake --unlock\n  and then the same command again.")
+    assert "squeue" not in text
+    assert (folder / ".snakemake" / "locks" / "0.output.lock").exists()
+
+
+def test_its_jobs_that_live_are_told(folder, start):
+    pid = killed_run(start)
+    job = start(JOB, "-m", "workflow.scripts.finetune", "--manifest", "results/adapters/x/manifest.json")
+    text = runs.report()
+    assert re.search(
+        rf"{pid} on .*\n  Of its jobs there still run here:\n      pid {job.pid} since \S+: finetune, ", text
+    )
+    assert "finetune, results/adapters/x/manifest.json\n" in text
+    assert text.endswith("snakemake --unlock\n  and then the same command again.")
+
+
+def test_processes_of_other_folders_are_not_told(folder, start, monkeypatch):
+    killed_run(start)
+    (folder / "elsewhere").mkdir()
+    monkeypatch.chdir(folder / "elsewhere")
+    start(JOB, "-m", "workflow.scripts.finetune")
+    monkeypatch.chdir(folder)
+    assert "None of its jobs runs on this machine" in runs.report()
+
+
+def test_an_older_record_is_not_that_of_the_lock(folder, start):
+    killed_run(start)
+    os.utime(runs.RUN, (0, 0))
+    assert "has left a lock on this folder: an unknown process. It does not run" in runs.report()
+
+
+def test_of_another_machine_it_says_that_only_that_one_knows(folder, start, monkeypatch):
+    pid = killed_run(start)
+    monkeypatch.setattr(runs.socket, "gethostname", lambda: "another")
+    text = runs.report()
+    assert re.search(
+        rf"lock on this folder: pid {pid} on (\S+) since .*\n  It ran on \1: .* can only be seen there", text
+    )
+    assert "None of its jobs" not in text
+
+
+def test_on_a_cluster_it_says_how_jobs_are_listed(folder, start):
+    killed_run(start)
+    (folder / "squeue").write_text("#!/bin/sh\n")
+    (folder / "squeue").chmod(0o755)
+    assert "squeue --me --format '%i %T %k %Z' | grep -F \"$PWD\"" in runs.report()
+
+
+@pytest.mark.parametrize("word", ["-n", "--dry-run", "--unlock"])
+def test_a_command_that_starts_nothing_is_not_warned(folder, monkeypatch, capsys, word):
+    monkeypatch.setattr(sys, "argv", ["snakemake", word])
+    runs.warn()
+    assert capsys.readouterr() == ("", "")
+    monkeypatch.setattr(sys, "argv", ["snakemake", "--cores", "2"])
+    runs.warn()
+    assert capsys.readouterr().err == f"{runs.report()}\n"
+
+
+def test_a_second_run_beside_the_first_keeps_its_record(folder, start):
+    run = start(RECORD)
+    start(RECORD)
+    assert locks.signature(runs.RUN).startswith(f"pid {run.pid} on ")
