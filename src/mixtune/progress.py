@@ -63,8 +63,10 @@ class Run:
         return [System.of(path) for path in sorted(found)]
 
     def jobs(self, system: System) -> list[Job]:
-        """The jobs of a system in their order; an untuned model has no fine-tuning."""
-        return [self._job(rule, system) for rule in OUTPUTS if rule != "finetune" or system.mixture != UNTUNED]
+        """The jobs of a system in their order; an untuned model and an adapter made elsewhere have no fine-tuning."""
+        released = Path("results/released", str(system)).parent.exists()
+        tuned = system.mixture != UNTUNED and not released
+        return [self._job(rule, system) for rule in OUTPUTS if rule != "finetune" or tuned]
 
     def other_failures(self) -> list[bookkeeping.Failure]:
         """Failed jobs that belong to no system, and whose outputs are not there by now."""
