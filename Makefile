@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint perf fuzz clean
+.PHONY: demo test lint perf fuzz chaos clean
 
 # The environment: exactly the versions of the lock file.
 .venv: requirements.lock pyproject.toml
@@ -34,6 +34,10 @@ perf: .venv
 # Ten thousand broken records for every reader: each is refused with its place, or read without a loss.
 fuzz: .venv
 	$(BIN)/python -m tests.fuzz
+
+# Fifty kills -9 at random moments of jobs and of Snakemake: what goes on again ends as if undisturbed.
+chaos: .venv
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -s tests/workflow/test_chaos.py --kills 50
 
 # What can be made again. Keeps .venv and fetched models.
 clean:

@@ -34,10 +34,15 @@ def run(main: Callable[[], Any]) -> None:
     except OSError as error:
         if error.errno not in DISK:
             raise
-        sys.exit(
-            f"error: {error.filename or error}: {os.strerror(error.errno)}; {DISK[error.errno]}, and start again: "
-            "what is finished is kept, and nothing that is half written counts"
-        )
+        sys.exit(f"error: {refusal(error.errno, error.filename2 or error.filename or error)}")
+
+
+def refusal(number: int, path: Any) -> str:
+    """What a disk refused, and what to do; `number` is one of DISK."""
+    return (
+        f"{path}: {os.strerror(number)}; {DISK[number]}, and start again: "
+        "what is finished is kept, and nothing that is half written counts"
+    )
 
 
 @contextmanager
@@ -50,6 +55,8 @@ def naming(path: Path) -> Iterator[None]:
         yield
     except OSError as error:
         error.filename = error.filename or str(path)
+        raise
+    except UserError:
         raise
     except Exception as error:
         text = str(error)

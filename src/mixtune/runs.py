@@ -4,6 +4,7 @@ Snakemake's locks name files, not the process that made them. So a run holds a l
 (`locks`), which tells who it is and is free when it has ended.
 """
 
+import errno
 import os
 import shutil
 import socket
@@ -14,11 +15,13 @@ from pathlib import Path
 import psutil
 
 from . import locks
+from .errors import UserError, refusal
 
 FOLDER = Path(".snakemake")
 RUN = FOLDER / "mixtune-run"
 JOBS = "workflow.scripts."
-NOTHING_STARTS = {"-n", "--dry-run", "--dryrun", "--unlock"}
+WRITTEN = ("results", "reports", "logs", "scratch")
+NOTHING_STARTS = {"-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--report"}
 
 
 def record() -> None:
@@ -26,15 +29,25 @@ def record() -> None:
     locks.acquire(RUN, wait=False)
 
 
-def warn() -> None:
-    """Tell who has locked this folder, what of it still runs and what to do, unless nothing is to be started."""
+def check() -> None:
+    """Before a run: tell on stderr who has locked this folder, what of it still runs, and what to do.
+
+    Raises:
+        UserError: Results cannot be written here.
+    """
+    if NOTHING_STARTS & set(sys.argv):
+        return
+    for name in WRITTEN:
+        if os.path.isdir(name) and not os.access(name, os.W_OK):
+            number = errno.EROFS if os.statvfs(name).f_flag & os.ST_RDONLY else errno.EACCES
+            raise UserError(refusal(number, name))
     text = report()
-    if text and not NOTHING_STARTS & set(sys.argv):
+    if text:
         print(text, file=sys.stderr, flush=True)
 
 
 def report() -> str | None:
-    """The text of `warn`; None where no lock of Snakemake is."""
+    """What to know and to do about a lock of Snakemake's in this folder; None where there is none."""
     made = [path.stat().st_mtime for path in FOLDER.glob("locks/*.lock")]
     if not made:
         return None
@@ -49,19 +62,19 @@ def report() -> str | None:
             "      kill PID\n"
             "  with its pid: it starts no more jobs, and lets those that run finish."
         )
-    lines = [f"mixtune: a snakemake that was killed has left a lock on this folder: {run}. It does not run any more."]
+    lines = [f"mixtune: a snakemake that was killed has left a lock on this folder: {run}."]
     host = locks.SIGNATURE.fullmatch(run)
     if host and host[1] != socket.gethostname():
         lines.append(f"  It ran on {host[1]}: whether it or one of its jobs still lives can only be seen there.")
     elif jobs:
         lines += [
-            "  Of its jobs there still run here:",
+            "  It has ended, but of its jobs there still run:",
             *(f"      {job}" for job in jobs),
             "  They finish their work, and a new run uses it: fine-tuning and prediction wait for them. If the config",
             "  was changed since, end them first (kill PID), or they would write what it said before.",
         ]
     else:
-        lines.append("  None of its jobs runs on this machine.")
+        lines.append("  It has ended, and none of its jobs runs on this machine.")
     if shutil.which("squeue"):
         lines.append("  Jobs on the cluster are listed by: squeue --me --format '%i %T %k %Z' | grep -F \"$PWD\"")
     lines += ["  To go on where it stopped, type", "      snakemake --unlock", "  and then the same command again."]

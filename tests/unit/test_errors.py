@@ -73,4 +73,4 @@ def test_an_error_of_the_code_keeps_its_traceback():
     with pytest.raises(ValueError, match="unexpected"), naming("file"):
         raise ValueError("unexpected")
     with pytest.raises(UserError), naming("file"):
-        raise UserError("as it is")
+        raise UserError("as it is, though it says: Permission denied")

@@ -8,6 +8,7 @@ import sys
 import pytest
 
 from mixtune import locks, runs
+from mixtune.errors import UserError
 
 # Looks like a job of the workflow to whoever reads the list of processes.
 JOB = "import sys; print('runs', flush=True); sys.stdin.read()"
@@ -54,7 +55,7 @@ def test_without_a_lock_nothing_is_told(folder, capsys):
     assert runs.report() is None
     (folder / ".snakemake" / "locks").rmdir()
     assert runs.report() is None
-    runs.warn()
+    runs.check()
     assert capsys.readouterr() == ("", "")
 
 
@@ -69,8 +70,9 @@ def test_a_run_that_lives_is_told(folder, start):
 def test_a_run_that_was_killed_is_told_and_what_to_type(folder, start):
     pid = killed_run(start)
     text = runs.report()
-    assert re.search(rf"was killed has left a lock on this folder: pid {pid} on \S+ since \S+\. It does not run", text)
-    assert "None of its jobs runs on this machine" in text
+    left = rf"^mixtune: a snakemake that was killed has left a lock on this folder: pid {pid} on \S+ since \S+\.$"
+    assert re.match(left, text.splitlines()[0])
+    assert text.splitlines()[1] == "  It has ended, and none of its jobs runs on this machine."
     assert text.endswith("snakemake --unlock\n  and then the same command again.")
     assert "squeue" not in text
     assert (folder / ".snakemake" / "locks" / "0.output.lock").exists()
@@ -80,10 +82,10 @@ def test_its_jobs_that_live_are_told(folder, start):
     pid = killed_run(start)
     job = start(JOB, "-m", "workflow.scripts.finetune", "--manifest", "results/adapters/x/manifest.json")
     text = runs.report()
-    assert re.search(
-        rf"{pid} on .*\n  Of its jobs there still run here:\n      pid {job.pid} since \S+: finetune, ", text
-    )
-    assert "finetune, results/adapters/x/manifest.json\n" in text
+    first, second, third, *_ = text.splitlines()
+    assert f" a lock on this folder: pid {pid} on " in first
+    assert second == "  It has ended, but of its jobs there still run:"
+    assert re.fullmatch(rf"      pid {job.pid} since \S+: finetune, results/adapters/x/manifest\.json", third)
     assert text.endswith("snakemake --unlock\n  and then the same command again.")
 
 
@@ -93,13 +95,13 @@ def test_processes_of_other_folders_are_not_told(folder, start, monkeypatch):
     monkeypatch.chdir(folder / "elsewhere")
     start(JOB, "-m", "workflow.scripts.finetune")
     monkeypatch.chdir(folder)
-    assert "None of its jobs runs on this machine" in runs.report()
+    assert "none of its jobs runs on this machine" in runs.report()
 
 
 def test_an_older_record_is_not_that_of_the_lock(folder, start):
     killed_run(start)
     os.utime(runs.RUN, (0, 0))
-    assert "has left a lock on this folder: an unknown process. It does not run" in runs.report()
+    assert "has left a lock on this folder: an unknown process.\n" in runs.report()
 
 
 def test_of_another_machine_it_says_that_only_that_one_knows(folder, start, monkeypatch):
@@ -109,7 +111,7 @@ def test_of_another_machine_it_says_that_only_that_one_knows(folder, start, monk
     assert re.search(
         rf"lock on this folder: pid {pid} on (\S+) since .*\n  It ran on \1: .* can only be seen there", text
     )
-    assert "None of its jobs" not in text
+    assert "It has ended" not in text
 
 
 def test_on_a_cluster_it_says_how_jobs_are_listed(folder, start):
@@ -122,10 +124,10 @@ def test_on_a_cluster_it_says_how_jobs_are_listed(folder, start):
 @pytest.mark.parametrize("word", ["-n", "--dry-run", "--unlock"])
 def test_a_command_that_starts_nothing_is_not_warned(folder, monkeypatch, capsys, word):
     monkeypatch.setattr(sys, "argv", ["snakemake", word])
-    runs.warn()
+    runs.check()
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(sys, "argv", ["snakemake", "--cores", "2"])
-    runs.warn()
+    runs.check()
     assert capsys.readouterr().err == f"{runs.report()}\n"
 
 
@@ -133,3 +135,10 @@ def test_a_second_run_beside_the_first_keeps_its_record(folder, start):
     run = start(RECORD)
     start(RECORD)
     assert locks.signature(runs.RUN).startswith(f"pid {run.pid} on ")
+
+
+def test_a_folder_that_this_user_may_not_write_into_is_refused(folder, monkeypatch):
+    (folder / "scratch").mkdir()
+    monkeypatch.setattr(os, "access", lambda path, mode: path != "scratch")
+    with pytest.raises(UserError, match=r"^scratch: Permission denied; see who may with `ls -l`"):
+        runs.check()

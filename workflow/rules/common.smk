@@ -8,20 +8,20 @@ from mixtune import runs
 from mixtune.benchmarks.registry import REGISTRY
 from mixtune.codehash import code_hash
 from mixtune.config import ConfigError, load
+from mixtune.errors import UserError
 from mixtune.manifests import canonical, digest
 from mixtune.resources import resource
 from mixtune.systems import PATH, UNTUNED, systems
 
 try:
     CONFIG = load(config)
-except ConfigError as error:
+    if workflow.is_main_process:
+        runs.check()
+except (ConfigError, UserError) as error:
     raise WorkflowError(str(error)) from None
 
-# Snakemake's lock on a folder does not tell whose it is, nor what a killed run has left running.
-if workflow.is_main_process:
-    runs.warn()
 
-
+# Snakemake's lock on a folder does not tell whose it is.
 onstart:
     if workflow.is_main_process:
         runs.record()
