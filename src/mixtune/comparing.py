@@ -74,8 +74,7 @@ def _pairs(
 
     @cache
     def groups_of(ids: tuple[str, ...], name: str) -> list[str] | None:
-        known = read_groups(benchmarks[name]) if settings["cluster"] else None
-        return [known[one] for one in ids] if known else None
+        return read_groups(benchmarks[name], ids) if settings["cluster"] else None
 
     def rows(family: str, a: Run, b: Run) -> Iterator[dict[str, Any]]:
         keys = [(run["system"], run["condition"]) for run in (a, b)]
@@ -88,16 +87,12 @@ def _pairs(
             paired = Paired.of(first, second, generator("comparison", *keys[0], *keys[1], name), resamples, groups)
             sizes = {"n": len(ids), "units": len(set(groups or ids))}
             found[name] = paired, sizes
-            yield {
-                **{"family": family, **pair, "benchmark": name},
-                **{**paired.tests(level), "p_mcnemar": mcnemar(first, second), **sizes},
-            }
+            tests = {**paired.tests(level), "p_mcnemar": mcnemar(first, second)}
+            yield {"family": family, **pair, "benchmark": name, **tests, **sizes}
         for part, names in members.items():
-            yield {
-                **{"family": f"{family} averages", **pair, "benchmark": f"{part}_avg"},
-                **Paired.mean([found[name][0] for name in names]).tests(level),
-                **{key: sum(found[name][1][key] for name in names) for key in ("n", "units")},
-            }
+            tests = Paired.mean([found[name][0] for name in names]).tests(level)
+            sizes = {key: sum(found[name][1][key] for name in names) for key in ("n", "units")}
+            yield {"family": f"{family} averages", **pair, "benchmark": f"{part}_avg", **tests, **sizes}
 
     return rows
 
@@ -105,8 +100,8 @@ def _pairs(
 def readable(comparisons: pd.DataFrame) -> pd.DataFrame:
     """Comparisons as people read them: the difference with its interval; p-values that say when they are tiny."""
     shown = comparisons.drop(columns=["low", "high"])
-    intervals = zip(comparisons["low"], comparisons["high"], strict=True)
-    estimates = [Estimate(d, None, bounds) for d, bounds in zip(comparisons["difference"], intervals, strict=True)]
+    bounds = comparisons[["difference", "low", "high"]].itertuples(index=False, name=None)
+    estimates = [Estimate(value, interval=None if pd.isna(low) else (low, high)) for value, low, high in bounds]
     shown["difference"] = pd.Series(estimates, index=shown.index, dtype=object)
     for name in [name for name in COLUMNS if name.startswith("p_")]:
         shown[name] = ["" if pd.isna(p) else f"{p:.4f}" if p >= 0.0001 else "< 0.0001" for p in shown[name]]

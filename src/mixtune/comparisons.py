@@ -1,6 +1,7 @@
 """Which systems are compared: the pairs that `statistics.comparisons` stands for."""
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
@@ -40,7 +41,7 @@ def pairs(comparison: Mapping[str, Any], runs: Sequence[Run]) -> Iterator[tuple[
     Yields:
         The family that a pair is tested in (the comparison, under one condition unless conditions are compared),
         and its two runs: alike but in the varied field (an untuned model has no seed to be alike in), or, where
-        systems are compared, alike in the condition alone.
+        systems are compared, alike in the condition alone (ANY is like every one).
     """
     vary, patterns = comparison["vary"], comparison["of"]
     kept = [
@@ -53,13 +54,19 @@ def pairs(comparison: Mapping[str, Any], runs: Sequence[Run]) -> Iterator[tuple[
         place = _place(run.get(vary), patterns)
         if place is not None:
             sides[place].append(run)
-    for second, bs in enumerate(sides):
-        for first in range(second):
-            for a in sides[first]:
-                for b in bs:
-                    if _alike(a, b, vary):
-                        name, condition = comparison["name"], (a if b["condition"] == ANY else b)["condition"]
-                        yield name if vary == "condition" else f"{name}/{condition}", a, b
+    name = comparison["name"]
+    for second, others in enumerate(sides):
+        alike = defaultdict(list)
+        for b in others:
+            alike[_rest(b, vary)].append(b)
+        for a in (run for side in sides[:second] for run in side):
+            rest = _rest(a, vary)
+            # What is asked in one way stands beside every condition of the others.
+            rests = [r for r in alike if r == rest or ANY in (*r, *rest)] if vary == "system" else [rest]
+            for b in (b for r in rests for b in alike[r]):
+                if vary in ("system", "condition") or a["seed"] == b["seed"] or UNTUNED in (a["mixture"], b["mixture"]):
+                    condition = (b if a["condition"] == ANY else a)["condition"]
+                    yield name if vary == "condition" else f"{name}/{condition}", a, b
 
 
 def _place(value: str | None, patterns: Sequence[Any]) -> int | None:
@@ -68,10 +75,8 @@ def _place(value: str | None, patterns: Sequence[Any]) -> int | None:
     return next(matches, None)
 
 
-def _alike(a: Run, b: Run, vary: str) -> bool:
-    if vary == "system":
-        return a["condition"] == b["condition"] or ANY in (a["condition"], b["condition"])
-    differing = {vary, "system"} - ({"system"} if vary == "condition" else set())
-    if UNTUNED in (a.get("mixture"), b.get("mixture")):
-        differing.add("seed")
-    return all(a[field] == b[field] for field in a.keys() - differing) and a.keys() == b.keys()
+def _rest(run: Run, vary: str) -> tuple[str, ...]:
+    """What two runs that are compared have in common, the seed aside."""
+    if vary in ("system", "condition"):
+        return (run["condition" if vary == "system" else "system"],)
+    return tuple(run[field] for field in ("model", "mixture", "shots", "condition") if field != vary)

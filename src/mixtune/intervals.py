@@ -46,8 +46,7 @@ def _condition(settings, condition: str, systems: Mapping[str, Path], benchmarks
         answers = {system: read_answers(folder / condition / f"{name}.parquet") for system, folder in systems.items()}
         check_ids({f"{system}, {condition}, {name}": one.ids for system, one in answers.items()})
         ids = next(iter(answers.values())).ids
-        known = read_groups(benchmarks[name]) if settings["cluster"] else None
-        groups = [known[one] for one in ids] if known else None
+        groups = read_groups(benchmarks[name], ids) if settings["cluster"] else None
         size = {"n": len(ids), "units": len(set(groups or ids))}
         negative = read_negative(benchmarks[name], settings["negatives"])
         for metric, (count, statistic) in METRICS.items():
@@ -76,6 +75,6 @@ def _rows(settings, values: np.ndarray, draws: np.ndarray) -> Iterator[dict[str,
         yield {"system": None, "seeds": len(values), "sd": sd, **_estimate(settings, values.mean(), draws.mean(1))}
 
 
-def _estimate(settings, value: float, draws: np.ndarray) -> dict[str, float]:
-    low, high = interval(draws, settings["level"])
-    return {"value": float(value), "low": float(low), "high": float(high)}
+def _estimate(settings, value: float, draws: np.ndarray) -> dict[str, float | None]:
+    low, high = (None if np.isnan(bound) else float(bound) for bound in interval(draws, settings["level"]))
+    return {"value": float(value), "low": low, "high": high}

@@ -61,14 +61,22 @@ def _some(ids: Sequence[str]) -> str:
     return f"{len(ids):,} id(s)" + (f" ({', '.join(ids[:3])}{', …' if len(ids) > 3 else ''})" if ids else "")
 
 
-def read_groups(benchmark: Path) -> dict[str, str]:
-    """The group of each test row, by id.
+def read_groups(benchmark: Path, ids: Sequence[str]) -> list[str]:
+    """The groups of test rows.
 
     Args:
         benchmark: Folder of the prepared benchmark.
+        ids: Of the rows wanted.
+
+    Raises:
+        UserError: An id is not among the test rows.
     """
     rows = pq.read_table(benchmark / "test.parquet", columns=["id", "group"]).to_pydict()
-    return dict(zip(rows["id"], rows["group"], strict=True))
+    groups = dict(zip(rows["id"], rows["group"], strict=True))
+    unknown = [one for one in ids if one not in groups]
+    if unknown:
+        raise UserError(f"{_some(unknown)} not among the test rows of {benchmark}; predict anew")
+    return [groups[one] for one in ids]
 
 
 def read_negative(benchmark: Path, which: str) -> frozenset[str]:

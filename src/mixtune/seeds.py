@@ -25,7 +25,7 @@ def over_seeds(frame: pd.DataFrame, columns: Sequence[str], intervals: pd.DataFr
     """
     known = {}
     if intervals is not None:
-        micro = intervals[intervals["metric"] == "micro_f1"]
+        micro = intervals[(intervals["metric"] == "micro_f1") & intervals["low"].notna()]
         bounds = zip(micro["low"], micro["high"], strict=True)
         known = dict(zip(micro[[*ARM, "seeds", "benchmark"]].itertuples(index=False, name=None), bounds, strict=True))
     rows = []

@@ -67,7 +67,7 @@ def bootstrap(
         groups: A row's group; rows of one group are drawn together. None: every row by itself.
 
     Returns:
-        (resamples, …), as `statistic` gives them.
+        (resamples, …), as `statistic` gives them; NaN where there is one group alone, which tells of no spread.
     """
     kinds, frequencies = _distinct(_by_group(counts.reshape(len(counts), -1), groups))
     kinds, total = kinds.astype(float), frequencies.sum()
@@ -75,7 +75,7 @@ def bootstrap(
     for size in _chunks(resamples, max(kinds.shape)):
         drawn = random.multinomial(total, frequencies / total, size).astype(float)
         parts.append(statistic((drawn @ kinds).reshape(size, *counts.shape[1:])))
-    return np.concatenate(parts)
+    return np.concatenate(parts) if total > 1 else np.full_like(np.concatenate(parts), np.nan)
 
 
 def randomise(
@@ -140,7 +140,7 @@ class Paired:
             `micro_f1_a`, `micro_f1_b`, their `difference`, its interval (`low`, `high`), and two-sided p-values:
             `p_bootstrap`, 1 - level of the widest interval that leaves 0 out, and `p_randomisation`, the share of
             randomised differences as large as the observed one. No p is 0: the smallest is
-            1 / (resamples + 1), for the bootstrap twice that.
+            1 / (resamples + 1), for the bootstrap twice that. What resamples tell is NaN where they are.
         """
         a, b = self.observed
         low, high = interval(self.resampled, level)
@@ -152,7 +152,7 @@ class Paired:
             "difference": b - a,
             "low": float(low),
             "high": float(high),
-            "p_bootstrap": min(1.0, 2 * float(1 + beyond) / (len(self.resampled) + 1)),
+            "p_bootstrap": min(1.0, 2 * float(1 + beyond) / (len(self.resampled) + 1)) if low <= high else math.nan,
             "p_randomisation": float(1 + extreme) / (len(self.randomised) + 1),
         }
 

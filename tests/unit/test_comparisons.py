@@ -101,3 +101,13 @@ def test_systems_of_any_kind_are_compared_by_name():
 )
 def test_where_keeps_some_systems(where, left):
     assert len(found({"vary": "shots", "of": [0, 2], "where": where}, CELLS)) == left
+
+
+def test_what_is_asked_in_one_way_is_compared_under_every_condition():
+    systems = {"encoder/base/seed-1": ["any"], "m/mixtune/0-shot/seed-1": ["generic", "schema"]}
+    for of in (["encoder/*", "*/mixtune/*"], ["*/mixtune/*", "encoder/*"]):
+        found = list(pairs({"name": "baselines", "vary": "system", "of": of}, runs(systems)))
+        assert [family for family, *_ in found] == ["baselines/generic", "baselines/schema"]
+        assert {run["condition"] for _, *pair in found for run in pair if run["system"].startswith("encoder")} == {
+            "any"
+        }

@@ -145,6 +145,25 @@ def test_groups_are_those_of_the_prepared_benchmark(files):
     assert rows["intervals"] != files.intervals("small/mixtune/0-shot", ONE)["intervals"]
 
 
+def test_one_group_has_a_score_and_no_interval(files):
+    files.predict(ONE, 0.6)
+    files.predict("small/mixtune/2-shot/seed-1", 0.7)
+    path = files.benchmarks["gids"] / "test.parquet"
+    ids = pq.read_table(path)["id"]
+    pq.write_table(pa.table({"id": ids, "group": ["book"] * ROWS}), path)
+    file = files.intervals("small/mixtune/0-shot", ONE, cluster=True)
+    table = tables.intervals([file], files.scores(ONE))
+    blank = table.loc[table["low"].isna() & table["high"].isna(), "benchmark"]
+    assert set(blank) == {"gids", "general_avg", "overall_avg"}
+    assert table["value"].notna().all()
+    compared = files.compare(SHOTS, systems=PAIR, cluster=True)
+    assert set(compared.loc[compared["p_bootstrap"].isna(), "benchmark"]) == set(blank)
+    assert compared["p_holm"].notna().all()
+    shown = readable(compared).set_index("benchmark")
+    assert str(shown.loc["gids", "difference"]) == f"{shown.loc['gids', 'difference'].value:.3f}"
+    assert shown.loc["gids", "p_bootstrap"] == ""
+
+
 def test_the_same_settings_give_the_same_file(files):
     files.predict(ONE, 0.6)
     first = files.intervals("small/mixtune/0-shot", ONE)
@@ -253,6 +272,14 @@ def test_other_examples_are_refused_with_their_ids(files):
     files.predict(TWO, 0.5, ids=3)
     with pytest.raises(UserError, match=r"57 id\(s\)"):
         files.intervals("small/mixtune/0-shot", ONE, TWO)
+
+
+def test_an_example_that_the_benchmark_lacks_is_refused(files):
+    files.predict(ONE, 0.5)
+    path = files.benchmarks["gids"] / "test.parquet"
+    pq.write_table(pq.read_table(path).slice(2), path)
+    with pytest.raises(UserError, match=r"2 id\(s\) \(gids/test/0, gids/test/1\) not among the test rows of"):
+        files.intervals("small/mixtune/0-shot", ONE, cluster=True)
 
 
 def test_an_example_that_is_there_twice_is_refused(files):

@@ -149,6 +149,15 @@ def test_without_positive_labels_every_draw_is_zero():
     assert not bootstrap(macro, macro_f1, generator("none"), 50).any()
 
 
+def test_one_group_tells_of_no_spread():
+    """Every resample of one group is the test set: an interval without width and a tiny p would be made up."""
+    a, b = KINDS[[0, 2, 2, 1]], KINDS[[0, 0, 2, 1]]
+    told = Paired.of(a, b, generator("one group"), 100, ["book"] * 4).tests(0.95)
+    assert told["difference"] > 0 and told["p_randomisation"] == 1
+    assert all(np.isnan(told[key]) for key in ("low", "high", "p_bootstrap"))
+    assert np.isnan(bootstrap(a, micro_f1, generator("one row"), 10, ["book"] * 4)).all()
+
+
 def test_a_generator_is_its_names():
     first, again, other = (generator(*names).random(4) for names in (("a", "b"), ("a", "b"), ("ab",)))
     assert np.array_equal(first, again)

@@ -48,8 +48,8 @@ def sampling():
 
 def interval_settings(wildcards):
     systems = ARMS[wildcards.arm]
-    arm = {"arm": wildcards.arm, "systems": systems, "conditions": CONDITIONS[systems[0]]}
-    return canonical({**arm, **sampling(), "code": code("intervals")})
+    same = {"arm": wildcards.arm, "systems": systems, "conditions": CONDITIONS[systems[0]]}
+    return canonical({**same, **sampling(), "code": code("intervals")})
 
 
 def compare_settings(wildcards):
