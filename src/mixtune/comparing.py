@@ -1,5 +1,6 @@
 """Paired tests of all compared systems, joined by example id."""
 
+import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -9,8 +10,9 @@ import numpy as np
 import pandas as pd
 
 from .comparisons import Run, pairs, runs
-from .markdown import Estimate
+from .markdown import Estimate, write_table
 from .outcomes import check_ids, counts, read_answers, read_groups, read_negative
+from .run_cards import write_table_card
 from .scoring import average_members
 from .statistics import Paired, generator, holm, mcnemar
 
@@ -53,6 +55,18 @@ def compare(settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[
                 "raise statistics.resamples"
             )
     return frame
+
+
+def write_comparisons(
+    settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[str, Path], table: Path
+) -> None:
+    """Write the table of comparisons as CSV and Markdown, and its run card; arguments as for `compare`."""
+    begin, folder = time.monotonic(), table.parent
+    frame = compare(settings, predictions, benchmarks)
+    write_table(table.with_suffix(""), frame, readable(frame))
+    folders = [*(predictions / system for system in settings["systems"]), *benchmarks.values()]
+    inputs = [folder / "manifest.json" for folder in folders]
+    write_table_card("compare", folder / f"run_card_{table.stem}.json", [table.stem], settings, inputs, begin)
 
 
 def _pairs(

@@ -1,25 +1,22 @@
 """The jobs of an encoder: tune it on one benchmark; predict with its classifiers of all benchmarks."""
 
-import platform
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
-
-import torch
 
 from .benchmarks.files import read_examples, read_labels
 from .classifiers import classify, load_classifier, load_tokenizer, tune
 from .compute import Device
 from .errors import UserError
+from .locks import exclusive
 from .manifests import canonical, copy_whole, digest, is_whole, read_json, replacing, write_json, write_manifest
 from .markers import encode
 from .mixtures import draw
 from .predictions import write_predictions
-
-PACKAGES = ("torch", "transformers", "accelerate", "tokenizers")
+from .run_cards import CELL_PACKAGES, NAME, memory, placed, run_card
+from .scratch import sign
 
 
 def finetune_encoder(
@@ -47,21 +44,23 @@ def finetune_encoder(
     base, prepared = read_json(model), read_json(benchmark / "manifest.json")["files"]
     read = [prepared["train.parquet"], prepared["labels.json"]]
     folder = scratch / "finetune_encoder" / digest(*map(canonical, [settings, base["files"], read, *_where(device)]))
+    sign(folder, output)
     done = folder / "encoder" / "manifest.json"
-    if is_whole(done):
-        print(f"finished before: restored from {done.parent}")
-    else:
-        _tune(settings, base, benchmark, folder, device)
-    copy_whole(done, output.parent)
+    with exclusive(folder / "lock"):
+        if is_whole(done):
+            print(f"finished before: restored from {done.parent}")
+        else:
+            _tune(settings, model, benchmark, folder, device)
+        copy_whole(done, output.parent)
 
 
 def _where(device: Device) -> list[str]:
     return [device.name, str(device.dtype)]
 
 
-def _tune(settings, base, benchmark, folder, device) -> None:
+def _tune(settings, model, benchmark, folder, device) -> None:
     print(f"computing on {device.name} in {device.dtype} because {device.why}", flush=True)
-    begin, output = time.monotonic(), folder / "encoder"
+    begin, output, base = time.monotonic(), folder / "encoder", read_json(model)
     labels = read_labels([benchmark])[benchmark.name]
     classes = {label: number for number, label in enumerate(labels)}
     train = read_examples(benchmark / "train.parquet")
@@ -85,21 +84,24 @@ def _tune(settings, base, benchmark, folder, device) -> None:
         device=device,
     )
     tokenizer.save_pretrained(output)
-    card = {
-        "encoder": base["name"],
-        "encoder_commit": base["commit"],
-        "benchmark": benchmark.name,
-        "labels": labels,
-        "settings": settings,
-        "rendered": {"train": counts},
-        "device": torch.cuda.get_device_name() if device.name == "cuda" else platform.processor() or "cpu",
-        "dtype": str(device.dtype),
-        "seconds": round(time.monotonic() - begin, 1),
-        "peak_gpu_bytes": torch.cuda.max_memory_allocated() if device.name == "cuda" else None,
-        "versions": {package: version(package) for package in PACKAGES},
+    card = run_card(
+        "finetune_encoder",
+        settings,
+        [model, benchmark / "manifest.json"],
+        CELL_PACKAGES,
+        encoder=base["name"],
+        encoder_commit=base["commit"],
+        benchmark=benchmark.name,
+        labels=labels,
+        seeds={"training": settings["seed"]},
+        rendered={"train": counts},
+        scratch=f"finetune_encoder/{folder.name}",
+        seconds=round(time.monotonic() - begin, 1),
+        **placed(device.name, device.dtype),
+        **memory(device.name),
         **facts,
-    }
-    write_json(output / "run_card.json", card)
+    )
+    write_json(output / NAME, card)
     files = [path for path in output.iterdir() if path.is_file() and path.name != "manifest.json"]
     write_manifest(output / "manifest.json", files)
     shutil.rmtree(folder / "checkpoints", ignore_errors=True)
@@ -126,7 +128,7 @@ def predict_encoder(
         outputs: Files to write, `…/{benchmark}.parquet`.
         manifest: Manifest to write; it holds what was counted in the marked test rows, by benchmark.
     """
-    counts = {}
+    counts, used, begin = {}, [], time.monotonic()
     for path in outputs:
         name = path.stem
         prepared = read_json(benchmarks[name] / "manifest.json")["files"]
@@ -134,13 +136,20 @@ def predict_encoder(
         weights = {file: sha for file, sha in weights.items() if file not in ("run_card.json", "training_log.csv")}
         read = [weights, prepared["test.parquet"], prepared["labels.json"]]
         folder = scratch / "predict_encoder" / digest(*map(canonical, [settings, read, *_where(device)]))
+        sign(folder, manifest)
+        used.append(f"predict_encoder/{folder.name}")
         done = folder / "manifest.json"
-        if not is_whole(done):
-            _predict(settings, tuned[name], benchmarks[name], folder / path.name, device)
-        with replacing(path) as temporary:
-            shutil.copyfile(folder / path.name, temporary)
+        with exclusive(folder / "lock"):
+            if not is_whole(done):
+                _predict(settings, tuned[name], benchmarks[name], folder / path.name, device)
+            with replacing(path) as temporary:
+                shutil.copyfile(folder / path.name, temporary)
         counts[name] = read_json(done)["rendered"]
         print(f"{name}: {counts[name]}", flush=True)
+    inputs = [folder / "manifest.json" for folder in (*tuned.values(), *benchmarks.values())]
+    facts = {"scratch": used, "seconds": round(time.monotonic() - begin, 1), **memory(device.name)}
+    card = run_card("predict_encoder", settings, inputs, CELL_PACKAGES, **placed(device.name, device.dtype), **facts)
+    write_json(manifest.parent / NAME, card)
     write_manifest(manifest, list(outputs), rendered=counts)
 
 

@@ -6,12 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from . import audits, tables
-from .manifests import file_sha256, read_json, write_json, write_text
+from .manifests import read_json, write_text
 from .markdown import write_table
 from .matrices import Setup
-from .run_cards import NAME, memory, run_card
-
-PACKAGES = ("numpy", "pandas", "pyarrow")
+from .run_cards import NAME, write_table_card
 
 
 def setup_of(settings: Mapping[str, Any]) -> Setup:
@@ -42,7 +40,7 @@ def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], intervals:
     write_table(folder / "intervals", bounds)
     write_text(readme, tables.summary(setup, matrix, bounds))
     names, inputs = ("matrix", "transfer", "scores", "per_class", "intervals"), [*scores, *intervals]
-    _card("aggregate", folder / NAME, names, settings, inputs, begin, seeds={"training": setup["seeds"]})
+    write_table_card("aggregate", folder / NAME, names, settings, inputs, begin, seeds={"training": setup["seeds"]})
 
 
 def write_audit(
@@ -67,11 +65,4 @@ def write_audit(
     write_table(folder / "overlap", audits.overlap([path.parent for path in mixtures], prepared))
     write_table(folder / "lengths", audits.lengths(rendered))
     names, inputs = ("data", "mixtures", "overlap", "lengths"), [*benchmarks, *mixtures, *rendered]
-    _card("audit", folder / "run_card_data.json", names, settings, inputs, begin)
-
-
-def _card(rule, path, tables, settings, inputs, begin, **facts) -> None:
-    files = [path.with_name(f"{table}.{ending}") for table in tables for ending in ("csv", "md")]
-    facts |= {"files": {file.name: file_sha256(file) for file in files}}
-    facts |= {"seconds": round(time.monotonic() - begin, 1), "peak_rss_bytes": memory()["peak_rss_bytes"]}
-    write_json(path, run_card(rule, settings, inputs, PACKAGES, **facts))
+    write_table_card("audit", folder / "run_card_data.json", names, settings, inputs, begin)

@@ -4,15 +4,17 @@ import platform
 import resource
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from .manifests import file_sha256, read_json
+from .manifests import file_sha256, read_json, write_json
 
 NAME = "run_card.json"
+TABLE_PACKAGES = ("numpy", "pandas", "pyarrow")
 CELL_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers")
 
 
@@ -115,6 +117,27 @@ def run_card(
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         **facts,
     }
+
+
+def write_table_card(
+    rule: str,
+    path: Path,
+    tables: Iterable[str],
+    settings: Mapping[str, Any],
+    inputs: Iterable[Path],
+    begin: float,
+    **facts: Any,
+) -> None:
+    """Write the run card of tables that lie beside it as CSV and Markdown.
+
+    Args:
+        begin: When the work began, by `time.monotonic`.
+        rule, settings, inputs, facts: As for `run_card`.
+    """
+    files = [path.with_name(f"{table}.{ending}") for table in tables for ending in ("csv", "md")]
+    facts |= {"files": {file.name: file_sha256(file) for file in files}}
+    facts |= {"seconds": round(time.monotonic() - begin, 1), "peak_rss_bytes": memory()["peak_rss_bytes"]}
+    write_json(path, run_card(rule, settings, inputs, TABLE_PACKAGES, **facts))
 
 
 def code_version() -> dict[str, Any]:

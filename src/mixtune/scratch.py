@@ -50,20 +50,22 @@ class Entry:
 
 def entries(scratch: Path, results: Path) -> list[Entry]:
     """All entries of scratch/, the largest first."""
-    cards = results.rglob(NAME)
-    made_from = {card.parent.relative_to(results.parent): read_json(card).get("scratch") for card in cards}
+    made_from = {}
+    for card in results.rglob(NAME):
+        used = read_json(card).get("scratch") or []
+        made_from[card.parent.relative_to(results.parent)] = [used] if isinstance(used, str) else used
     found = [_entry(folder, made_from) for folder in scratch.glob("*/*") if folder.is_dir()]
     return sorted(found, key=lambda entry: (-entry.bytes, entry.folder))
 
 
-def _entry(folder: Path, made_from: dict[Path, str | None]) -> Entry:
+def _entry(folder: Path, made_from: dict[Path, list[str]]) -> Entry:
     key, signed = f"{folder.parent.name}/{folder.name}", folder / SIGN
     result = Path(read_json(signed)["result"]) if signed.is_file() else None
     files = [(path, path.lstat()) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
     with hold(folder) as free:
         if not free:
             state = "running"
-        elif key in made_from.values():
+        elif any(key in used for used in made_from.values()):
             state = "current"
         elif result:
             state = "superseded" if made_from.get(result.parent) else "unfinished"

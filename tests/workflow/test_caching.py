@@ -47,12 +47,15 @@ def test_a_figures_style_redraws_the_figures(project):
 
 def test_the_words_for_no_relation_rescore(project):
     project.configure({"scoring": {"negatives": "paper"}})
-    assert project.planned() == {**SCORES, "score": 6 + BASELINES}
+    assert project.planned() == {**SCORES, "score": 6 + BASELINES, "intervals": 6 + BASELINES}
 
 
 def test_the_encoders_learning_rate_tunes_encoders_alone(project):
     project.configure({"training": {"encoder": {"learning_rate": 0.001}}})
-    assert project.planned() == {"finetune_encoder": 9, "predict_encoder": 1, "score": 1, **TABLES}
+    assert project.planned() == {
+        **{"finetune_encoder": 9, "predict_encoder": 1, "score": 1, **INTERVALS},
+        "intervals": 1,
+    }
 
 
 def test_a_floor_less_computes_nothing(project):
@@ -68,7 +71,7 @@ def test_a_capped_test_split_trains_no_encoder(project):
 
 def test_the_number_of_resamples_finds_intervals_anew(project):
     project.configure({"statistics": {"resamples": 200}})
-    assert project.planned() == INTERVALS
+    assert project.planned() == {**INTERVALS, "intervals": 6 + BASELINES}
 
 
 def test_another_comparison_tests_anew_and_no_more(project):
@@ -152,7 +155,7 @@ def with_own_benchmark(project):
 def test_a_benchmark_for_evaluation_trains_nothing(with_own_benchmark):
     encoder = {"finetune_encoder": 1, "predict_encoder": 1, "predict_floors": 1}
     planned = {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS, **AUDIT, **encoder}
-    assert with_own_benchmark.planned() == {**planned, "score": 6 + BASELINES}
+    assert with_own_benchmark.planned() == {**planned, "score": 6 + BASELINES, "intervals": 6 + BASELINES}
 
 
 def test_a_benchmark_for_evaluation_costs_its_own_prompts_only(with_own_benchmark):

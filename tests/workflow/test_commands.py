@@ -68,14 +68,15 @@ def test_every_adapter_and_all_predictions_have_a_run_card(whole_run):
 def test_every_table_is_told_of_by_a_run_card(whole_run):
     project, _ = whole_run
     tables, told = project / "reports/tables", {}
-    for name in ("run_card.json", "run_card_data.json"):
+    for name in ("run_card.json", "run_card_data.json", "run_card_comparisons.json"):
         card = read_json(tables / name)
         told |= card["files"]
         for path, sha in card["inputs"].items():
             now = read_json(project / path)["files"] if path.endswith("manifest.json") else file_sha256(project / path)
             assert sha == now
     assert told == {path.name: file_sha256(path) for path in tables.iterdir() if path.suffix in (".csv", ".md")}
-    assert len(read_json(tables / "run_card.json")["inputs"]) == 6
+    systems = 6 + 1 + 5  # cells, the encoder, floors and the ceiling
+    assert len(read_json(tables / "run_card.json")["inputs"]) == 2 * systems  # scores and intervals
 
 
 def test_a_run_card_makes_nothing_stale(project):
@@ -145,11 +146,13 @@ def test_a_file_that_nothing_tells_of_is_an_error(whole_run):
 
 # mixtune clean
 
+JOBS = 2 * 6 + 2 * 9  # of cells; and of the encoder on nine benchmarks
+
 
 def test_all_that_a_finished_matrix_keeps_is_current(whole_run):
     project, _ = whole_run
     told = mixtune(project, "clean")
-    assert told.count(" current ") == 12
+    assert told.count(" current ") == JOBS
     assert f"results/adapters/{CELL}" in told
     assert "0 B of 0 entries would go" in told
 
@@ -160,9 +163,9 @@ def test_what_an_edit_supersedes_goes_and_nothing_else(project):
     told = mixtune(project, "clean")
     assert told.count(" superseded ") == 1
     assert "1 entries would go" in told
-    assert len(list((project / "scratch").glob("*/*"))) == 13
+    assert len(list((project / "scratch").glob("*/*"))) == JOBS + 1
     assert "removed" in mixtune(project, "clean", "--yes")
-    assert len(list((project / "scratch").glob("*/*"))) == 12
+    assert len(list((project / "scratch").glob("*/*"))) == JOBS
     assert " superseded " not in mixtune(project, "clean")
 
 

@@ -80,7 +80,7 @@ def changed(key, value):
         return {key: STRINGS[key]}
     if value is None or isinstance(value, bool):
         return {key: 7 if value is None else not value}
-    return {key: value + 1 if isinstance(value, int) else value * 1.5}
+    return {key: value + 1 if isinstance(value, int) else value / 2}
 
 
 # What config.yaml sets, and what it only tells of, each with another value.

@@ -58,6 +58,7 @@ rule predict_encoder:
             condition=ANY,
             benchmark=MATRIX.benchmarks,
         ),
+        card="results/predictions/encoder/{encoder}/seed-{seed}/run_card.json",
         manifest="results/predictions/encoder/{encoder}/seed-{seed}/manifest.json",
     log:
         "logs/predict_encoder/{encoder}/seed-{seed}.log",

@@ -37,6 +37,7 @@ rule compare:
     output:
         **table_outputs(["comparisons"], "Scores"),
         markdown="reports/tables/comparisons.md",
+        card="reports/tables/run_card_comparisons.json",
     log:
         "logs/compare.log",
     benchmark:

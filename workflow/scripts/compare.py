@@ -4,9 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.comparing import compare, readable
+from mixtune.comparing import write_comparisons
 from mixtune.errors import run
-from mixtune.markdown import write_table
 
 
 def main(argv=None):
@@ -17,8 +16,7 @@ def main(argv=None):
     parser.add_argument("--table", type=Path, required=True, help="CSV file; the Markdown goes beside it")
     args = parser.parse_args(argv)
     folders = {path.parent.name: path.parent for path in args.benchmarks}
-    frame = compare(args.settings, args.predictions, folders)
-    write_table(args.table.with_suffix(""), frame, readable(frame))
+    write_comparisons(args.settings, args.predictions, folders, args.table)
 
 
 if __name__ == "__main__":
