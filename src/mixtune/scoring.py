@@ -6,6 +6,8 @@ from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+import numpy as np
+
 from .labels import clean, normalise
 
 PAPER_NEGATIVES = frozenset({"none", "other", "no_relation", "na", "nan", "null"})
@@ -50,6 +52,37 @@ def _check(gold: Sequence[str], predicted: Sequence[str]) -> None:
             raise ValueError(f"prediction {row} is {answer!r}, not a string; an abstention is an empty string")
 
 
+def outcome(gold: str, predicted: str, negative: Collection[str]) -> tuple[bool, bool, bool]:
+    """What one prediction counts as, for every score and statistic: a true positive, a false one, a missed one.
+
+    Args:
+        gold, predicted: Normalised labels.
+        negative: Normalised words that mean "no relation", the empty one included.
+
+    Returns:
+        tp, fp (both of the predicted label) and fn (of the gold label); a prediction is correct where neither
+        fp nor fn holds.
+    """
+    right = gold == predicted
+    return right and gold not in negative, not right and predicted not in negative, not right and gold not in negative
+
+
+def f1(tp: Any, fp: Any, fn: Any) -> Any:
+    """F1 of counts, or of arrays of counts; 0.0 where there is neither a gold label nor a prediction."""
+    return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+
+
+def micro_f1(counts: np.ndarray) -> np.ndarray:
+    """F1 of counts (…, 3): tp, fp, fn."""
+    return f1(*np.moveaxis(counts, -1, 0))
+
+
+def macro_f1(counts: np.ndarray) -> np.ndarray:
+    """Mean F1 of counts (…, labels, 3) over the labels in gold; 0.0 where there are none."""
+    in_gold = counts[..., 0] + counts[..., 2] > 0
+    return (micro_f1(counts) * in_gold).sum(-1) / np.maximum(in_gold.sum(-1), 1)
+
+
 def _ratio(part: int, whole: int) -> float:
     return part / whole if whole else 0.0
 
@@ -61,7 +94,7 @@ def _rates(tp: int, fp: int, fn: int) -> dict[str, Any]:
         "fn": fn,
         "precision": _ratio(tp, tp + fp),
         "recall": _ratio(tp, tp + fn),
-        "f1": _ratio(2 * tp, 2 * tp + fp + fn),
+        "f1": float(f1(tp, fp, fn)),
     }
 
 
@@ -94,12 +127,14 @@ def score(
     negative = {normalise(word) for word in negatives} | {""}
     schema = {normalise(label) for label in labels} | {""}
     answers = [normalise(label) for label in predicted]
-    pairs = list(zip(map(normalise, gold), answers, strict=True))
 
-    tp = Counter(g for g, p in pairs if g == p and g not in negative)
-    fp = Counter(p for g, p in pairs if g != p and p not in negative)
-    fn = Counter(g for g, p in pairs if g != p and g not in negative)
-    true_negatives = sum(g in negative and p in negative for g, p in pairs)
+    tp, fp, fn, correct = Counter(), Counter(), Counter(), 0
+    for (g, p), count in Counter(zip(map(normalise, gold), answers, strict=True)).items():
+        right, invented, missed = outcome(g, p, negative)
+        correct += 0 if invented or missed else count
+        for label, counts, holds in ((p, tp, right), (p, fp, invented), (g, fn, missed)):
+            if holds:
+                counts[label] += count
 
     # Shown as gold spells it, else the inventory, else the model; sorted, so that row order decides nothing.
     spellings = {normalise(label): clean(label) for label in sorted(set(predicted), reverse=True)}
@@ -109,15 +144,15 @@ def score(
         for label in sorted(tp.keys() | fp.keys() | fn.keys(), key=spellings.__getitem__)
     }
 
-    n = len(pairs)
+    n = len(answers)
     overall = _rates(tp.total(), fp.total(), fn.total())
-    gold_f1 = [row["f1"] for row in per_class.values() if row["support"]]
+    counts = np.array([[row["tp"], row["fp"], row["fn"]] for row in per_class.values()]).reshape(-1, 3)
     return {
         "n": n,
         "micro_f1": overall.pop("f1"),
         **overall,
-        "macro_f1": fmean(gold_f1) if gold_f1 else 0.0,
-        "accuracy": (tp.total() + true_negatives) / n,
+        "macro_f1": float(macro_f1(counts)),
+        "accuracy": correct / n,
         "out_of_schema": sum(answer not in schema for answer in answers) / n,
         "empty": answers.count("") / n,
         "per_class": per_class,
@@ -129,6 +164,23 @@ def _average(scores: Mapping[str, float], benchmarks: Sequence[str]) -> dict[str
     complete = benchmarks and not missing
     value = fmean(scores[name] for name in benchmarks) if complete else None
     return {"value": value, "n": len(benchmarks), "missing": missing}
+
+
+def average_members(domains: Mapping[str, str], selected: Sequence[str]) -> dict[str, list[str]]:
+    """The selected benchmarks that the averages `general`, `literary` and `overall` are over, each once.
+
+    Raises:
+        ValueError: A selected benchmark has no domain, or an unknown one.
+    """
+    benchmarks = list(dict.fromkeys(selected))
+    for name in benchmarks:
+        if domains.get(name) not in DOMAINS:
+            raise ValueError(
+                f"benchmark {name!r} has the domain {domains.get(name)!r}, not {' or '.join(DOMAINS)}; "
+                f"set benchmarks.{name}.domain or take it out of matrix.benchmarks"
+            )
+    members = {domain: [name for name in benchmarks if domains[name] == domain] for domain in DOMAINS}
+    return members | {"overall": benchmarks}
 
 
 def domain_averages(
@@ -148,12 +200,5 @@ def domain_averages(
     Raises:
         ValueError: A selected benchmark has no domain, or an unknown one.
     """
-    benchmarks = list(dict.fromkeys(selected))
-    for name in benchmarks:
-        if domains.get(name) not in DOMAINS:
-            raise ValueError(
-                f"benchmark {name!r} has the domain {domains.get(name)!r}, not {' or '.join(DOMAINS)}; "
-                f"set benchmarks.{name}.domain or take it out of matrix.benchmarks"
-            )
-    members = {domain: [name for name in benchmarks if domains[name] == domain] for domain in DOMAINS}
-    return {group: _average(scores, names) for group, names in (members | {"overall": benchmarks}).items()}
+    members = average_members(domains, selected)
+    return {part: _average(scores, names) for part, names in members.items()}
