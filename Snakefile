@@ -11,11 +11,13 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
+include: "workflow/rules/common_analysis.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/finetune.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/export.smk"
 
 
@@ -27,4 +29,8 @@ rule all:
         rules.plot_matrix.output,
         rules.plot_shots.output,
         rules.plot_data.output,
+        rules.compare_published.output,
+        rules.plot_published.output,
+        rules.analyse_errors.output,
+        rules.compare_efficiency.output,
     localrule: True

@@ -103,7 +103,7 @@ class Answers:
         )
         pairs, of_row = np.unique(np.stack([self.gold, self.predicted]), axis=1, return_inverse=True)
         counts = [outcome(self.labels[gold], self.labels[predicted], negative) for gold, predicted in pairs.T]
-        self.tp, self.fp, self.fn = np.array(counts, dtype=bool).reshape(-1, 3)[of_row].T
+        self.tp, self.fp, self.fn = np.array(counts, dtype=bool).reshape(-1, 3)[of_row.ravel()].T
         self.wrong = np.flatnonzero(self.fp | self.fn)
 
     def confused(self, limit: int) -> list[dict[str, Any]]:
