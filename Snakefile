@@ -13,6 +13,7 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/common_statistics.smk"
 include: "workflow/rules/common_adapters.smk"
+include: "workflow/rules/common_analysis.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/finetune.smk"
@@ -20,6 +21,7 @@ include: "workflow/rules/baselines.smk"
 include: "workflow/rules/evaluate.smk"
 include: "workflow/rules/statistics.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/analysis.smk"
 include: "workflow/rules/export.smk"
 include: "workflow/rules/adapters.smk"
 
@@ -34,4 +36,8 @@ rule all:
         rules.plot_shots.output,
         rules.plot_data.output,
         CARDS,
+        rules.compare_published.output,
+        rules.plot_published.output,
+        rules.analyse_errors.output,
+        rules.compare_efficiency.output,
     localrule: True

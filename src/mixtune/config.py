@@ -156,6 +156,7 @@ class Reports(Section):
     """What people read."""
 
     headline_condition: Condition = Field(description="The condition of every single-number table and figure.")
+    errors: int = Field(ge=0, description="Rows of `errors` and `confusion` of a system, condition and benchmark.")
 
 
 class Config(Section):

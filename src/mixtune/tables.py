@@ -32,6 +32,11 @@ TABLES = {
     "per_class": "precision, recall and F1 of every label",
     "intervals": "confidence intervals of micro- and macro-F1, and of the averages",
     "comparisons": "differences between systems, their intervals, and paired tests",
+    "published": "scores and averages beside those that the paper published",
+    "confusion": "labels that are taken for others, the most frequent pairs first",
+    "strata": "F1 by length of text, distance of the mentions, kind of answer, and frequency of the label in train",
+    "errors": "wrong answers with their texts, drawn at random",
+    "efficiency": "parameters, sizes, times and memory beside the headline average",
     "data": "what each split of each benchmark holds: rows, labels, mentions, ceilings, and what its reader counted",
     "mixtures": "how many training rows come from which benchmark",
     "overlap": "test rows whose text is among the training rows of a mixture",
@@ -41,6 +46,7 @@ FIGURES = {
     "matrix": "the matrix as a heat map",
     "shots": "the overall average by number of shots",
     "data": "the audit of the benchmarks",
+    "published": "our scores against the paper's",
 }
 
 WARNING = """\

@@ -224,7 +224,7 @@ def test_a_comment_in_every_module_of_the_library_reruns_no_job(checkout):
         ("prompts.py", {"render_training", "render_prompts"}, {"build_mixture", "score", "plot_shots"}),
         ("statistics.py", {"intervals", "compare"}, {"score", "predict", "aggregate"}),
         ("scoring.py", {"score", "intervals", "compare"}, {"finetune", "prepare_benchmark", "fetch_model"}),
-        ("figures.py", {"plot_matrix", "plot_shots"}, {"aggregate", "score", "predict"}),
+        ("figures.py", {"plot_matrix", "plot_shots", "plot_published"}, {"aggregate", "score", "predict"}),
         ("mixtures.py", {"build_mixture"}, {"prepare_benchmark", "fetch_model", "fetch_benchmark"}),
         ("config.py", set(), {"aggregate", "finetune", "score", "build_mixture", "prepare_benchmark"}),
         ("run_cards.py", set(), {"aggregate", "audit", "finetune", "predict", "plot_matrix"}),

@@ -11,7 +11,7 @@ import pytest
 import torch
 from bitsandbytes.functional import get_4bit_type
 from bitsandbytes.nn import Linear4bit
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from transformers import (
@@ -26,7 +26,7 @@ from transformers import (
 from mixtune import fetching, models
 from mixtune.compute import Device, choose_device
 from mixtune.errors import UserError
-from mixtune.fetching import convert_gguf, fetch_model
+from mixtune.fetching import convert_gguf, fetch_model, parameters
 from mixtune.manifests import file_sha256, read_json
 from mixtune.models import add_adapter, load_adapter, load_base, load_tokenizer
 
@@ -277,9 +277,30 @@ def test_a_local_model_is_described_and_not_copied(tmp_path, folder):
         "name": "someone/mine",
         "folder": str(folder("llama")),
         "commit": None,
+        "parameters": sum(weights.numel() for weights in load_file(folder("llama") / "model.safetensors").values()),
         "files": files,
     }
     assert [path.name for path in manifest.parent.iterdir()] == ["manifest.json"]
+
+
+def test_parameters_are_those_of_all_shards_and_of_nothing_else(tmp_path):
+    shards = {
+        "model-00001-of-00002.safetensors": {"a": (2, 3)},
+        "model-00002-of-00002.safetensors": {"b": (4,), "c": ()},
+    }
+    for name, shapes in shards.items():
+        weights = {weight: torch.zeros(shape, dtype=torch.bfloat16) for weight, shape in shapes.items()}
+        save_file(weights, tmp_path / name)
+    weight_map = {weight: name for name, shapes in shards.items() for weight in shapes}
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": weight_map}))
+    save_file({"copy": torch.zeros(99)}, tmp_path / "consolidated.safetensors")  # as some repositories have
+    assert parameters(tmp_path) == 6 + 4 + 1
+
+
+def test_a_checkpoint_that_is_cut_off_is_named(tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"half a header")
+    with pytest.raises(UserError, match=r"model\.safetensors is not a whole safetensors file .*delete it"):
+        fetch_model(settings(tmp_path), tmp_path / "manifest.json")
 
 
 def test_the_manifest_does_not_list_itself(tmp_path, folder):

@@ -251,6 +251,17 @@ def test_transfer_holds_what_the_matrix_leaves_out_of_specialists():
         assert all(pd.isna(own[name]) != pd.isna(row[name]) for name in F1)
 
 
+def test_transfer_is_in_no_average_of_the_matrix_nor_in_the_headline():
+    files = [file("gentune", F1), file("littune", F1), file("untuned", BASE)]
+    others = [file("gentune", F1 | {"pg_fiction": 0.9}), file("littune", F1 | {"tacred": 0.0, "gids": 0.1}), files[2]]
+    one, two = matrix(*files), matrix(*others)
+    pd.testing.assert_frame_equal(one, two)
+    assert tables.summary(SETUP, one) == tables.summary(SETUP, two)
+    pd.testing.assert_frame_equal(tables.gain(one), tables.gain(two))
+    first, second = (tables.transfer(tables.scores(some), SETUP) for some in (files, others))
+    assert not first["overall_avg"].equals(second["overall_avg"])
+
+
 def test_without_specialists_transfer_is_an_empty_table():
     table = tables.transfer(tables.scores([file("mixtune", F1), file("untuned", F1)]), SETUP)
     assert len(table) == 0
@@ -378,18 +389,7 @@ def test_the_summary_tells_what_was_run_and_holds_the_headline_alone():
     assert tables.markdown(tables.readable(tables.headline(table, SETUP), SETUP)) in text
     assert "| small | mixtune | 0 | 0.3750 | 0.2500 | 0.3333 |\n" in text
     assert "not benchmark results" not in text
-    for name in (
-        "matrix",
-        "transfer",
-        "scores",
-        "per_class",
-        "intervals",
-        "comparisons",
-        "data",
-        "mixtures",
-        "overlap",
-        "lengths",
-    ):
+    for name in tables.TABLES:
         assert f"(tables/{name}.csv)" in text
     assert "(figures/matrix.png)" in text and "(figures/shots.png)" in text
     capped = SETUP | {"caps": {"test_rows": 16, "max_rows": {}}, "sample": ["gids", "tacred"]}
@@ -414,12 +414,16 @@ CONFIG = {
     "prediction": {"test_rows": 16, "max_length": 4096},
     "scoring": {"negatives": "benchmark"},
     "statistics": {"resamples": 10_000, "level": 0.95, "cluster": True},
-    "reports": {"headline_condition": "schema"},
+    "reports": {"headline_condition": "schema", "errors": 20},
     "data_seed": 42,
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("name", ["workflow", *tables.TABLES, *(f"plot_{name}" for name in tables.FIGURES)])
+# Errors hold texts, so that they are no part of the report that others may get.
+CAPTIONED = [*(name for name in tables.TABLES if name != "errors"), *(f"plot_{name}" for name in tables.FIGURES)]
+
+
+@pytest.mark.parametrize("name", ["workflow", *CAPTIONED])
 def test_captions_are_sound_restructured_text(name):
     source = (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8")
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)

@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 import yaml
 
-FIGURES = {"plot_matrix": 1, "plot_shots": 1}
+FIGURES = {"plot_matrix": 1, "plot_shots": 1, "plot_published": 1}
 AUDIT = {"audit": 1, "plot_data": 1}
-TABLES = {"aggregate": 1, **FIGURES}
+TABLES = {"aggregate": 1, "compare_published": 1, "compare_efficiency": 1, **FIGURES}
 COMPARISONS = {"compare": 1}
 INTERVALS = {"intervals": 6, **COMPARISONS, **TABLES}
 CARDS = {"card": 6}
-SCORES = {"score": 6, **CARDS, **INTERVALS}  # of the cells
+SCORES = {"score": 6, "analyse_errors": 1, **CARDS, **INTERVALS}  # of the cells
 BASELINES = 6  # the encoder, four floors and a ceiling, which are scored, too
 PREDICTIONS = {"predict": 6, **SCORES}
 CELLS = {"finetune": 6, **PREDICTIONS}
@@ -43,6 +43,11 @@ def stamps(folder):
 def test_a_figures_style_redraws_the_figures(project):
     project.edit("src/mixtune/figures.py", '"font.size": 7', '"font.size": 8')
     assert project.planned() == {"plot_data": 1, **FIGURES}
+
+
+def test_the_number_of_sampled_errors_looks_at_errors_alone(project):
+    project.configure({"reports": {"errors": 2}})
+    assert project.planned() == {"analyse_errors": 1}
 
 
 def test_the_words_for_no_relation_rescore(project):

@@ -4,7 +4,7 @@ import csv
 import json
 import re
 import zipfile
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import product
 
 import pyarrow.parquet as pq
@@ -22,9 +22,10 @@ FLOORS = ["floor/majority", "floor/majority-positive", "floor/type-pair", "floor
 CELLS = [f"tiny/{mixture}/{shots}/seed-42" for mixture, shots in product(MIXTURES, SHOTS)]
 ARMS = [*(f"tiny/{mixture}/{shots}" for mixture, shots in product(MIXTURES, SHOTS)), "encoder/tiny-roberta", *FLOORS]
 TABLES = (
-    "matrix", "transfer", "scores", "per_class", "intervals", "comparisons", "data", "mixtures", "overlap", "lengths"
+    "matrix", "transfer", "scores", "per_class", "intervals", "comparisons", "data", "mixtures", "overlap", "lengths",
+    "published", "confusion", "strata", "errors", "efficiency",
 )  # fmt: skip
-FIGURES = ("matrix", "shots", "data")
+FIGURES = ("matrix", "shots", "data", "published")
 
 RESULTS = {
     "models/tiny/manifest.json",
@@ -86,13 +87,24 @@ RESULTS = {
 REPORTS = {
     "README.md",
     *(f"tables/{table}.{ending}" for table in TABLES for ending in ("csv", "md")),
-    *(f"tables/{card}.json" for card in ("run_card", "run_card_data", "run_card_comparisons")),
+    *(
+        f"tables/{card}.json"
+        for card in (
+            "run_card",
+            *(f"run_card_{name}" for name in ("data", "comparisons", "published", "errors", "efficiency")),
+        )
+    ),
     *(f"figures/{figure}.{ending}" for figure in FIGURES for ending in ("png", "pdf")),
 }
 
 
 def files(folder):
     return {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+
+
+def read_table(project, name):
+    with (project / f"reports/tables/{name}.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
 
 
 def test_it_takes_under_two_minutes_of_two_cores(whole_run):
@@ -110,7 +122,7 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 4 * len(CELLS) + len(ARMS) + 6 + (1 + 9 + 2) + (1 + len(FLOORS))
+    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 4 * len(CELLS) + len(ARMS) + 10 + (1 + 9 + 2) + (1 + len(FLOORS))
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 
@@ -216,6 +228,50 @@ def test_several_seeds_are_one_row_of_the_shown_matrix(whole_run, tmp_path):
     assert intervals["systems"] == ["tiny/littune/0-shot/seed-42", "tiny/littune/0-shot/seed-43"]
 
 
+def test_errors_and_strata_add_up_to_the_scores(whole_run):
+    project, _ = whole_run
+    keys = ("system", "condition", "benchmark")
+    scores = {tuple(row[key] for key in keys): row for row in read_table(project, "scores")}
+    assert set(scores) >= set(product(CELLS, CONDITIONS, BENCHMARKS))
+    sums = defaultdict(Counter)
+    for row in read_table(project, "strata"):
+        sums[*(row[key] for key in keys), row["stratum"]].update({key: int(row[key]) for key in ("tp", "fp", "fn")})
+    assert len(sums) >= 3 * len(scores)  # a stratum of labels is empty where nothing is positive
+    for (*system, _), counts in sums.items():
+        assert counts == Counter({key: int(scores[tuple(system)][key]) for key in ("tp", "fp", "fn")})
+    wrong = Counter(tuple(row[key] for key in keys) for row in read_table(project, "errors"))
+    confused = Counter()
+    for row in read_table(project, "confusion"):
+        confused[tuple(row[key] for key in keys)] += int(row["count"])
+    assert wrong == confused  # of four rows each, fewer than reports.errors
+
+
+def test_a_sample_corpus_stands_beside_no_published_score(whole_run):
+    project, _ = whole_run
+    rows = read_table(project, "published")
+    assert len(rows) == 214 + 70
+    assert {row["ours"] for row in rows} == {row["difference"] for row in rows} == {""}
+
+
+def test_efficiency_holds_what_was_measured(whole_run):
+    project, _ = whole_run
+    averages = {
+        (row["mixture"], row["shots"]): row["overall_avg"]
+        for row in read_table(project, "matrix")
+        if row["condition"] == "schema"  # reports.headline_condition
+    }
+    rows = {row["system"]: row for row in read_table(project, "efficiency")}
+    assert list(rows) == CELLS
+    parameters = json.loads((project / "results/models/tiny/manifest.json").read_text())["parameters"]
+    for cell, row in rows.items():
+        folder = project / f"results/adapters/{cell}"
+        card = json.loads((folder / "run_card.json").read_text())
+        assert int(row["base_parameters"]) == parameters > 0
+        assert int(row["adapter_bytes"]) == (folder / "adapter_model.safetensors").stat().st_size
+        assert (float(row["seconds"]), row["device"]) == (card["seconds"], card["device"])
+        assert row["overall_avg"] == averages[row["mixture"], row["shots"]]
+
+
 def test_the_readme_says_that_samples_are_no_benchmarks(whole_run):
     project, _ = whole_run
     assert "sample corpora" in (project / "reports/README.md").read_text().lower()
@@ -234,7 +290,7 @@ def report(whole_run, tmp_path_factory):
 
 def test_the_report_holds_tables_and_figures(report):
     results, names, _ = report
-    shown = {f"reports/tables/{table}.csv" for table in TABLES}
+    shown = {f"reports/tables/{table}.csv" for table in TABLES if table != "errors"}  # which holds texts
     shown |= {f"reports/figures/{figure}.png" for figure in FIGURES}
     assert set(results) == shown
     assert names == {path.rpartition("/")[2] for path in shown} | {"report.html"}

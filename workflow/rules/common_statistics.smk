@@ -1,5 +1,6 @@
 # Which systems have intervals and comparisons, and what these jobs depend on. No rules here.
-from mixtune.comparisons import arm, pairs, runs
+from mixtune.comparisons import arm, pairs
+from mixtune.comparisons import runs as runs_of
 
 CONDITIONS = {system: asked(system) for system in SYSTEMS}
 ARMS = {
@@ -16,7 +17,7 @@ def compared():
     found = {
         run["system"]
         for comparison in CONFIG.statistics.pairings()
-        for _, *pair in pairs(comparison, runs(CONDITIONS))
+        for _, *pair in pairs(comparison, runs_of(CONDITIONS))
         for run in pair
     }
     return [system for system in SYSTEMS if system in found]

@@ -1,0 +1,27 @@
+"""Put what systems cost beside their headline average."""
+
+import argparse
+import json
+from pathlib import Path
+
+from mixtune.efficiency import by_system, write_efficiency
+from mixtune.errors import run
+from mixtune.reports import setup_of
+
+
+def main(argv=None):
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--matrix", type=Path, required=True, help="matrix.csv")
+    parser.add_argument("--scores", type=Path, required=True, help="scores.csv")
+    parser.add_argument("--models", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--adapters", type=Path, nargs="*", required=True, help="manifests")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="run cards")
+    parser.add_argument("--tables", type=Path, required=True, help="folder")
+    args = parser.parse_args(argv)
+    folders = map(by_system, (args.models, args.adapters, args.predictions))
+    write_efficiency(args.settings, setup_of(args.settings["setup"]), args.matrix, args.scores, *folders, args.tables)
+
+
+if __name__ == "__main__":
+    run(main)
