@@ -92,5 +92,5 @@ def write_efficiency(
     shown = table.drop(columns=["system", "condition", *(["seed"] if len(setup["seeds"]) < 2 else []), *empty])
     write_table(folder / "efficiency", table, shown.rename(columns=lambda name: name.replace("_", " ").capitalize()))
     cards = [found / "run_card.json" for found in (*adapters.values(), *predictions.values())]
-    inputs = [matrix, scores, *(found / "manifest.json" for found in models.values()), *cards]
+    inputs = [matrix, scores, *(found / "manifest.json" for found in models.values()), *filter(Path.is_file, cards)]
     write_table_card("compare_efficiency", folder / "run_card_efficiency.json", ["efficiency"], settings, inputs, begin)

@@ -24,11 +24,11 @@ def folders(tmp_path, monkeypatch):
         tmp_path / "results" / part / "manifest.json"
         for part in ("models/small", f"adapters/{TUNED}", f"predictions/{TUNED}", f"predictions/{BARE}")
     )
-    write_json(model, {"parameters": 360_000_000})
+    write_json(model, {"parameters": 360_000_000, "files": {}})
     training = {"trainable_parameters": 8_000, "seconds": 120.5, "examples_per_second": 64.0, "device": "cpu"}
     write_json(adapter.parent / "run_card.json", training | {"peak_gpu_bytes": None, "settings": {"r": 16}})
     (adapter.parent / "adapter_model.safetensors").write_bytes(b"x" * 1234)
-    write_json(tuned.parent / "run_card.json", {"seconds": 50.0, "rows_per_second": 12.5, "peak_rss_bytes": 2**31})
+    write_json(tuned.parent / "run_card.json", {"seconds": 50.0, "examples_per_second": 12.5, "peak_rss_bytes": 2**31})
     bare.parent.mkdir(parents=True)
     return [by_system(path.relative_to(tmp_path) for path in paths) for paths in ([model], [adapter], [tuned, bare])]
 
@@ -46,7 +46,7 @@ def test_costs_come_from_cards_and_files(folders):
         "seconds": 120.5,
         "examples_per_second": 64.0,
         "prediction_seconds": 50.0,
-        "prediction_rows_per_second": 12.5,
+        "prediction_examples_per_second": 12.5,
         "prediction_peak_rss_bytes": 2**31,
         "f1_per_billion": pytest.approx(0.75 / 0.36),
     }
@@ -70,7 +70,7 @@ def test_the_table_holds_the_headline_average_of_each_system(folders, tmp_path):
     scores = pd.concat([SYSTEMS, SYSTEMS, SYSTEMS.assign(condition="generic")]).assign(benchmark="gids")
     scores.to_csv(tmp_path / "s.csv", index=False)
     setup = {"headline_condition": "schema", "seeds": [42]}
-    write_efficiency(setup, tmp_path / "m.csv", tmp_path / "s.csv", *folders, tmp_path)
+    write_efficiency({"code": "0"}, setup, tmp_path / "m.csv", tmp_path / "s.csv", *folders, tmp_path)
     table = pd.read_csv(tmp_path / "efficiency.csv")
     assert list(table["system"]) == [TUNED, BARE]
     assert list(table["overall_avg"]) == [0.75, 0.03]

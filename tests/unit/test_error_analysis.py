@@ -8,7 +8,7 @@ import pytest
 from mixtune.benchmarks.files import write_examples
 from mixtune.error_tables import COLUMNS, analyse, write_errors
 from mixtune.errors import UserError
-from mixtune.manifests import write_json
+from mixtune.manifests import write_json, write_manifest
 from mixtune.predictions import write_predictions
 from mixtune.scoring import negative_words, score
 
@@ -175,7 +175,9 @@ def test_markdown_shows_the_headline_condition_and_texts_as_they_are(toy, system
     file, folder = system("a", ["<b>|x|</b>"] * 10)
     file["scores"] |= system("a", ["none"] * 10, condition="generic")[0]["scores"]
     write_json(tmp_path / "scores.json", file)
-    write_errors({"limit": 4}, SETUP, [tmp_path / "scores.json"], [folder], {"toy": toy}, tmp_path)
+    for made in (folder, toy):
+        write_manifest(made / "manifest.json", list(made.rglob("*.parquet")))
+    write_errors({"limit": 4, "code": "0"}, SETUP, [tmp_path / "scores.json"], [folder], {"toy": toy}, tmp_path)
     pages = {name: (tmp_path / f"{name}.md").read_text(encoding="utf-8") for name in COLUMNS}
     assert all("## Toy &lt;b&gt;" in page and "<b>" not in page for page in pages.values())
     assert pages["errors"].count("| &lt;b&gt;\\|x\\|&lt;/b&gt; |\n") == 3  # of ten, of which the CSV file holds four

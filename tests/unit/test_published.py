@@ -215,12 +215,14 @@ def test_the_table_reads_back_as_it_was_written_and_says_which_words_are_negativ
     table = compare(run(dict.fromkeys(GENERAL, 0.1 + 0.2)), negatives="paper")
     scores, sampled = pd.DataFrame(run(dict.fromkeys(GENERAL, 0.1 + 0.2))), SETUP | {"sample": ["rebel"]}
     scores.to_csv(tmp_path / "scores.csv", index=False)
-    published.write_published({"negatives": "paper"}, SETUP, tmp_path / "scores.csv", PAPER, tmp_path)
+    published.write_published({"negatives": "paper", "code": "0"}, SETUP, tmp_path / "scores.csv", PAPER, tmp_path)
     pd.testing.assert_frame_equal(published.load(tmp_path / "published.csv"), table, check_exact=True)
     text = (tmp_path / "published.md").read_text(encoding="utf-8")
     assert "negative are the paper's wider set" in text
     assert f"| cell | {LLAMA} | gentune | 0 | schema | Overall | 0.3000 | 0.8212 | -0.5212 | 7 | 7 |" in text
-    published.write_published({"negatives": "benchmark"}, sampled, tmp_path / "scores.csv", PAPER, tmp_path)
+    published.write_published(
+        {"negatives": "benchmark", "code": "0"}, sampled, tmp_path / "scores.csv", PAPER, tmp_path
+    )
     text = (tmp_path / "published.md").read_text(encoding="utf-8")
     assert "negative are each benchmark's own" in text
     assert "| cell |" not in text and "- 9: tuned or tested on sample corpora: REBEL" in text
