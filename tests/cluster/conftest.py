@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+
 from tests.cluster import slurm
 from tests.workflow.conftest import Project, shipped, tiny
 
@@ -51,8 +52,8 @@ class Cluster:
 
     def jobs(self, project: Project) -> list[Job]:
         """The project's jobs, ended ones too, in the order in which they were submitted."""
-        lines = (self.folder / "records").read_text().splitlines()
-        devices = {job: given for job, step, given in map(str.split, lines) if step == "0"}
+        tasks = (self.folder / "tasks").read_text().splitlines()
+        devices = {job: given for job, step, given in map(str.split, tasks) if step == "0"}
         found = [
             dict(re.findall(r"(\S+?)=(\S*)", line)) for line in self.run("scontrol", "-o", "show", "job").splitlines()
         ]

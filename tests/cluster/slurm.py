@@ -26,9 +26,7 @@ FILES = {
     # Slurm wants device files, and hands these two out as it does GPUs.
     "gres.conf": "Name=gpu File=/dev/null,/dev/zero Flags=nvidia_gpu_env\n",
     # Slurm runs this before each task, and so tells what it gives, whatever the task makes of it.
-    "bin/record": """#!/bin/sh
-echo "$$SLURM_JOB_ID $${SLURM_STEP_ID-batch} $${CUDA_VISIBLE_DEVICES-none}" >> $folder/records
-""",
+    "bin/record": "#!/bin/sh\necho $$SLURM_JOB_ID $${SLURM_STEP_ID--} $${CUDA_VISIBLE_DEVICES-none} >> $folder/tasks\n",
     # Snakemake's job step drops SLURM_CONF before it calls srun, which elsewhere finds its slurm.conf without.
     "bin/srun": '#!/bin/sh\nSLURM_CONF=$folder/slurm.conf exec $srun "$$@"\n',
 }
@@ -83,12 +81,13 @@ def start(folder: Path) -> None:
 
 def stop(folder: Path) -> None:
     """End the jobs and the daemons; what was recorded stays."""
-    with suppress(subprocess.SubprocessError):  # half a cluster is stopped, too
+    with suppress(subprocess.SubprocessError, AssertionError):  # the daemons are ended in any case
         run(folder, "scancel", "--me")
         wait(lambda: not run(folder, "squeue", "-h"), "a job does not end")
     for file in folder.glob("*.pid"):
-        os.kill(int(file.read_text()), signal.SIGTERM)
-    wait(lambda: not list(folder.glob("*.pid")), "a daemon does not end")
+        with suppress(ProcessLookupError):
+            os.kill(int(file.read_text()), signal.SIGTERM)
+    wait(lambda: not list(folder.glob("*.pid")), f"a daemon has not ended well: see {folder}/*.log")
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import psutil
 import pytest
 import yaml
+
 from tests.cluster import slurm
 from tests.workflow.conftest import ROOT, overlay
 
@@ -79,6 +80,7 @@ def test_after_a_kill_of_snakemake_its_jobs_are_found_by_their_folder(cluster, p
     assert states(cluster, project, "nyt11") == ["RUNNING"]
 
     remedy = re.search(r"^    (squeue .*scancel)$", (ROOT / "docs/cluster.md").read_text(), re.MULTILINE)[1]
+    assert remedy in (ROOT / "README.md").read_text()
     subprocess.run(["bash", "-c", remedy], cwd=project.folder, env=slurm.environment(cluster.folder), check=True)
     slurm.wait(lambda: states(cluster, project, "nyt11") == ["CANCELLED"], "nyt11 is not cancelled")
     assert cluster.run("squeue", "-ho", "%i %T") == f"{neighbour} RUNNING\n"

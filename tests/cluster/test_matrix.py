@@ -5,6 +5,7 @@ from itertools import combinations
 
 import pytest
 import yaml
+
 from tests.workflow.conftest import ROOT, overlay
 
 pytestmark = pytest.mark.slow
