@@ -27,4 +27,5 @@ rule all:
         rules.plot_matrix.output,
         rules.plot_shots.output,
         rules.plot_data.output,
+        rules.page.output,
     localrule: True

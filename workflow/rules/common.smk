@@ -6,7 +6,7 @@ from pathlib import Path
 from mixtune.benchmarks.registry import REGISTRY
 from mixtune.codehash import code_hash
 from mixtune.config import ConfigError, load
-from mixtune.manifests import canonical, digest
+from mixtune.manifests import canonical, digest, file_sha256
 from mixtune.resources import resource
 
 try:
@@ -276,6 +276,17 @@ def plot_matrix_settings(wildcards):
 
 def plot_shots_settings(wildcards):
     return canonical({"setup": report_setup(), "code": code("plot_shots")})
+
+
+def page_settings(wildcards):
+    templates = sorted(Path("src/mixtune/page/templates").iterdir())
+    return canonical(
+        {
+            "setup": report_setup(),
+            "templates": {file.name: file_sha256(file) for file in templates},
+            "code": code("page"),
+        }
+    )
 
 
 def export_settings(wildcards):

@@ -154,3 +154,37 @@ rule plot_data:
     shell:
         "python -m workflow.scripts.plot_data --settings {params.settings:q} --data {input.data}"
         " --output reports/figures/data > {log} 2>&1"
+
+
+# Put all tables into one page that opens from disk.
+rule page:
+    input:
+        # What is not among them, the page names as missing.
+        tables=[f"reports/tables/{table}.csv" for table in [*SCORE_TABLES, *DATA_TABLES]],
+        logs=expand(
+            "results/adapters/{model}/{mixture}/{shots}-shot/seed-{seed}/training_log.csv",
+            model=MATRIX.models,
+            mixture=MATRIX.mixtures,
+            shots=MATRIX.shots,
+            seed=MATRIX.seeds,
+        ),
+    output:
+        page="reports/index.html",
+    log:
+        "logs/page.log",
+    benchmark:
+        "results/runtimes/page.tsv"
+    localrule: True
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=page_settings,
+    message:
+        "Put all tables into one page"
+    shell:
+        "python -m workflow.scripts.page --settings {params.settings:q} --tables {input.tables}"
+        " --logs {input.logs} --output {output.page} > {log} 2>&1"
