@@ -15,7 +15,7 @@ BIN := .venv/bin
 demo: .venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" MIXTUNE_DEVICE=cpu snakemake --profile profiles/demo
 	@echo
-	@echo "Read reports/README.md: the table, how to read it, and where everything else is."
+	@echo "Open reports/index.html in a browser; reports/README.md has the table and where everything else is."
 	@echo "reports/figures/matrix.png shows it; each number is a positive-class micro-F1."
 	@echo "The data are small sample corpora: these scores say nothing about the benchmarks they imitate."
 

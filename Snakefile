@@ -40,4 +40,5 @@ rule all:
         rules.plot_published.output,
         rules.analyse_errors.output,
         rules.compare_efficiency.output,
+        rules.page.output,
     localrule: True

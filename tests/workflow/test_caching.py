@@ -9,9 +9,9 @@ import pytest
 import yaml
 
 FIGURES = {"plot_matrix": 1, "plot_shots": 1, "plot_published": 1}
-AUDIT = {"audit": 1, "plot_data": 1}
-TABLES = {"aggregate": 1, "compare_published": 1, "compare_efficiency": 1, **FIGURES}
-COMPARISONS = {"compare": 1}
+AUDIT = {"audit": 1, "plot_data": 1, "page": 1}
+TABLES = {"aggregate": 1, "compare_published": 1, "compare_efficiency": 1, "page": 1, **FIGURES}
+COMPARISONS = {"compare": 1, "page": 1}
 INTERVALS = {"intervals": 6, **COMPARISONS, **TABLES}
 CARDS = {"card": 6}
 SCORES = {"score": 6, "analyse_errors": 1, **CARDS, **INTERVALS}  # of the cells
@@ -47,7 +47,7 @@ def test_a_figures_style_redraws_the_figures(project):
 
 def test_the_number_of_sampled_errors_looks_at_errors_alone(project):
     project.configure({"reports": {"errors": 2}})
-    assert project.planned() == {"analyse_errors": 1}
+    assert project.planned() == {"analyse_errors": 1, "page": 1}
 
 
 def test_the_words_for_no_relation_rescore(project):

@@ -86,6 +86,7 @@ RESULTS = {
 }  # fmt: skip
 REPORTS = {
     "README.md",
+    "index.html",
     *(f"tables/{table}.{ending}" for table in TABLES for ending in ("csv", "md")),
     *(
         f"tables/{card}.json"
@@ -122,7 +123,7 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 4 * len(CELLS) + len(ARMS) + 10 + (1 + 9 + 2) + (1 + len(FLOORS))
+    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 4 * len(CELLS) + len(ARMS) + 11 + (1 + 9 + 2) + (1 + len(FLOORS))
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 
@@ -275,6 +276,19 @@ def test_efficiency_holds_what_was_measured(whole_run):
 def test_the_readme_says_that_samples_are_no_benchmarks(whole_run):
     project, _ = whole_run
     assert "sample corpora" in (project / "reports/README.md").read_text().lower()
+
+
+def test_the_page_shows_what_was_run_and_links_to_what_is_there(whole_run):
+    project, _ = whole_run
+    page = (project / "reports/index.html").read_text(encoding="utf-8")
+    assert "These are not benchmark results." in page
+    assert "6 cells, each evaluated on 9 benchmarks under 2 conditions." in page
+    links = set(re.findall(r'<a href="([^#"]+)"', page)) - {"README.md"}
+    assert links == {f"tables/{table}.csv" for table in TABLES}
+    data = json.loads(re.search(r'id="embedded">(.*?)</script>', page)[1])
+    assert data["tables"]["matrix"]["rows"] == len(CELLS) * len(CONDITIONS)
+    losses = next(chart for chart in data["charts"] if chart["id"] == "training")
+    assert losses["table"]["rows"] == len(CELLS) * (4 + 1)  # steps, and the validation loss of the one epoch
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from mixtune.benchmarks.registry import REGISTRY
 from mixtune.codehash import code_hash
 from mixtune.config import ConfigError, load
 from mixtune.errors import UserError
-from mixtune.manifests import canonical, digest
+from mixtune.manifests import canonical, digest, file_sha256
 from mixtune.resources import resource
 from mixtune.systems import PATH, UNTUNED, systems
 
@@ -371,6 +371,17 @@ def mixture_sources(mixture):
         }
         for name, entry, known in sources
     ]
+
+
+def page_settings(wildcards):
+    templates = sorted(Path("src/mixtune/page/templates").iterdir())
+    return canonical(
+        {
+            "setup": report_setup(),
+            "templates": {file.name: file_sha256(file) for file in templates},
+            "code": code("page"),
+        }
+    )
 
 
 def export_settings(wildcards):

@@ -157,3 +157,44 @@ rule plot_data:
     shell:
         "python -m workflow.scripts.plot_data --settings {params.settings:q} --data {input.data}"
         " --output reports/figures/data > {log} 2>&1"
+
+
+# Put all tables into one page that opens from disk.
+rule page:
+    input:
+        # What is not among them, the page names as missing. Of errors it shows texts: some licences do not let
+        # these be passed on.
+        tables=expand(
+            "reports/tables/{table}.csv",
+            table=[
+                *SCORE_TABLES,
+                *DATA_TABLES,
+                "comparisons",
+                "published",
+                "confusion",
+                "strata",
+                "errors",
+                "efficiency",
+            ],
+        ),
+        logs=expand("results/adapters/{system}/training_log.csv", system=TUNED),
+    output:
+        page="reports/index.html",
+    log:
+        "logs/page.log",
+    benchmark:
+        "results/runtimes/page.tsv"
+    localrule: True
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
+    params:
+        settings=page_settings,
+    message:
+        "Put all tables into one page"
+    shell:
+        "python -m workflow.scripts.page --settings {params.settings:q} --tables {input.tables}"
+        " --logs {input.logs} --output {output.page} > {log} 2>&1"

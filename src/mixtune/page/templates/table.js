@@ -1,0 +1,56 @@
+// Tables: semantic, sortable by buttons in their headers.
+
+/**
+ * A table that scrolls inside its own frame.
+ * @param {{caption: string, tables: string[], columns: {key: string, title: string, kind: string}[], rows: object[]}} what
+ *   The first column heads its rows.
+ */
+function dataTable({ caption, tables, columns, rows, draw = plainCell }) {
+  const body = el("tbody");
+  const order = { key: null, down: false };
+  const headers = columns.map((column) => sortHeader(column, order, show));
+  const table = el("table", { "data-source": sourceOf(...tables) }, captionOf(caption), el("thead", {}, el("tr", {}, ...headers)), body);
+  function show() {
+    markSorted(headers, columns, order);
+    body.replaceChildren(...sorted(rows, order, (row, key) => row[key]).map((row) => el("tr", {}, ...columns.map((column, i) => draw(row, column, i === 0)))));
+  }
+  show();
+  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, table);
+}
+
+/** A caption that stays in sight while its table scrolls sideways. */
+const captionOf = (text) => el("caption", {}, el("span", {}, text));
+
+function plainCell(row, { key, kind }, first) {
+  const attributes = { class: kind === "text" ? "text" : "num" };
+  return el(first ? "th" : "td", first ? { ...attributes, scope: "row" } : attributes, format(row[key], kind));
+}
+
+/** A header cell whose button sorts: numbers highest first, text from A; then the other way; then as it was. */
+function sortHeader(column, order, changed, attributes = {}) {
+  const click = () => {
+    const downFirst = column.kind !== "text";
+    if (order.key !== column.key) Object.assign(order, { key: column.key, down: downFirst });
+    else if (order.down === downFirst) order.down = !downFirst;
+    else order.key = null;
+    changed();
+  };
+  const button = el("button", { type: "button", class: "sort", onclick: click }, el("span", {}, column.title), el("span", { class: "arrow", "aria-hidden": "true" }));
+  return el("th", { scope: "col", class: column.kind === "text" ? "text" : "num", ...attributes }, button);
+}
+
+function markSorted(headers, columns, order) {
+  headers.forEach((header, i) => header.setAttribute("aria-sort", columns[i].key !== order.key ? "none" : order.down ? "descending" : "ascending"));
+}
+
+/** Rows in the order asked for; what is missing comes last, whichever way. */
+function sorted(list, order, value) {
+  if (order.key === null) return list;
+  const missing = (one) => one === null || one === undefined || one === "";
+  return [...list].sort((a, b) => {
+    const [x, y] = [value(a, order.key), value(b, order.key)];
+    if (missing(x) || missing(y)) return missing(x) - missing(y);
+    const step = typeof x === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true });
+    return order.down ? -step : step;
+  });
+}
