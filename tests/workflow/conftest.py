@@ -93,7 +93,7 @@ class Project:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=6000,
+            timeout=600,
         )
         after = os.times()
         seconds = sum(
