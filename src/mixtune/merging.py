@@ -8,7 +8,8 @@ from pathlib import Path
 
 from transformers import AutoModelForCausalLM
 
-from .adapters import base_folder, check_template
+from .adapter_sources import base_folder
+from .adapters import check_template
 from .errors import UserError
 from .models import load_adapter
 from .rendering import folder_renderer

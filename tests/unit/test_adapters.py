@@ -6,7 +6,8 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from mixtune.adapters import adapter_config, base_folder, check_template, fetch_adapter
+from mixtune.adapter_sources import base_folder, fetch_adapter
+from mixtune.adapters import adapter_config, check_template
 from mixtune.errors import UserError
 from mixtune.manifests import file_sha256, read_json, write_json
 from mixtune.models import Device, load_adapter, load_base, load_tokenizer

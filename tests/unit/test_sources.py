@@ -11,7 +11,7 @@ import huggingface_hub
 import huggingface_hub.constants
 import pytest
 
-from mixtune.adapters import fetch_adapter
+from mixtune.adapter_sources import fetch_adapter
 from mixtune.manifests import read_json
 from mixtune.sources import SourceError, fetch_hub, fetch_wheel, local_folder
 

@@ -128,6 +128,11 @@ def test_a_base_models_licence_reaches_the_card(project, tiny):
     assert metadata_load(folder / "README.md")["model-index"][0]["name"] == "Llama-tiny-re_gentune-0-shot"
 
 
+def test_what_is_exported_or_published_makes_no_result_stale(project):
+    project.configure({"export": {"licensed": ["tacred"]}, "publish": {"private": False}})
+    assert project.planned() == {}
+
+
 def test_publish_prints_first_and_uploads_when_told(project):
     project.configure({"publish": {"namespace": "me", "adapters": [TUNED], "mixtures": ["gentune"]}})
     with serving() as hub:

@@ -46,7 +46,8 @@ def card_settings(wildcards):
             "max_length": CONFIG.training.max_length,
             "max_new_tokens": CONFIG.prediction.max_new_tokens,
             "test_rows": CONFIG.prediction.test_rows,
-            "sources": mixture_sources(wildcards.mixture),
+            # What an export may hold is no matter of the card.
+            "sources": [{**source, "asked_for": False} for source in mixture_sources(wildcards.mixture)],
             "benchmarks": [evaluated(name) for name in MATRIX.benchmarks],
             "code": code("card"),
         }

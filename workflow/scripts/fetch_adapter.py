@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.adapters import fetch_adapter
+from mixtune.adapter_sources import fetch_adapter
 from mixtune.errors import run
 
 

@@ -48,7 +48,8 @@ def predict(args: argparse.Namespace) -> None:
         return
 
     # torch takes seconds to import: bad input has been refused by now.
-    from ..adapters import base_folder, check_template
+    from ..adapter_sources import base_folder
+    from ..adapters import check_template
     from ..compute import choose_device
     from ..decoding import TOKEN_BUDGET, Decoder
     from ..labels import recognise
