@@ -59,6 +59,7 @@ def fetch_adapter(settings: Mapping[str, Any], manifest: Path, pin: Path) -> Non
         commit = fetch_hub(settings["hub"], folder, pin, kind="model", key=key, patterns=names)["commit"]
     else:
         source = local_folder(settings["path"], key=key, remedy=f"put {CONFIG} and {WEIGHTS} there")
+        adapter_config(source)
         for name in names:
             if (source / name).is_file():
                 with replacing(folder / name) as temporary:

@@ -87,7 +87,8 @@ def write_efficiency(
     texts = dict.fromkeys(["system", "model", "mixture", "condition"], str)
     named = pd.read_csv(scores, dtype=texts, keep_default_na=False, usecols=["system", *KEYS]).drop_duplicates()
     averages = headline(load(matrix), setup)[[*KEYS, "overall_avg", "overall_n"]]
-    table = efficiency(averages.merge(named, on=KEYS), models, adapters, predictions)
+    systems = averages.merge(named, on=KEYS)
+    table = efficiency(systems[systems["system"].isin(predictions)], models, adapters, predictions)
     empty = [name for name in table if table[name].isna().all()]
     shown = table.drop(columns=["system", "condition", *(["seed"] if len(setup["seeds"]) < 2 else []), *empty])
     write_table(folder / "efficiency", table, shown.rename(columns=lambda name: name.replace("_", " ").capitalize()))

@@ -41,8 +41,10 @@ def rates(results: Path) -> list[Rate]:
     found = []
     for rule, kind in (("finetune", "adapters"), ("predict", "predictions")):
         for path in sorted((results / kind).rglob(NAME)):
-            card = read_json(path)
-            *_, model, _, shots, _ = path.parent.relative_to(results / kind).parts
+            card, system = read_json(path), path.parent.relative_to(results / kind).parts
+            if len(system) != 4:  # an encoder's
+                continue
+            model, _, shots, _ = system
             for condition, facts in card.get("conditions", {"": card}).items():
                 if facts.get("examples_per_second"):
                     measured = facts["examples_per_second"], card["loading_seconds"], card["peak_rss_bytes"]

@@ -36,14 +36,14 @@ TARGETS = {
 EVERYTHING = [*TARGETS["audit"], *TARGETS["aggregate"]]
 # What a job keeps in scratch/ while it runs. The other rules' jobs begin again.
 KEPT = {"finetune": "finetune/*/checkpoints/*/manifest.json", "predict": "predict/**/part-*.parquet"}
-# The run card tells seconds, and the manifest beside it the card's SHA-256.
-WALL_CLOCK = re.compile(rf"results/(runtimes/.*|adapters/{CELL}/(run_card|manifest)\.json)")
+# Run cards tell seconds, and an adapter's manifest its card's SHA-256.
+WALL_CLOCK = re.compile(rf"results/runtimes/.*|.*/run_card(_\w+)?\.json|results/adapters/{CELL}/manifest\.json")
 
 
 def overlay(model: Path) -> dict[str, Any]:
     """One cell of a tiny model on two sample corpora, with ten checkpoints and six parts of predictions."""
     benchmarks, conditions = ["conll04", "biographical"], ["generic", "schema", "constrained"]
-    matrix = {"models": ["tiny"], "mixtures": ["mixtune"], "shots": [0]}
+    matrix = {"models": ["tiny"], "mixtures": ["mixtune"], "shots": [0], "encoders": [], "floors": []}
     return {
         "matrix": {**matrix, "conditions": conditions, "benchmarks": benchmarks},
         "models": {"tiny": {"origin": "path", "path": str(model)}},

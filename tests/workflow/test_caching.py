@@ -34,7 +34,8 @@ def edit_code(project, path):
 
 
 def stamps(folder):
-    return {path: path.stat().st_mtime_ns for path in folder.rglob("*") if path.is_file()}
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != "lock")
+    return {path: path.stat().st_mtime_ns for path in files}
 
 
 # What is stale after an edit
@@ -58,14 +59,14 @@ def test_the_words_for_no_relation_rescore(project):
 def test_the_encoders_learning_rate_tunes_encoders_alone(project):
     project.configure({"training": {"encoder": {"learning_rate": 0.001}}})
     assert project.planned() == {
-        **{"finetune_encoder": 9, "predict_encoder": 1, "score": 1, **INTERVALS},
+        **{"finetune_encoder": 9, "predict_encoder": 1, "score": 1, "analyse_errors": 1, **INTERVALS},
         "intervals": 1,
     }
 
 
 def test_a_floor_less_computes_nothing(project):
     project.configure({"matrix": {"floors": ["majority", "random"]}})
-    assert project.planned() == TABLES
+    assert project.planned() == {"analyse_errors": 1, **TABLES}
 
 
 def test_a_capped_test_split_trains_no_encoder(project):
@@ -194,7 +195,7 @@ def test_a_removed_adapter_is_restored_and_not_trained(project):
     folder = project / f"results/adapters/{CELL}"
     before = {path.name: path.read_bytes() for path in folder.iterdir()}
     shutil.rmtree(folder)
-    project.snakemake(f"results/adapters/{CELL}/manifest.json")
+    project.snakemake(*(f"results/adapters/{CELL}/{name}" for name in ("manifest.json", "README.md")))
     log = (project / f"logs/finetune/{CELL}.log").read_text()
     assert "finished before: restored from" in log
     assert "computing on" not in log

@@ -37,6 +37,7 @@ def mixtune(project, *arguments, status=0, **environment):
 def test_every_adapter_and_all_predictions_have_a_run_card(whole_run):
     project, _ = whole_run
     cards = {kind: sorted((project / f"results/{kind}").rglob("run_card.json")) for kind in ("adapters", "predictions")}
+    cards["predictions"] = [path for path in cards["predictions"] if "encoder" not in path.parts]
     for paths in cards.values():
         assert len(paths) == 6
         for path in paths:
@@ -87,7 +88,7 @@ def test_a_run_card_makes_nothing_stale(project):
     shutil.rmtree(project / "scratch/predict")
     project.snakemake(f"results/predictions/{CELL}/manifest.json")
     assert read_json(folder / "run_card.json") != card
-    assert project.planned() == {}
+    assert not project.planned().keys() - {"compare_efficiency", "page"}  # which tell what it took
 
 
 # mixtune why

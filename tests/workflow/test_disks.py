@@ -47,6 +47,7 @@ def test_a_full_disk_is_told_and_leaves_nothing_half_written(project, whole_run,
     folder = project / (folder or os.path.dirname(target))
     shutil.rmtree(project / "logs")
     shutil.rmtree(folder)
+    (project / target).unlink(missing_ok=True)
     with mounted(folder, "-t", "tmpfs", "-o", f"size={size}", "tmpfs"):
         output = project.snakemake(target, status=1).output
         log = log_of(project, rule)
@@ -77,7 +78,8 @@ def test_a_read_only_folder_is_told_before_anything_is_computed(project, name):
         assert f"{name}: Read-only file system; make it writable, or work in a folder that is, and start" in output
         assert "Traceback" not in output
         assert "Execute" not in output
-        assert project.planned(PREDICTED) == {"predict": 1}
+        if name == "scratch":  # Snakemake itself plans nothing that it may not write
+            assert project.planned(PREDICTED) == {"predict": 1}
     project.snakemake(PREDICTED)
     assert not half_written(project)
 
