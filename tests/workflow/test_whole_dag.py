@@ -286,7 +286,7 @@ def test_the_page_shows_what_was_run_and_links_to_what_is_there(whole_run):
     links = set(re.findall(r'<a href="([^#"]+)"', page)) - {"README.md"}
     assert links == {f"tables/{table}.csv" for table in TABLES}
     data = json.loads(re.search(r'id="embedded">(.*?)</script>', page)[1])
-    assert data["tables"]["matrix"]["rows"] == len(CELLS) * len(CONDITIONS)
+    assert data["tables"]["matrix"]["rows"] == len(CELLS) * len(CONDITIONS) + 1 + len(FLOORS)
     losses = next(chart for chart in data["charts"] if chart["id"] == "training")
     assert losses["table"]["rows"] == len(CELLS) * (4 + 1)  # steps, and the validation loss of the one epoch
 

@@ -49,6 +49,8 @@ rule publish:
             "results/adapters/{cell}/{file}", cell=CONFIG.publish.adapters, file=["README.md", "NOTICE"]
         ),
         mixtures=expand("results/exports/{mixture}/manifest.json", mixture=CONFIG.publish.mixtures),
+    output:
+        receipt="results/published.txt",
     log:
         "logs/publish.log",
     benchmark:
@@ -66,4 +68,4 @@ rule publish:
         "Publish adapters and mixtures"
     shell:
         "python -m workflow.scripts.publish --settings {params.settings:q} --adapters {input.adapters}"
-        " --mixtures {input.mixtures} 2>&1 | tee {log}"
+        " --mixtures {input.mixtures} 2>&1 | tee {log} {output.receipt}"

@@ -1,6 +1,7 @@
 """Tables and specifications as JSON inside an HTML page, small and unable to end its script element."""
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,12 +11,16 @@ ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u202
 
 
 def to_json(value: Any) -> str:
-    """JSON without any character that means something to an HTML or JavaScript parser.
+    """JSON without any character that means something to an HTML or JavaScript parser; what is not finite is null."""
+    return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(ESCAPES)
 
-    Raises:
-        ValueError: A number is not finite.
-    """
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(ESCAPES)
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _finite(one) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(one) for one in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def pack(frame: pd.DataFrame, digits: int = 5) -> dict[str, Any]:
