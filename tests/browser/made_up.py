@@ -297,7 +297,7 @@ def data_tables(random):
 
 
 if __name__ == "__main__":
-    from mixtune.page import write_page
+    from mixtune.page.writing import write_page
 
     files, logs = write(Path(sys.argv[1]))
     write_page({"setup": SETTINGS}, files, logs, Path(sys.argv[1]) / "reports" / "index.html")

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import slurm
-from tests.workflow.conftest import Project, shipped, tiny
+from tests.workflow.conftest import shipped, tiny
+from tests.workflow.projects import Project
 
 __all__ = ["shipped", "tiny"]  # fixtures
 

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from tests.cluster import slurm
-from tests.workflow.conftest import ROOT, overlay
+from tests.workflow.projects import ROOT, overlay
 
 pytestmark = pytest.mark.slow
 
@@ -32,7 +32,7 @@ if first:
 @pytest.fixture
 def project(shipped, tiny, tmp_path):
     project = shipped.copy(tmp_path / "project")
-    (project / "tiny.yaml").write_text(yaml.safe_dump(overlay(tiny)))
+    (project / "tiny.yaml").write_text(yaml.safe_dump(overlay(tiny, tiny)))
     script = project / "workflow/scripts/prepare_benchmark.py"
     script.write_text(TROUBLE + script.read_text())
     return project

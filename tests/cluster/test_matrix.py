@@ -6,7 +6,7 @@ from itertools import combinations
 import pytest
 import yaml
 
-from tests.workflow.conftest import ROOT, overlay
+from tests.workflow.projects import ROOT, overlay
 
 pytestmark = pytest.mark.slow
 
@@ -14,6 +14,8 @@ pytestmark = pytest.mark.slow
 SMALL = {
     "matrix": {
         "models": ["tiny"],
+        "encoders": [],
+        "floors": [],
         "mixtures": ["gentune"],
         "shots": [0],
         "benchmarks": ["conll04"],
@@ -34,7 +36,7 @@ def local(shipped, tiny, tmp_path_factory):
     project = shipped.copy(tmp_path_factory.mktemp("local") / "project")
     (project / "profiles/local").mkdir()
     (project / "profiles/local/profile.yaml").write_text(LOCAL)
-    (project / "tiny.yaml").write_text(yaml.safe_dump(overlay(tiny) | SMALL))
+    (project / "tiny.yaml").write_text(yaml.safe_dump(overlay(tiny, tiny) | SMALL))
     project.snakemake(profile="profiles/local")
     return project
 

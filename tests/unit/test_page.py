@@ -10,10 +10,11 @@ import vl_convert
 
 from mixtune import tables
 from mixtune.errors import UserError
-from mixtune.page import chart_rows, details, write_page
+from mixtune.page import chart_rows, details
 from mixtune.page.charts import draw_all
 from mixtune.page.embedding import pack, to_json
 from mixtune.page.inputs import TABLES, read_tables
+from mixtune.page.writing import write_page
 from mixtune.reports import setup_of
 
 SETTINGS = {
