@@ -223,7 +223,7 @@ def test_several_seeds_are_one_row_of_the_shown_matrix(whole_run, tmp_path):
     number = r"\d\.\d{3}"
     for line in [line for line in text if line.startswith("| tiny |")]:
         assert re.fullmatch(
-            rf"\| tiny \| littune \| 0 \| \w+ \| 2 (\| {number} ± {number} \[{number}, {number}\] |\|  )+\|", line
+            rf"\| tiny \| littune \| 0 \| \w+ \| 2 (\| {number} ± {number} \[{number}, {number}\] |\|  )+\| \d \|", line
         )
     intervals = json.loads((project / "results/intervals/tiny/littune/0-shot.json").read_text())
     assert intervals["systems"] == ["tiny/littune/0-shot/seed-42", "tiny/littune/0-shot/seed-43"]
