@@ -52,8 +52,8 @@ class Costs:
         """For a card: these costs, with rows and tokens a second of the time after loading."""
         working = self.seconds - self.loading_seconds
         return {
-            "seconds": round(self.seconds, 1),
-            "loading_seconds": round(self.loading_seconds, 1),
+            "seconds": round(self.seconds, 3),
+            "loading_seconds": round(self.loading_seconds, 3),
             "examples_seen": self.rows,
             "tokens_seen": self.tokens,
             "examples_per_second": round(self.rows / working, 3) if working > 0 else None,
