@@ -1,7 +1,7 @@
 """An encoder that classifies marked examples: loading, tuning, labels with probabilities.
 
-The head is that of Zhou and Chen (AACL 2022): the states where the two mentions' markers begin, side by side, through
-one hidden layer.
+The states at which the markers of the two mentions begin go, side by side, through one linear layer ("entity start" of
+Baldini Soares et al., ACL 2019).
 """
 
 import shutil
@@ -46,13 +46,9 @@ class MarkerClassifier(nn.Module):
 
     def __init__(self, encoder: Any, labels: int):
         super().__init__()
-        if hasattr(encoder, "pooler"):
-            encoder.pooler = None  # of the first token's state, which is not used
         self.encoder = encoder
         width, dropout = encoder.config.hidden_size, getattr(encoder.config, "hidden_dropout_prob", 0.1)
-        self.classifier = nn.Sequential(
-            nn.Linear(2 * width, width), nn.ReLU(), nn.Dropout(dropout), nn.Linear(width, labels)
-        )
+        self.classifier = nn.Sequential(nn.Dropout(dropout), nn.Linear(2 * width, labels))
 
     def forward(self, input_ids, attention_mask, head, tail, labels=None) -> dict[str, torch.Tensor]:
         """Logits (rows × labels) and, where `labels` are given, the mean cross-entropy.
@@ -155,7 +151,7 @@ def tune(
         lr_scheduler_type="linear",
         warmup_steps=settings["warmup"],  # below 1: a share of all steps
         weight_decay=settings["weight_decay"],
-        optim="adamw_torch",
+        optim="adamw_torch_fused",
         max_grad_norm=1.0,
         bf16=device.dtype == torch.bfloat16,
         use_cpu=device.name == "cpu",

@@ -145,13 +145,11 @@ def test_the_states_where_the_markers_begin_are_classified():
         """An encoder whose states are the ids."""
 
         config = SimpleNamespace(hidden_size=1, hidden_dropout_prob=0.0)
-        pooler = "not used"
 
         def forward(self, input_ids, attention_mask):
             return SimpleNamespace(last_hidden_state=input_ids[..., None].float())
 
     model = MarkerClassifier(Echo(), 2)
-    assert model.encoder.pooler is None
     model.classifier = torch.nn.Identity()
     ids = torch.tensor([[5, 6, 7, 8], [1, 2, 3, 0]])
     places = {"head": torch.tensor([1, 2]), "tail": torch.tensor([3, 0])}
