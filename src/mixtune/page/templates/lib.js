@@ -24,8 +24,10 @@ function rows(name) {
 }
 
 function unpack(table) {
-  const columns = Object.entries(table.columns).map(([key, values]) => [key, values.of ? values.at.map((i) => values.of[i]) : values]);
-  return Array.from({ length: table.rows }, (_, i) => Object.fromEntries(columns.map(([key, values]) => [key, values[i]])));
+  const columns = Object.entries(table.columns);
+  const value = (values, i) => (values.of ? values.of[values.at[i]] : values[i]);
+  const row = (i) => Object.fromEntries(columns.map(([key, values]) => [key, value(values, i)]));
+  return Array.from({ length: table.rows }, (_, i) => row(i));
 }
 
 const keyOf = (row, keys) => keys.map((key) => row[key]).join("\n");
@@ -46,6 +48,9 @@ function group(name, keys) {
   return grouped.get(id);
 }
 
+/** The row of a table that agrees with another in some columns, or null. */
+const find = (name, keys, row) => group(name, keys).get(keyOf(row, keys))?.[0] ?? null;
+
 const FORMATS = {
   text: (value) => value,
   score: (value) => (100 * value).toFixed(1),
@@ -55,7 +60,10 @@ const FORMATS = {
     return size === "0.0" ? size : `${value < 0 ? "−" : "+"}${size}`;
   },
   count: (value) => value.toLocaleString("en-US"),
-  number: (value) => (Number.isInteger(value) ? String(value) : Number(value.toPrecision(4)).toLocaleString("en-US", { maximumFractionDigits: 4 })),
+  number: (value) => {
+    const short = Number(value.toPrecision(4));
+    return Number.isInteger(value) ? String(value) : short.toLocaleString("en-US", { maximumFractionDigits: 4 });
+  },
 };
 
 /** A value as people read it; nothing is a dash. */

@@ -1,10 +1,16 @@
 // The matrix: a heat map table that is filtered, sorted, and opens what is behind a score.
 
 const KEYS = ["model", "mixture", "shots", "seed", "condition"];
+const PLACE = [...KEYS, "benchmark"];
+const SCORE = ["system", "condition", "benchmark"];
+const TITLES = { model: "Model", mixture: "Mixture", shots: "Shots", seed: "Seed", condition: "Condition" };
 const PARTS = { general: "General", literary: "Literary", overall: "Overall" };
 const SETUP = DATA.setup;
-const SCORE_AT = new Map(rows("scores").map((row, i) => [keyOf(row, ["system", "condition", "benchmark"]), i]));
-const behind = (row) => !["cell", "untuned"].includes(row.kind);
+const SCORE_AT = new Map(rows("scores").map((row, i) => [keyOf(row, SCORE), i]));
+
+/** Whether a system stands beside the cells: an encoder, a frontier model, a floor, a ceiling. */
+const isBeside = (row) => !["cell", "untuned"].includes(row.kind);
+const OURS = rows("matrix").filter((row) => !isBeside(row));
 
 const MEASURES = [
   { id: "micro_f1", title: "micro-F1", kind: "score", table: "matrix" },
@@ -22,56 +28,54 @@ const view = {
   transfer: false,
   intervals: false,
   beside: true,
-  filters: { model: new Set(), mixture: new Set(), shots: new Set(), seed: new Set(), condition: new Set([SETUP.headline_condition]) },
+  filters: Object.fromEntries(KEYS.map((key) => [key, new Set()])), // nothing chosen: all
   order: { key: null, down: true },
 };
+view.filters.condition.add(SETUP.headline_condition);
 
-/** What the matrix shows in one place: the value, the table it is from, and whether it is a transfer score. */
+/** What the matrix shows in one place: the value, the table it is from, and whether it is a transfer score; or null. */
 function valueAt(row, key) {
-  const average = key.endsWith("_avg");
-  const own = row[key] !== null;
-  const other = view.transfer && !own && key !== "overall_avg" ? group("transfer", KEYS).get(keyOf(row, KEYS))?.[0][key] ?? null : null;
-  if (!own && other === null) return null;
   const { id, table } = view.measure;
-  if (id === "micro_f1") return { value: own ? row[key] : other, table: own ? "matrix" : "transfer", transfer: !own };
-  if (table === "published") {
-    const value = group("published", [...KEYS, "benchmark"]).get(keyOf({ ...row, benchmark: key }, [...KEYS, "benchmark"]))?.[0].difference ?? null;
-    return value === null ? null : { value, table, transfer: !own };
-  }
-  const at = average ? undefined : SCORE_AT.get(keyOf({ ...row, benchmark: key }, ["system", "condition", "benchmark"]));
-  return at === undefined ? null : { value: rows("scores")[at][id], table, transfer: !own };
+  const place = { ...row, benchmark: key };
+  const own = row[key] !== null;
+  const transfer = !own;
+  const other = view.transfer && transfer && key !== "overall_avg" ? (find("transfer", KEYS, row)?.[key] ?? null) : null;
+  if (!own && other === null) return null;
+  if (id === "micro_f1") return { value: own ? row[key] : other, table: own ? "matrix" : "transfer", transfer };
+  const found = table === "published" ? find("published", PLACE, place) : rows("scores")[SCORE_AT.get(keyOf(place, SCORE))];
+  const value = found?.[id] ?? null;
+  return value === null ? null : { value, table, transfer };
 }
 
-function intervalOf(row, key) {
-  const found = group("intervals", [...KEYS, "benchmark"]).get(keyOf({ ...row, benchmark: key }, [...KEYS, "benchmark"]));
-  return found ? found[0] : null;
-}
+const intervalOf = (row, key) => find("intervals", PLACE, { ...row, benchmark: key });
 
 function columnsShown() {
-  const several = (key) => new Set(rows("matrix").filter((row) => !behind(row)).map((row) => row[key])).size > 1;
-  const names = { model: "Model", mixture: "Mixture", shots: "Shots", seed: "Seed", condition: "Condition" };
-  const seeds = SETUP.seeds.length > 1;
-  const one = view.filters.condition.size === 1 || !several("condition");
-  const facts = KEYS.filter((key) => (key !== "seed" || seeds) && (key !== "condition" || !one));
-  const averages = view.measure.table === "scores" ? [] : Object.keys(PARTS).filter((part) => rows("matrix").some((row) => row[`${part}_n`] > 0));
+  const { kind, table } = view.measure;
+  const conditions = new Set(OURS.map((row) => row.condition));
+  const silent = { seed: SETUP.seeds.length < 2, condition: view.filters.condition.size === 1 || conditions.size < 2 };
+  const facts = KEYS.filter((key) => !silent[key]);
+  const parts = Object.keys(PARTS).filter((part) => rows("matrix").some((row) => row[`${part}_n`] > 0));
+  const averages = table === "scores" ? [] : parts; // of the other measures there are none
+  const benchmarks = Object.entries(SETUP.benchmarks);
   return [
-    ...facts.map((key) => ({ key, title: names[key], kind: key === "shots" || key === "seed" ? "number" : "text", group: "" })),
-    ...averages.map((part) => ({ key: `${part}_avg`, title: PARTS[part], kind: view.measure.kind, group: "Averages", average: true })),
-    ...Object.entries(SETUP.benchmarks).map(([key, { title, domain }]) => ({ key, title, kind: view.measure.kind, group: domain })),
+    ...facts.map((key) => ({ key, title: TITLES[key], kind: ["shots", "seed"].includes(key) ? "number" : "text" })),
+    ...averages.map((part) => ({ key: `${part}_avg`, title: PARTS[part], kind, group: "Averages", average: true })),
+    ...benchmarks.map(([key, { title, domain }]) => ({ key, title, kind, group: `${PARTS[domain]} benchmarks` })),
   ];
 }
 
 function rowsShown() {
-  const passes = (row) =>
-    KEYS.every((key) => !view.filters[key].size || view.filters[key].has(row[key]) || (row.condition === "any" && key === "condition"));
-  return rows("matrix").filter((row) => (behind(row) ? view.beside && (row.condition === "any" || passes(row)) : passes(row)));
+  const asked = (row, key) => key === "condition" && row.condition === "any"; // there is no other
+  const passes = (row, key) => !view.filters[key].size || view.filters[key].has(row[key]) || asked(row, key);
+  const chosen = (row) => (isBeside(row) ? view.beside && passes(row, "condition") : KEYS.every((key) => passes(row, key)));
+  return rows("matrix").filter(chosen);
 }
 
-/** The highest value of each column, which is set in bold. */
+/** The highest value of each column, where higher is better and not all are equal. */
 function bestOf(list, columns) {
   const best = {};
   if (view.measure.kind !== "score") return best;
-  for (const { key } of columns.filter((column) => column.group)) {
+  for (const { key } of columns) {
     const values = list.map((row) => valueAt(row, key)?.value ?? null).filter((value) => value !== null);
     if (new Set(values).size > 1) best[key] = Math.max(...values);
   }
@@ -83,74 +87,88 @@ function scoreCell(row, column, best) {
   if (!found) return el("td", { class: "num blank" }, el("span", { "aria-hidden": "true" }, "–"), hidden("no score here"));
   const { value, table, transfer } = found;
   const bounds = view.measure.id === "micro_f1" ? intervalOf(row, column.key) : null;
+  const [low, high] = bounds ? [bounds.low, bounds.high].map((bound) => format(bound, "score")) : [];
   const flagged = row.flagged.split(", ").includes(column.key);
   const top = value === best[column.key];
+  const flag = flagged ? el("span", { class: "flag", "aria-hidden": "true" }, "†") : null;
   const content = [
-    el("span", { class: "value" }, format(value, view.measure.kind), flagged ? el("span", { class: "flag", "aria-hidden": "true" }, "†") : null),
-    view.intervals && bounds ? el("span", { class: "bounds", "data-source": sourceOf("intervals") }, `${format(bounds.low, "score")}–${format(bounds.high, "score")}`) : null,
+    el("span", { class: "value" }, format(value, view.measure.kind), flag),
+    view.intervals && bounds ? el("span", { class: "bounds", "data-source": sourceOf("intervals") }, `${low}–${high}`) : null,
     flagged ? hidden(", over half of the answers unusable") : null,
     transfer ? hidden(", not trained on") : null,
     top ? hidden(", highest of its column") : null,
-  ];
-  const cell = el("td", { class: `num heat${transfer ? " transfer" : ""}${top ? " best" : ""}${column.average ? " average" : ""}`, "data-source": sourceOf(table) });
+  ].filter(Boolean);
+  const looks = Object.entries({ num: true, heat: true, transfer, best: top, average: column.average });
+  const classes = looks.filter(([, holds]) => holds).map(([name]) => name);
+  const cell = el("td", { class: classes.join(" "), "data-source": sourceOf(table) });
   paint(cell, value, view.measure.kind);
-  if (column.average) cell.append(...content.filter(Boolean));
+  if (column.average) cell.append(...content);
   else {
-    const place = { system: row.system, condition: row.condition, benchmark: column.key };
-    const title = bounds ? `${format(bounds.low, "score")} to ${format(bounds.high, "score")}` : null;
-    cell.append(el("button", { type: "button", class: "open", tabindex: -1, title, onclick: () => openScore(place) }, ...content));
+    const onclick = () => openScore({ ...row, benchmark: column.key });
+    const title = bounds ? `${low} to ${high}` : null;
+    cell.append(el("button", { type: "button", class: "open", tabindex: -1, title, onclick }, ...content));
   }
   return cell;
 }
 
-/** A row; what the row above says too is written fainter. */
+/** A row; a model that the row above names, too, is written fainter. */
 function systemRow(row, columns, best, above) {
-  const cells = columns.map((column, i) => {
-    if (column.group) return scoreCell(row, column, best);
-    if (i) return el("td", { class: `fact ${column.kind === "text" ? "text" : "num"}` }, behind(row) && column.key !== "mixture" ? "" : String(row[column.key]));
-    const seed = SETUP.seeds.length > 1 ? [`seed ${row.seed}`] : [];
-    const condition = columns.some(({ key }) => key === "condition") ? [row.condition] : [];
-    const facts = behind(row) ? [row.mixture] : [row.mixture, `${row.shots}-shot`, ...seed, ...condition];
-    return el("th", { scope: "row", class: "system" }, el("span", { class: `name${above?.model === row.model ? " again" : ""}` }, row.model), el("span", { class: "which" }, facts.join(" · ")));
-  });
-  return el("tr", {}, ...cells);
+  const shown = (key) => columns.some((column) => column.key === key);
+  const which = [row.mixture];
+  if (!isBeside(row)) which.push(`${row.shots}-shot`);
+  if (!isBeside(row) && shown("seed")) which.push(`seed ${row.seed}`);
+  if (!isBeside(row) && shown("condition")) which.push(row.condition);
+  const name = el("span", { class: above?.model === row.model ? "name again" : "name" }, row.model);
+  const head = el("th", { scope: "row", class: "system" }, name, el("span", { class: "which" }, which.join(" · ")));
+  const fact = ({ key, kind }) => {
+    const text = isBeside(row) && key !== "mixture" ? "" : String(row[key]);
+    return el("td", { class: kind === "text" ? "fact text" : "fact num" }, text);
+  };
+  return el("tr", {}, head, ...columns.slice(1).map((column) => (column.group ? scoreCell(row, column, best) : fact(column))));
 }
 
 function groupHeaders(columns) {
   const groups = [];
-  for (const column of columns) {
-    if (groups.length && groups.at(-1).name === column.group) groups.at(-1).span += 1;
-    else groups.push({ name: column.group, span: 1 });
+  for (const { group } of columns) {
+    if (groups.at(-1)?.group === group) groups.at(-1).span += 1;
+    else groups.push({ group, span: 1 });
   }
-  const title = ({ name }) => (name in PARTS ? `${PARTS[name]} benchmarks` : name);
-  return el("tr", { class: "groups" }, ...groups.map((one) => (one.name ? el("th", { scope: "colgroup", colspan: one.span }, title(one)) : el("td", { colspan: one.span }))));
+  const cell = ({ group, span }) => (group ? el("th", { scope: "colgroup", colspan: span }, group) : el("td", { colspan: span }));
+  return el("tr", { class: "groups" }, ...groups.map(cell));
 }
 
 const MATRIX = document.getElementById("matrix-table");
 function drawMatrix() {
   const columns = columnsShown();
-  if (!columns.some((column) => column.key === view.order.key)) view.order.key = null;
-  const shown = sorted(rowsShown(), view.order, (row, key) => (columns.find((column) => column.key === key).group ? (valueAt(row, key)?.value ?? null) : row[key]));
+  const sortedBy = columns.find((column) => column.key === view.order.key);
+  if (!sortedBy) view.order.key = null;
+  const value = (row, key) => (sortedBy.group ? (valueAt(row, key)?.value ?? null) : row[key]);
+  const shown = sorted(rowsShown(), view.order, value);
   const scored = columns.filter((column) => column.group);
-  const systems = shown.filter((row) => !behind(row));
-  const others = shown.filter((row) => behind(row) && scored.some((column) => valueAt(row, column.key)));
-  const best = bestOf(systems, columns);
-  const headers = columns.map((column) => sortHeader(column, view.order, drawMatrix, { class: column.group ? "num score" : column.kind === "text" ? "text" : "num" }));
+  const systems = shown.filter((row) => !isBeside(row));
+  const others = shown.filter((row) => isBeside(row) && scored.some((column) => valueAt(row, column.key)));
+  const best = bestOf(systems, scored);
+
+  const headers = columns.map((column, i) => {
+    const looks = column.group ? "num score" : column.kind === "text" ? "text" : "num";
+    return sortHeader(column, view.order, drawMatrix, { class: i && !column.group ? `${looks} fact` : looks });
+  });
   markSorted(headers, columns, view.order);
-  headers.forEach((header, i) => header.classList.toggle("fact", i > 0 && !columns[i].group));
+  const besideTitle = el("tr", {}, el("th", { scope: "rowgroup", colspan: columns.length }, "Beside the cells"));
+  const besideRows = others.map((row, i) => systemRow(row, columns, {}, others[i - 1]));
   const focused = MATRIX.contains(document.activeElement) ? document.activeElement.closest("th")?.cellIndex : undefined;
-  const caption = captionOf(`${view.measure.title} × 100 of each system (rows) on each benchmark (columns)`);
+  MATRIX.dataset.source = sourceOf(view.measure.table);
   MATRIX.replaceChildren(
-    caption,
+    captionOf(`${view.measure.title} × 100 of each system (rows) on each benchmark (columns)`),
     el("thead", {}, groupHeaders(columns), el("tr", {}, ...headers)),
     el("tbody", {}, ...systems.map((row, i) => systemRow(row, columns, best, systems[i - 1]))),
-    ...(others.length ? [el("tbody", { class: "beside" }, el("tr", {}, el("th", { scope: "rowgroup", colspan: columns.length }, "Beside the cells")), ...others.map((row, i) => systemRow(row, columns, {}, others[i - 1])))] : []),
+    ...(others.length ? [el("tbody", { class: "beside" }, besideTitle, ...besideRows)] : []),
   );
-  MATRIX.dataset.source = sourceOf(view.measure.table);
   MATRIX.querySelector("button.open")?.setAttribute("tabindex", 0);
   if (focused !== undefined) headers[focused].querySelector("button").focus();
-  const order = view.order.key === null ? "in the config’s order" : `sorted by ${columns.find((column) => column.key === view.order.key).title}, ${view.order.down ? "highest" : "lowest"} first`;
-  document.getElementById("matrix-status").textContent = `${systems.length} of ${rows("matrix").filter((row) => !behind(row)).length} systems and conditions, ${order}.`;
+
+  const order = sortedBy ? `sorted by ${sortedBy.title}, ${view.order.down ? "highest" : "lowest"} first` : "in the config’s order";
+  document.getElementById("matrix-status").textContent = `${systems.length} of ${OURS.length} systems and conditions, ${order}.`;
   drawLegend();
 }
 
@@ -162,8 +180,9 @@ function drawLegend() {
     paint(step, low + ((high - low) * i) / 23, kind);
     return step;
   });
-  const ends = [low, high].map((value) => el("span", {}, format(value, kind)));
-  document.getElementById("matrix-legend").replaceChildren(ends[0], el("span", { class: "ramp", "aria-hidden": "true" }, ...steps), ends[1]);
+  const [from, to] = [low, high].map((value) => el("span", {}, format(value, kind)));
+  const ramp = el("span", { class: "ramp", "aria-hidden": "true" }, ...steps);
+  document.getElementById("matrix-legend").replaceChildren(from, ramp, to);
 }
 
 /** Arrow keys move among scores; the table is one stop of the Tab key. */
@@ -186,42 +205,47 @@ function moveInMatrix(event) {
   } while (lines[y]?.cells[x] || (down && lines[y]));
 }
 
-function filterGroup(key, title) {
-  const values = [...new Set(rows("matrix").filter((row) => !behind(row)).map((row) => row[key]))];
-  if (key === "shots" || key === "seed") values.sort((a, b) => a - b);
-  if (key === "condition") values.sort((a, b) => SETUP.conditions.indexOf(a) - SETUP.conditions.indexOf(b));
+function filterGroup(key) {
+  const values = [...new Set(OURS.map((row) => row[key]))];
   if (values.length < 2 || (key === "seed" && SETUP.seeds.length < 2)) return null;
-  const boxes = values.map((value) => {
-    const change = (event) => {
-      view.filters[key][event.target.checked ? "add" : "delete"](value);
+  if (key === "condition") values.sort((a, b) => SETUP.conditions.indexOf(a) - SETUP.conditions.indexOf(b));
+  else if (typeof values[0] === "number") values.sort((a, b) => a - b);
+  const chosen = view.filters[key];
+  const chip = (value) => {
+    const onchange = (event) => {
+      chosen[event.target.checked ? "add" : "delete"](value);
       drawMatrix();
     };
-    return el("label", { class: "chip" }, el("input", { type: "checkbox", name: key, value, checked: view.filters[key].has(value), onchange: change }), String(value));
-  });
-  return el("fieldset", { "data-source": sourceOf("matrix") }, el("legend", {}, title), ...boxes);
+    const box = el("input", { type: "checkbox", name: key, value, checked: chosen.has(value), onchange });
+    return el("label", { class: "chip" }, box, String(value));
+  };
+  return el("fieldset", { "data-source": sourceOf("matrix") }, el("legend", {}, TITLES[key]), ...values.map(chip));
 }
 
-function toggle(key, title, table) {
-  if (table && !(table in DATA.tables)) return null;
-  const change = (event) => {
+function toggle(key, title) {
+  const onchange = (event) => {
     view[key] = event.target.checked;
     drawMatrix();
   };
-  return el("label", { class: "chip" }, el("input", { type: "checkbox", name: key, checked: view[key], onchange: change }), title);
+  return el("label", { class: "chip" }, el("input", { type: "checkbox", name: key, checked: view[key], onchange }), title);
 }
 
 function startMatrix() {
-  const measure = el("select", { id: "measure" }, ...MEASURES.map(({ id, title }) => el("option", { value: id }, title)));
-  measure.addEventListener("change", () => {
-    view.measure = MEASURES.find(({ id }) => id === measure.value);
+  const onchange = (event) => {
+    view.measure = MEASURES.find(({ id }) => id === event.target.value);
     drawMatrix();
-  });
-  const names = { model: "Model", mixture: "Mixture", shots: "Shots", condition: "Condition", seed: "Seed" };
-  const any = rows("matrix").some(behind);
+  };
+  const options = MEASURES.map(({ id, title }) => el("option", { value: id }, title));
+  const measure = [el("label", { for: "measure" }, "Show"), el("select", { id: "measure", onchange }, ...options)];
+  const toggles = [
+    rows("intervals").length ? toggle("intervals", "intervals") : null,
+    rows("transfer").length ? toggle("transfer", "transfer") : null,
+    rows("matrix").some(isBeside) ? toggle("beside", "floors and others") : null,
+  ].filter(Boolean);
   document.getElementById("matrix-controls").append(
-    el("div", { class: "field" }, el("label", { for: "measure" }, "Show"), measure),
-    ...Object.entries(names).map(([key, title]) => filterGroup(key, title)).filter(Boolean),
-    el("fieldset", {}, el("legend", {}, "Also"), ...[toggle("intervals", "intervals", "intervals"), toggle("transfer", "transfer", "transfer"), any ? toggle("beside", "floors and others") : null].filter(Boolean)),
+    el("div", { class: "field" }, ...measure),
+    ...KEYS.map(filterGroup).filter(Boolean),
+    ...(toggles.length ? [el("fieldset", {}, el("legend", {}, "Also"), ...toggles)] : []),
   );
   MATRIX.addEventListener("keydown", moveInMatrix);
   drawMatrix();

@@ -3,49 +3,85 @@
 const DIALOG = document.getElementById("score");
 
 function openScore(place) {
-  const at = SCORE_AT.get(keyOf(place, ["system", "condition", "benchmark"]));
+  const at = SCORE_AT.get(keyOf(place, SCORE));
   if (at === undefined) return;
   const score = rows("scores")[at];
-  const title = SETUP.benchmarks[score.benchmark]?.title ?? score.benchmark;
-  const facts = behind(score) ? [score.kind, score.model] : [score.model, score.mixture, `${score.shots}-shot`, `seed ${score.seed}`, `condition ${score.condition}`];
+  const cell = [score.model, score.mixture, `${score.shots}-shot`, `seed ${score.seed}`, `condition ${score.condition}`];
+  const facts = (isBeside(score) ? [score.kind, score.model] : cell).join(" · ");
+  const title = el("h2", { id: "score-title" }, SETUP.benchmarks[score.benchmark]?.title ?? score.benchmark);
+  const close = el("button", { type: "button", class: "close", onclick: () => DIALOG.close() }, "Close");
   const part = (name) => group(name, ["score"]).get(String(at)) ?? [];
+  const parts = [
+    numbers(score), siblings(score), labelsOf(part("per_class")), confusions(part("confusion"), part("per_class")),
+    strata(part("strata")), wrongAnswers(part("errors")),
+  ];
   DIALOG.replaceChildren(
-    el("header", {}, el("div", {}, el("h2", { id: "score-title" }, title), el("p", { "data-source": sourceOf("scores") }, facts.join(" · "))), el("button", { type: "button", class: "close", onclick: () => DIALOG.close() }, "Close")),
-    el("div", { class: "body" }, ...[numbers(score), siblings(score), labelsOf(part("per_class")), confusions(part("confusion"), part("per_class")), strata(part("strata")), wrongAnswers(part("errors"))].filter(Boolean)),
+    el("header", {}, el("div", {}, title, el("p", { "data-source": sourceOf("scores") }, facts)), close),
+    el("div", { class: "body" }, ...parts.filter(Boolean)),
   );
   if (!DIALOG.open) DIALOG.showModal();
   DIALOG.querySelector(".body").scrollTop = 0;
-  history.replaceState(null, "", `#score=${[place.system, place.condition, place.benchmark].map(encodeURIComponent).join("&")}`);
+  history.replaceState(null, "", `#score=${SCORE.map((key) => encodeURIComponent(score[key])).join("&")}`);
 }
 
 function numbers(score) {
-  const fact = (title, value, table) => (value === null ? null : el("div", { "data-source": sourceOf(table) }, el("dt", {}, title), el("dd", {}, value)));
-  const row = { ...score };
-  const bounds = intervalOf(row, score.benchmark);
-  const paper = group("published", [...KEYS, "benchmark"]).get(keyOf(row, [...KEYS, "benchmark"]))?.[0];
-  const seen = group("overlap", ["mixture", "benchmark"]).get(keyOf(row, ["mixture", "benchmark"]))?.[0];
-  const published = paper && paper.published !== null ? `${format(paper.published, "score")}${paper.difference === null ? "" : ` (ours ${format(paper.difference, "signed")})`}${paper.note ? ` — ${paper.note}` : ""}` : null;
-  const ceiling = group("data", ["benchmark", "split"]).get(keyOf({ ...score, split: "test" }, ["benchmark", "split"]))?.[0].ceiling ?? null;
-  const beside = rows("scores").filter((other) => behind(other) && other !== score && other.benchmark === score.benchmark);
-  const used = ["scores", ...(bounds ? ["intervals"] : []), ...(paper ? ["published"] : []), ...(seen ? ["overlap"] : []), ...(ceiling === null ? [] : ["data"])];
-  return el("section", {},
-    el("dl", { class: "numbers" }, ...[
-      fact("micro-F1", format(score.micro_f1, "score"), "scores"),
-      bounds ? fact(`${format(100 * bounds.level, "number")} % interval`, `${format(bounds.low, "score")}–${format(bounds.high, "score")}`, "intervals") : null,
-      fact("Precision", format(score.precision, "score"), "scores"),
-      fact("Recall", format(score.recall, "score"), "scores"),
-      fact("macro-F1", format(score.macro_f1, "score"), "scores"),
-      fact("Accuracy", format(score.accuracy, "score"), "scores"),
-      fact("Test rows", format(score.n, "count"), "scores"),
-      fact("Right · wrong · missed positives", [score.tp, score.fp, score.fn].map((n) => format(n, "count")).join(" · "), "scores"),
-      fact("Outside the label list", `${format(score.out_of_schema, "score")} %`, "scores"),
-      fact("Empty", `${format(score.empty, "score")} %`, "scores"),
-      paper ? fact("The paper’s micro-F1", published, "published") : null,
-      ceiling === null ? null : fact("Ceiling of accuracy", format(ceiling, "score"), "data"),
-      seen ? fact("Test rows whose text was trained on", `${format(seen.shared_rows, "count")} of ${format(seen.test_rows, "count")}`, "overlap") : null,
-    ].filter(Boolean)),
-    ...(beside.length ? [el("h3", {}, "Beside it: micro-F1"), el("dl", { class: "numbers" }, ...beside.map((other) => fact(`${other.kind} ${other.model}`, format(other.micro_f1, "score"), "scores")))] : []),
-    sources(used));
+  const used = new Set();
+  const fact = (table, title, value) => {
+    used.add(table);
+    return el("div", { "data-source": sourceOf(table) }, el("dt", {}, title), el("dd", {}, value));
+  };
+  const list = (facts) => el("dl", { class: "numbers" }, ...facts);
+  const percent = (key) => format(score[key], "score");
+  const counts = ["tp", "fp", "fn"].map((key) => format(score[key], "count")).join(" · ");
+  const facts = [
+    fact("scores", "micro-F1", percent("micro_f1")),
+    fact("scores", "Precision", percent("precision")),
+    fact("scores", "Recall", percent("recall")),
+    fact("scores", "macro-F1", percent("macro_f1")),
+    fact("scores", "Accuracy", percent("accuracy")),
+    fact("scores", "Test rows", format(score.n, "count")),
+    fact("scores", "Right · wrong · missed positives", counts),
+    fact("scores", "Outside the label list", `${percent("out_of_schema")} %`),
+    fact("scores", "Empty", `${percent("empty")} %`),
+  ];
+  const bounds = find("intervals", PLACE, score);
+  if (bounds) {
+    const title = `${format(100 * bounds.level, "number")} % interval`;
+    facts.splice(1, 0, fact("intervals", title, `${format(bounds.low, "score")}–${format(bounds.high, "score")}`));
+  }
+  const paper = find("published", PLACE, score);
+  if (paper) {
+    const ours = paper.difference === null ? "" : ` (ours ${format(paper.difference, "signed")})`;
+    const note = paper.note ? `; ${paper.note}` : "";
+    facts.push(fact("published", "The paper’s micro-F1", `${format(paper.published, "score")}${ours}${note}`));
+  }
+  const ceiling = find("data", ["benchmark", "split"], { ...score, split: "test" })?.ceiling ?? null;
+  if (ceiling !== null) facts.push(fact("data", "Ceiling of accuracy", format(ceiling, "score")));
+  const seen = find("overlap", ["mixture", "benchmark"], score);
+  if (seen) {
+    const share = `${format(seen.shared_rows, "count")} of ${format(seen.test_rows, "count")}`;
+    facts.push(fact("overlap", "Test rows whose text was trained on", share));
+  }
+  const beside = rows("scores").filter((other) => isBeside(other) && other !== score && other.benchmark === score.benchmark);
+  const others = beside.map((other) => fact("scores", `${other.kind} ${other.model}`, format(other.micro_f1, "score")));
+  const more = others.length ? [el("h3", {}, "Beside it: micro-F1"), list(others)] : [];
+  return el("section", {}, list(facts), ...more, sources([...used]));
+}
+
+const fold = (title, open, ...content) => el("details", { open }, el("summary", {}, title), ...content);
+const limit = (name) => (name in DATA.limits ? el("p", { class: "note" }, DATA.limits[name]) : null);
+const column = (key, title, kind) => ({ key, title, kind });
+
+/** A drawer of table cells that colours one column by its value. */
+const coloured = (key) => (row, column, first) => {
+  const cell = plainCell(row, column, first);
+  if (column.key === key) paintCell(cell, row[key], "score");
+  return cell;
+};
+
+function paintCell(cell, value, kind) {
+  cell.classList.add("heat");
+  paint(cell, value, kind);
 }
 
 /** The same benchmark under the model's other mixtures, shots, seeds and conditions. */
@@ -53,100 +89,102 @@ function siblings(score) {
   const others = rows("scores").filter((row) => row.model === score.model && row.benchmark === score.benchmark);
   if (others.length < 2) return null;
   const columns = [
-    ...["mixture", "condition"].map((key) => ({ key, title: key[0].toUpperCase() + key.slice(1), kind: "text" })),
-    ...["shots", "seed"].map((key) => ({ key, title: key[0].toUpperCase() + key.slice(1), kind: "number" })),
-    ...[["micro_f1", "micro-F1"], ["precision", "Precision"], ["recall", "Recall"]].map(([key, title]) => ({ key, title, kind: "score" })),
+    column("mixture", "Mixture", "text"), column("condition", "Condition", "text"), column("shots", "Shots", "number"),
+    column("seed", "Seed", "number"), column("micro_f1", "micro-F1", "score"), column("precision", "Precision", "score"),
+    column("recall", "Recall", "score"),
   ];
   const draw = (row, column, first) => {
-    const cell = plainCell(row, column, first);
-    if (column.kind === "score") paintCell(cell, row[column.key], "score");
+    const cell = coloured("micro_f1")(row, column, first);
     if (first && row === score) cell.append(" (this score)");
     return cell;
   };
-  return fold(`${score.model} on this benchmark: ${others.length} scores`, false, dataTable({ caption: "The same model and benchmark, by mixture, shots and condition", tables: ["scores"], columns, rows: others, draw }), sources(["scores"]));
+  const caption = "The same model and benchmark, by mixture, shots and condition";
+  const title = `${score.model} on this benchmark: ${others.length} scores`;
+  return fold(title, false, dataTable({ caption, tables: ["scores"], columns, rows: others, draw }), sources(["scores"]));
 }
-
-function paintCell(cell, value, kind) {
-  cell.classList.add("heat");
-  paint(cell, value, kind);
-}
-
-const fold = (title, open, ...content) => el("details", { open }, el("summary", {}, title), ...content);
-const limit = (name) => (DATA.limits[name] ? el("p", { class: "note" }, DATA.limits[name]) : null);
 
 function labelsOf(list) {
   if (!list.length) return null;
   const columns = [
-    { key: "label", title: "Label", kind: "text" },
-    { key: "support", title: "In gold", kind: "count" },
-    { key: "f1", title: "F1", kind: "score" },
-    { key: "precision", title: "Precision", kind: "score" },
-    { key: "recall", title: "Recall", kind: "score" },
-    ...[["tp", "Right"], ["fp", "Wrong"], ["fn", "Missed"]].map(([key, title]) => ({ key, title, kind: "count" })),
+    column("label", "Label", "text"), column("support", "In gold", "count"), column("f1", "F1", "score"),
+    column("precision", "Precision", "score"), column("recall", "Recall", "score"), column("tp", "Right", "count"),
+    column("fp", "Wrong", "count"), column("fn", "Missed", "count"),
   ];
-  const draw = (row, column, first) => {
-    const cell = plainCell(row, column, first);
-    if (column.key === "f1") paintCell(cell, row.f1, "score");
-    return cell;
-  };
+  const caption = "Scores of each positive label, most frequent first";
   const frequent = [...list].sort((a, b) => b.support - a.support);
-  return fold("Scores of each label", true, dataTable({ caption: "Scores of each positive label, most frequent first", tables: ["per_class"], columns, rows: frequent, draw }), limit("per_class"), sources(["per_class"]));
+  const table = dataTable({ caption, tables: ["per_class"], columns, rows: frequent, draw: coloured("f1") });
+  return fold("Scores of each label", true, table, limit("per_class"), sources(["per_class"]));
 }
 
 function confusions(pairs, labels) {
   if (!pairs.length) return null;
-  const weight = new Map();
-  for (const { gold, predicted, count } of pairs) for (const label of [gold, predicted]) weight.set(label, (weight.get(label) ?? 0) + count);
-  const names = [...weight.keys()].sort((a, b) => weight.get(b) - weight.get(a)).slice(0, 12);
-  const count = new Map(pairs.map((pair) => [`${pair.gold}\n${pair.predicted}`, pair.count]));
-  const right = new Map(labels.map((row) => [row.label, row.tp]));
   const shown = (label) => (label === "" ? "(empty)" : label);
-  const top = Math.max(...pairs.map((pair) => pair.count));
-  const cells = (gold) => names.map((predicted) => {
-    const diagonal = gold === predicted;
-    const n = diagonal ? right.get(gold) : count.get(`${gold}\n${predicted}`);
-    const cell = el("td", { class: `num${diagonal ? " diagonal" : ""}`, "data-source": sourceOf(diagonal && "per_class" in DATA.files ? "per_class" : "confusion") }, n === undefined ? "" : format(n, "count"));
-    if (n !== undefined && !diagonal) paintCell(cell, n / top, "share");
-    return cell;
-  });
-  const caption = "Gold labels (rows) against predicted labels (columns), those with the most errors";
-  const matrix = el("table", { class: "confusion", "data-source": sourceOf("confusion") }, captionOf(caption),
-    el("thead", {}, el("tr", {}, el("td", {}, "gold ↓ predicted →"), ...names.map((name) => el("th", { scope: "col" }, el("span", {}, shown(name)))))),
-    el("tbody", {}, ...names.map((gold) => el("tr", {}, el("th", { scope: "row", class: "text" }, shown(gold)), ...cells(gold)))));
-  const columns = [{ key: "gold", title: "Gold", kind: "text" }, { key: "predicted", title: "Predicted", kind: "text" }, { key: "count", title: "Times", kind: "count" }];
+  const columns = [column("gold", "Gold", "text"), column("predicted", "Predicted", "text"), column("count", "Times", "count")];
   const draw = (row, column, first) => plainCell({ ...row, predicted: shown(row.predicted) }, column, first);
-  return fold("Which label was taken for which", false,
-    el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, matrix),
-    el("p", { class: "note" }, "The stronger the colour, the more often. On the diagonal stand right answers. A blank is a pair that is not among those listed below."),
-    dataTable({ caption: "The most frequent confusions", tables: ["confusion"], columns, rows: pairs, draw }),
-    limit("confusion"), sources(["confusion", ...(labels.length ? ["per_class"] : [])]));
+  const list = dataTable({ caption: "The most frequent confusions", tables: ["confusion"], columns, rows: pairs, draw });
+  const note =
+    "The stronger the colour, the more often. On the diagonal stand right answers. A blank is a pair that is not among " +
+    "those listed below.";
+  const used = ["confusion", ...(labels.length ? ["per_class"] : [])];
+  const parts = [confusionMatrix(pairs, labels, shown), el("p", { class: "note" }, note), list, limit("confusion")];
+  return fold("Which label was taken for which", false, ...parts, sources(used));
+}
+
+/** Gold against predicted labels, for the twelve with the most errors among the pairs. */
+function confusionMatrix(pairs, labels, shown) {
+  const errors = new Map();
+  const add = (label, count) => errors.set(label, (errors.get(label) ?? 0) + count);
+  for (const { gold, predicted, count } of pairs) [gold, predicted].forEach((label) => add(label, count));
+  const names = [...errors.keys()].sort((a, b) => errors.get(b) - errors.get(a)).slice(0, 12);
+  const count = new Map(pairs.map((pair) => [keyOf(pair, ["gold", "predicted"]), pair.count]));
+  const right = new Map(labels.map((row) => [row.label, row.tp]));
+  const most = Math.max(...pairs.map((pair) => pair.count));
+  const cell = (gold, predicted) => {
+    const diagonal = gold === predicted;
+    const n = diagonal ? right.get(gold) : count.get(keyOf({ gold, predicted }, ["gold", "predicted"]));
+    const source = diagonal && labels.length ? "per_class" : "confusion";
+    const text = n === undefined ? "" : format(n, "count");
+    const node = el("td", { class: diagonal ? "num diagonal" : "num", "data-source": sourceOf(source) }, text);
+    if (n !== undefined && !diagonal) paintCell(node, n / most, "share");
+    return node;
+  };
+  const head = (label) => el("th", { scope: "col", title: shown(label) }, el("span", {}, shown(label)));
+  const row = (gold) => {
+    const name = el("th", { scope: "row", class: "text" }, shown(gold));
+    return el("tr", {}, name, ...names.map((predicted) => cell(gold, predicted)));
+  };
+  const caption = "Gold labels (rows) against predicted labels (columns), those with the most errors";
+  const heads = el("thead", {}, el("tr", {}, el("td", {}, "gold ↓ predicted →"), ...names.map(head)));
+  const body = el("tbody", {}, ...names.map(row));
+  const looks = { class: "confusion", "data-source": sourceOf("confusion") };
+  return scrolling(caption, el("table", looks, captionOf(caption), heads, body));
 }
 
 function strata(list) {
   if (!list.length) return null;
   const columns = [
-    { key: "stratum", title: "By", kind: "text" },
-    { key: "bin", title: "Examples", kind: "text" },
-    { key: "n", title: "Test rows", kind: "count" },
-    { key: "micro_f1", title: "micro-F1", kind: "score" },
+    column("stratum", "By", "text"), column("bin", "Examples", "text"), column("n", "Test rows", "count"),
+    column("micro_f1", "micro-F1", "score"),
   ];
-  const draw = (row, column, first) => {
-    const cell = plainCell(row, column, first);
-    if (column.key === "micro_f1") paintCell(cell, row.micro_f1, "score");
-    return cell;
-  };
-  return fold("Scores by kind of example", false, dataTable({ caption: "micro-F1 by kind of example", tables: ["strata"], columns, rows: list, draw }), sources(["strata"]));
+  const caption = "micro-F1 by kind of example";
+  const table = dataTable({ caption, tables: ["strata"], columns, rows: list, draw: coloured("micro_f1") });
+  return fold("Scores by kind of example", false, table, sources(["strata"]));
 }
 
 function wrongAnswers(list) {
   if (!list.length) return null;
-  const names = ["", "head", "tail", "head and tail"];
-  const text = (parts) => parts.map(([piece, mark]) => (mark ? el("mark", { class: `m${mark}` }, piece, el("span", { class: "role" }, ` ${names[mark]}`)) : piece));
-  const items = list.map((row) => el("article", { class: "error" },
-    el("p", { class: "text", dir: "auto" }, ...text(row.parts)),
-    el("dl", {}, ...[["Head", row.head], ["Tail", row.tail], ["Gold", row.gold], ["Predicted", row.predicted || "(empty)"]].map(([term, value]) => el("div", {}, el("dt", {}, term), el("dd", {}, value)))),
-    el("p", { class: "id" }, row.id)));
-  return fold(`Wrong answers: ${list.length} of them`, false, el("div", { "data-source": sourceOf("errors") }, ...items), limit("errors"), sources(["errors"]));
+  const roles = ["", "head", "tail", "head and tail"];
+  const role = (mark) => el("span", { class: "role" }, ` ${roles[mark]}`);
+  const piece = ([text, mark]) => (mark ? el("mark", { class: `m${mark}` }, text, role(mark)) : text);
+  const fact = (term, value) => el("div", {}, el("dt", {}, term), el("dd", {}, value));
+  const answers = list.map((row) => {
+    const text = el("p", { class: "text", dir: "auto" }, ...row.parts.map(piece));
+    const mentions = [fact("Head", row.head), fact("Tail", row.tail)];
+    const labels = [fact("Gold", row.gold), fact("Predicted", row.predicted || "(empty)")];
+    return el("article", { class: "error" }, text, el("dl", {}, ...mentions, ...labels), el("p", { class: "id" }, row.id));
+  });
+  const shown = el("div", { "data-source": sourceOf("errors") }, ...answers);
+  return fold(`Wrong answers: ${list.length} of them`, false, shown, limit("errors"), sources(["errors"]));
 }
 
 /** Opens the score that the address names, as in a link that somebody sent. */

@@ -9,14 +9,18 @@ function dataTable({ caption, tables, columns, rows, draw = plainCell }) {
   const body = el("tbody");
   const order = { key: null, down: false };
   const headers = columns.map((column) => sortHeader(column, order, show));
-  const table = el("table", { "data-source": sourceOf(...tables) }, captionOf(caption), el("thead", {}, el("tr", {}, ...headers)), body);
+  const head = el("thead", {}, el("tr", {}, ...headers));
+  const table = el("table", { "data-source": sourceOf(...tables) }, captionOf(caption), head, body);
   function show() {
     markSorted(headers, columns, order);
-    body.replaceChildren(...sorted(rows, order, (row, key) => row[key]).map((row) => el("tr", {}, ...columns.map((column, i) => draw(row, column, i === 0)))));
+    const line = (row) => el("tr", {}, ...columns.map((column, i) => draw(row, column, i === 0)));
+    body.replaceChildren(...sorted(rows, order, (row, key) => row[key]).map(line));
   }
   show();
-  return el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": caption }, table);
+  return scrolling(caption, table);
 }
+
+const scrolling = (name, table) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, table);
 
 /** A caption that stays in sight while its table scrolls sideways. */
 const captionOf = (text) => el("caption", {}, el("span", {}, text));
@@ -35,12 +39,14 @@ function sortHeader(column, order, changed, attributes = {}) {
     else order.key = null;
     changed();
   };
-  const button = el("button", { type: "button", class: "sort", onclick: click }, el("span", {}, column.title), el("span", { class: "arrow", "aria-hidden": "true" }));
+  const arrow = el("span", { class: "arrow", "aria-hidden": "true" });
+  const button = el("button", { type: "button", class: "sort", onclick: click }, el("span", {}, column.title), arrow);
   return el("th", { scope: "col", class: column.kind === "text" ? "text" : "num", ...attributes }, button);
 }
 
 function markSorted(headers, columns, order) {
-  headers.forEach((header, i) => header.setAttribute("aria-sort", columns[i].key !== order.key ? "none" : order.down ? "descending" : "ascending"));
+  const state = ({ key }) => (key !== order.key ? "none" : order.down ? "descending" : "ascending");
+  headers.forEach((header, i) => header.setAttribute("aria-sort", state(columns[i])));
 }
 
 /** Rows in the order asked for; what is missing comes last, whichever way. */
