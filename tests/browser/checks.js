@@ -1,6 +1,11 @@
 // What tests ask of the page, as functions of `checks`.
 "use strict";
 
+// What goes wrong ends the wait for the page.
+for (const fault of ["error", "unhandledrejection"]) {
+  window.addEventListener(fault, () => document.documentElement.setAttribute("data-broken", ""));
+}
+
 window.checks = (() => {
   const all = (selector, root = document) => [...root.querySelectorAll(selector)];
 

@@ -60,6 +60,7 @@ def opened(browser, full):
 
     def make(width: int = 1400, theme: str = "light", at: str = "") -> Opened:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
+        context.set_default_timeout(120_000)  # a busy machine is slow, not broken
         context.add_init_script(path=CHECKS)
         page = Opened(context.new_page(), full)
         file = (full / "reports" / "index.html").as_uri()
@@ -68,8 +69,9 @@ def opened(browser, full):
         page.tab.on("request", lambda asked: None if asked.url.startswith(file) else page.faults.append(asked.url))
         page.tab.on("dialog", lambda shown: (page.faults.append(shown.message), shown.dismiss()))
         page.tab.goto(file + at)
-        page.tab.wait_for_selector("html[data-ready]", state="attached", timeout=120_000)
         pages.append(page)
+        page.tab.wait_for_selector("html[data-ready], html[data-broken]", state="attached")
+        assert page.faults == []
         return page
 
     yield make

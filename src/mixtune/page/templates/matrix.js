@@ -130,7 +130,7 @@ function systemRow(row, columns, best, above) {
 function groupHeaders(columns) {
   const groups = [];
   for (const { group } of columns) {
-    if (groups.at(-1)?.group === group) groups.at(-1).span += 1;
+    if (groups.length && groups.at(-1).group === group) groups.at(-1).span += 1;
     else groups.push({ group, span: 1 });
   }
   const cell = ({ group, span }) => (group ? el("th", { scope: "colgroup", colspan: span }, group) : el("td", { colspan: span }));
