@@ -271,18 +271,21 @@ def test_a_pair_is_told_by_what_differs():
     rows = [
         [first, "schema", second, "schema", 0.01, "overall_avg"],
         [base, "schema", first, "schema", None, "overall_avg"],
+        ["encoder/e/seed-42", "any", first, "schema", 0.01, "overall_avg"],
         ["a", "generic", "b", "generic", 0.01, "overall_avg"],
         ["a", "schema", "b", "schema", 0.01, "gids"],
     ]
-    rows = pd.DataFrame(rows, columns=keys).assign(difference=0.5, low=0.4, high=0.6)
+    rows = pd.DataFrame(rows, columns=keys).assign(family="all averages", difference=0.5, low=0.4, high=0.6)
     found = chart_rows.tests({"comparisons": rows}, SETUP)
+    assert found["family"].tolist() == ["all"] * 3
     assert found[["pair", "verdict"]].values.tolist() == [
         ["m · mixtune · 0-shot → 2-shot", "p < 0.05"],
         ["m · untuned → mixtune · 0-shot · seed-0 → seed-42", "p ≥ 0.05"],
+        ["encoder/e · → m/mixtune/0-shot", "p < 0.05"],
     ]
-    assert found["difference"].tolist() == [50, 50]
+    assert found["difference"].tolist() == [50, 50, 50]
     literary = rows.assign(benchmark=rows["benchmark"].replace("overall_avg", "literary_avg"))
-    assert len(chart_rows.tests({"comparisons": literary}, SETUP)) == 2
+    assert len(chart_rows.tests({"comparisons": literary}, SETUP)) == 3
     assert chart_rows.tests({"comparisons": rows[rows["benchmark"] == "gids"]}, SETUP).empty
 
 

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from itertools import zip_longest
 from pathlib import Path
 
 import pandas as pd
@@ -84,13 +83,21 @@ def tests(tables: Mapping[str, pd.DataFrame], setup: Setup) -> pd.DataFrame:
         for a, of_a, b, of_b in rows[["system_a", "condition_a", "system_b", "condition_b"]].itertuples(index=False)
     ]
     verdicts = [VERDICTS[not p < 0.05] for p in rows["p_holm"].astype("Float64").astype(float)]
-    return _percent(rows.assign(pair=pairs, verdict=verdicts), ["difference", "low", "high"])
+    families = rows["family"].str.removesuffix(" averages")
+    return _percent(rows.assign(pair=pairs, verdict=verdicts, family=families), ["difference", "low", "high"])
 
 
 def _pair(first: Sequence[str], second: Sequence[str]) -> str:
-    """Two systems in one line: what they share once, what differs with an arrow; no seed or condition they share."""
+    """Two systems in one line: what they share once, what differs with an arrow; no seed or condition they share.
+
+    Args:
+        first, second: The parts of a system's path, and its condition. Those of different length have no parts alike.
+    """
+    if len(first) != len(second):
+        a, b = ("/".join(part for part in side[:-1] if not part.startswith("seed-")) for side in (first, second))
+        return f"{a} · → {b}"
     parts = []
-    for place, (a, b) in enumerate(zip_longest(first, second, fillvalue="–")):
+    for place, (a, b) in enumerate(zip(first, second, strict=True)):
         if a != b:
             parts.append(f"{a} → {b}")
         elif not a.startswith("seed-") and place < len(first) - 1:

@@ -160,7 +160,7 @@ def training(tables: Tables, setup: Setup) -> Chart | None:
     rows = tables["training_log"]
     columns = SYSTEM | {"step": "Step", "epoch": "Epoch", "what": "Loss of", "loss": "Loss"}
     logarithmic = rows["loss"].min() > 0  # a loss of exactly 0 has no logarithm
-    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False)
+    scale = alt.Scale(type="log" if logarithmic else "linear", zero=False, nice=False)
     by = marks("mixture", "Mixture", _mixtures(setup, rows))
     base = alt.Chart().encode(
         x=alt.X("epoch:Q", title="Epoch", axis=alt.Axis(format="~r", tickCount=4)),

@@ -46,7 +46,8 @@ def panels(
     order = [value for value in order if value in set(rows[field])]
     facet = alt.Facet(field=field, type="nominal", title=None, sort=order)
     chart = alt.layer(*layers, height=height).facet(facet=facet, columns=len(order), data=alt.NamedData("rows"))
-    return chart.resolve_scale(**resolve).to_dict()
+    # Panels differ in height, and stand in as many rows as the screen asks for: each has its axis at its foot.
+    return chart.resolve_scale(**resolve).resolve_axis(x="independent").to_dict()
 
 
 def points(base: alt.Chart, columns: Mapping[str, str], rows: pd.DataFrame, **marks: Any) -> alt.Chart:

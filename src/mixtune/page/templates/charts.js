@@ -1,6 +1,7 @@
 // Charts by Vega-Lite, in the page's own colours; expressions are interpreted, so that no code is made from text.
 
-const PANEL = { least: 170, named: 330, most: 460 }; // pixels: of a panel, of one with names on its axis; at most
+// Pixels that a panel needs: without names on its axis, beside one with names, with names of its own; and its most.
+const PANEL = { plain: 170, beside: 330, named: 600, most: 460 };
 
 /** The looks of all charts, from the style sheet, for a room and panels of a width in pixels. */
 function looks(room, width) {
@@ -47,7 +48,9 @@ async function drawChart(chart) {
   const place = document.getElementById(`chart-${chart.id}`);
   const room = place.clientWidth;
   const names = named(chart.spec);
-  const columns = Math.max(1, Math.min(chart.spec.columns, Math.floor(room / (names ? PANEL.named : PANEL.least))));
+  const apart = chart.spec.resolve?.scale?.y === "independent";
+  const needed = names ? (apart ? PANEL.named : PANEL.beside) : PANEL.plain;
+  const columns = Math.max(1, Math.min(chart.spec.columns, Math.floor(room / needed)));
   const tooltip = { disableDefaultStyle: true, theme: "page" };
   const options = { actions: false, renderer: "svg", ast: true, defaultStyle: false, tooltip };
   const list = unpack(chart.table);
