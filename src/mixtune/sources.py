@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePath
 from typing import Any
 
-from .errors import UserError
+from .errors import DISK, UserError
 from .manifests import file_sha256, read_json, write_json
 
 # No pickles and no code: weights are safetensors, tokenizers are JSON or sentencepiece models.
@@ -81,6 +81,8 @@ def fetch_hub(
         ) from None
     # The first base is the error of the HTTP client that this hub version uses: no connection is one of those.
     except (*HfHubHTTPError.__bases__, OSError) as error:
+        if getattr(error, "errno", None) in DISK:
+            raise
         fact = ": ".join([type(error).__name__, *str(error).splitlines()[:1]])
         raise SourceError(
             f"{hub['id']} cannot be fetched ({fact}); connect this "

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import json
 import os
@@ -264,6 +265,15 @@ def test_an_error_of_no_or_many_lines_is_told_in_one(hub, tmp_path, monkeypatch,
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     name = "OSError" if not str(error) else "TimeoutError: slow"
     assert refused(tmp_path).startswith(f"{ID} cannot be fetched ({name}); connect")
+
+
+def test_a_full_disk_is_no_matter_of_the_network(hub, tmp_path, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError(errno.ENOSPC, "No space left on device", "model.safetensors")
+
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
+    with pytest.raises(OSError, match="No space left on device"):
+        fetch(tmp_path)
 
 
 @pytest.fixture
