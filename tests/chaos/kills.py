@@ -114,8 +114,7 @@ class Chaos:
 
     def __init__(self, project, undisturbed, seed: int):
         self.project, self.expected, self.dice = project, contents(undisturbed), random.Random(seed)
-        self.folder = str(project.folder.resolve())
-        self.seconds = {}
+        self.folder, self.started, self.seconds = str(project.folder.resolve()), [], {}
         for rule in TARGETS:
             runtimes = undisturbed / "results/runtimes"
             tables = [*runtimes.glob(f"{rule}.tsv"), *(runtimes / rule).rglob("*.tsv")]
@@ -144,14 +143,15 @@ class Chaos:
         return sorted(found)
 
     def start(self, targets: list[str]) -> subprocess.Popen:
-        """Start a run; where one before was killed, first do what Snakemake's refusal tells to do."""
+        """Start a run; where the one before was killed, first type that again, and do what its refusal tells to do."""
         if list((self.project / ".snakemake/locks").glob("*.lock")):
             orphans = [job.process.pid for job in self.jobs()]
-            told = self.project.snakemake(*targets, status=1).output
+            told = self.project.snakemake(*self.started, status=1).output
             assert "mixtune: a snakemake that was killed has left a lock on this folder: pid " in told
             assert all(f"pid {pid} since" in told for pid in orphans if psutil.pid_exists(pid)), (orphans, told)
             assert "      snakemake --unlock\n" in told
             self.project.snakemake("--unlock")
+        self.started = targets
         return self.project.start(*targets, detached=True)
 
     def end(self, run: subprocess.Popen) -> None:
