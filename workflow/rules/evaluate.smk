@@ -17,9 +17,11 @@ rule render_prompts:
         "logs/render_prompts/{model}/{shots}-shot.log",
     benchmark:
         "results/runtimes/render_prompts/{model}/{shots}-shot.tsv"
+    # Before the GPU jobs that are ready: these leave no room for one with many threads, and devices would idle.
+    priority: 2
     conda:
         "../../envs/mixtune.yaml"
-    threads: 8
+    threads: 4
     resources:
         mem_mb=8000,
         runtime=120,
