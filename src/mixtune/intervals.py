@@ -23,8 +23,8 @@ def write_intervals(
     own. How far training runs lie apart is no part of an interval: `sd` tells it.
 
     Args:
-        settings: `arm`, its `systems` (one a seed), `conditions`, `benchmarks` (their domains), `negatives`,
-            `resamples`, `level`, `cluster`.
+        settings: `arm`, its `systems` (one a seed), `conditions`, `benchmarks` (their domains), `overall` (those that
+            the overall average is over, as in the matrix), `negatives`, `resamples`, `level`, `cluster`.
         predictions: Folder of each system, as it holds `{condition}/{benchmark}.parquet`.
         benchmarks: Folder of each prepared benchmark.
         output: JSON file to write.
@@ -58,7 +58,8 @@ def _condition(settings, condition: str, systems: Mapping[str, Path], benchmarks
                 yield {"benchmark": name, "metric": metric, **row, **size}
             if metric == "micro_f1":
                 found[name] = values, draws, size
-    for part, names in average_members(settings["benchmarks"], settings["benchmarks"]).items():
+    members = average_members(settings["benchmarks"], settings["benchmarks"]) | {"overall": settings["overall"]}
+    for part, names in members.items():
         if names:
             values, draws = (np.mean([found[name][i] for name in names], axis=0) for i in (0, 1))
             size = {key: sum(found[name][2][key] for name in names) for key in ("n", "units")}

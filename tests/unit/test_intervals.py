@@ -21,7 +21,7 @@ LABELS = ["a", "b", "none"]
 BENCHMARKS = {"gids": "general", "tacred": "general", "pg_fiction": "literary"}
 SETTINGS = {
     "conditions": ["schema"], "benchmarks": BENCHMARKS, "negatives": "benchmark", "resamples": 400, "level": 0.95,
-    "cluster": False,
+    "cluster": False, "overall": list(BENCHMARKS),
 }  # fmt: skip
 ROWS = 60
 
@@ -135,6 +135,13 @@ def test_an_average_has_the_interval_of_a_mean_of_independent_benchmarks(files):
     alone, literary = by(rows, benchmark="literary_avg"), by(rows, benchmark="pg_fiction", metric="micro_f1")
     assert [alone[key] for key in ("value", "low", "high")] == [literary[key] for key in ("value", "low", "high")]
     assert by(rows, benchmark="overall_avg")["n"] == 3 * ROWS
+
+
+def test_the_overall_average_of_a_specialist_is_over_its_own_domain(files):
+    files.predict(ONE, 0.6)
+    rows = files.intervals("small/mixtune/0-shot", ONE, overall=["gids", "tacred"])["intervals"]
+    general, overall = by(rows, benchmark="general_avg"), by(rows, benchmark="overall_avg")
+    assert overall == {**general, "benchmark": "overall_avg"}
 
 
 def test_groups_are_those_of_the_prepared_benchmark(files):

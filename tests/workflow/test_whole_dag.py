@@ -6,6 +6,7 @@ import re
 import zipfile
 from collections import Counter, defaultdict
 from itertools import product
+from operator import itemgetter
 
 import pyarrow.parquet as pq
 import pytest
@@ -227,6 +228,14 @@ def test_several_seeds_are_one_row_of_the_shown_matrix(whole_run, tmp_path):
         )
     intervals = json.loads((project / "results/intervals/tiny/littune/0-shot.json").read_text())
     assert intervals["systems"] == ["tiny/littune/0-shot/seed-42", "tiny/littune/0-shot/seed-43"]
+
+
+def test_intervals_are_of_the_averages_that_the_matrix_shows(whole_run):
+    project, _ = whole_run
+    key = itemgetter("model", "mixture", "shots", "seed", "condition")
+    overall = {key(row): row for row in read_table(project, "intervals") if row["benchmark"] == "overall_avg"}
+    for row in read_table(project, "matrix"):
+        assert float(overall[key(row)]["value"]) == pytest.approx(float(row["overall_avg"]), abs=1e-12)
 
 
 def test_errors_and_strata_add_up_to_the_scores(whole_run):

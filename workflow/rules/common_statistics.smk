@@ -47,10 +47,18 @@ def sampling():
     }
 
 
+def averaged(system):
+    """The benchmarks that a system's overall average is over: of a cell, those of the domains it trains on."""
+    facts = SYSTEMS[system]
+    known = CONFIG.mixtures[facts["mixture"]].benchmarks if facts["kind"] == "cell" else MATRIX.benchmarks
+    domains = {CONFIG.domain(name) for name in known}
+    return [name for name in MATRIX.benchmarks if CONFIG.domain(name) in domains]
+
+
 def interval_settings(wildcards):
     systems = ARMS[wildcards.arm]
     same = {"arm": wildcards.arm, "systems": systems, "conditions": CONDITIONS[systems[0]]}
-    return canonical({**same, **sampling(), "code": code("intervals")})
+    return canonical({**same, "overall": averaged(systems[0]), **sampling(), "code": code("intervals")})
 
 
 def compare_settings(wildcards):
