@@ -1,4 +1,4 @@
-"""Intervals of an arm's scores: an arm is what differs in nothing but the training seed."""
+"""Intervals of scores, arm by arm: an arm is what differs in nothing but the training seed."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -17,26 +17,30 @@ METRICS = {"micro_f1": (counts, micro_f1), "macro_f1": (label_counts, macro_f1)}
 def write_intervals(
     settings: Mapping[str, Any], predictions: Sequence[Path], benchmarks: Mapping[str, Path], output: Path
 ) -> None:
-    """Write the intervals of an arm's scores as JSON.
+    """Write the intervals of the scores of several arms as a JSON list.
 
     What is resampled is the test set, for all seeds at once, so that the mean over the seeds has an interval of its
     own. How far training runs lie apart is no part of an interval: `sd` tells it.
 
     Args:
-        settings: `arm`, its `systems` (one a seed), `conditions`, `benchmarks` (their domains), `overall` (those that
-            the overall average is over, as in the matrix), `negatives`, `resamples`, `level`, `cluster`.
-        predictions: Folder of each system, as it holds `{condition}/{benchmark}.parquet`.
+        settings: `arms`, each with its name `arm`, its `systems` (one a seed), `conditions`, and `overall` (the
+            benchmarks that the overall average is over, as in the matrix); `benchmarks` (their domains), `negatives`,
+            `resamples`, `level`, `cluster`.
+        predictions: Folder of each system, as it holds `{condition}/{benchmark}.parquet`, arm by arm.
         benchmarks: Folder of each prepared benchmark.
         output: JSON file to write.
     """
-    systems = dict(zip(settings["systems"], predictions, strict=True))
-    rows = [
-        {"condition": condition, **row}
-        for condition in settings["conditions"]
-        for row in _condition(settings, condition, systems, benchmarks)
-    ]
-    kept = ("arm", "systems", "negatives", "resamples", "level", "cluster")
-    write_json(output, {**{key: settings[key] for key in kept}, "intervals": rows})
+    folders, found = iter(predictions), []
+    for arm in settings["arms"]:
+        systems = {system: next(folders) for system in arm["systems"]}
+        rows = [
+            {"condition": condition, **row}
+            for condition in arm["conditions"]
+            for row in _condition({**settings, **arm}, condition, systems, benchmarks)
+        ]
+        how = {key: settings[key] for key in ("negatives", "resamples", "level", "cluster")}
+        found.append({"arm": arm["arm"], "systems": arm["systems"], **how, "intervals": rows})
+    write_json(output, found)
 
 
 def _condition(settings, condition: str, systems: Mapping[str, Path], benchmarks) -> Iterator[dict[str, Any]]:

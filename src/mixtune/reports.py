@@ -31,7 +31,7 @@ def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], intervals:
     files = [read_json(path) for path in scores]
     long = tables.scores(files)
     matrix, transfer = tables.matrix(long, setup), tables.transfer(long, setup)
-    bounds = tables.intervals([read_json(path) for path in intervals], long)
+    bounds = tables.intervals([arm for path in intervals for arm in read_json(path)], long)
     folder = readme.parent / "tables"
     write_table(folder / "matrix", matrix, tables.readable(matrix, setup, bounds))
     write_table(folder / "transfer", transfer, tables.readable(transfer, setup, bounds))

@@ -129,11 +129,11 @@ def per_class(files: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*ROW, "label", *OF_CLASS])
 
 
-def intervals(files: Iterable[Mapping[str, Any]], scores: pd.DataFrame) -> pd.DataFrame:
+def intervals(arms: Iterable[Mapping[str, Any]], scores: pd.DataFrame) -> pd.DataFrame:
     """Every interval, one row a system, condition, benchmark or average, and metric; and one for means over seeds.
 
     Args:
-        files: The contents of `results/intervals/**/*.json`, in any order.
+        arms: What stands in `results/intervals/*.json`, in any order.
         scores: As `scores` gives them.
 
     Returns:
@@ -146,12 +146,10 @@ def intervals(files: Iterable[Mapping[str, Any]], scores: pd.DataFrame) -> pd.Da
     facts = scores.drop_duplicates("system").set_index("system")[KEYS[:4]].to_dict("index")
     measured = scores.set_index(["system", "condition", "benchmark"])
     rows = []
-    for file in sorted(files, key=lambda file: file["arm"]):
-        how = {"resampled": "groups" if file["cluster"] else "rows"} | {
-            key: file[key] for key in ("level", "resamples")
-        }
-        for row in file["intervals"]:
-            system, of = row["system"] or file["arm"], facts[row["system"] or file["systems"][0]]
+    for arm in sorted(arms, key=lambda arm: arm["arm"]):
+        how = {"resampled": "groups" if arm["cluster"] else "rows"} | {key: arm[key] for key in ("level", "resamples")}
+        for row in arm["intervals"]:
+            system, of = row["system"] or arm["arm"], facts[row["system"] or arm["systems"][0]]
             key = row["system"], row["condition"], row["benchmark"]
             if key in measured.index and abs(measured.loc[key, row["metric"]] - row["value"]) > 1e-9:
                 raise UserError(

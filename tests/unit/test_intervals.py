@@ -20,8 +20,8 @@ from mixtune.statistics import Paired, generator, holm
 LABELS = ["a", "b", "none"]
 BENCHMARKS = {"gids": "general", "tacred": "general", "pg_fiction": "literary"}
 SETTINGS = {
-    "conditions": ["schema"], "benchmarks": BENCHMARKS, "negatives": "benchmark", "resamples": 400, "level": 0.95,
-    "cluster": False, "overall": list(BENCHMARKS),
+    "benchmarks": BENCHMARKS, "negatives": "benchmark", "resamples": 400, "level": 0.95,
+    "cluster": False,
 }  # fmt: skip
 ROWS = 60
 
@@ -63,18 +63,20 @@ class Files:
             facts = {"system": system, "kind": "cell", "model": model, "mixture": mixture}
             facts |= {"shots": int(shots[0]), "seed": int(seed.removeprefix("seed-"))}
             output = self.folder / "scores.json"
-            settings = {**SETTINGS, "system": facts, "benchmarks": list(BENCHMARKS)}
+            settings = {**SETTINGS, "system": facts, "conditions": ["schema"], "benchmarks": list(BENCHMARKS)}
             score_system(settings, self.folder / "predictions" / system, self.benchmarks, output)
             files.append(json.loads(output.read_text()))
         return tables.scores(files)
 
     def intervals(self, arm, *systems, **changes):
-        """The contents of an arm's file."""
+        """What a file tells of one arm."""
         output = self.folder / "intervals.json"
         folders = [self.folder / "predictions" / system for system in systems]
-        settings = {**SETTINGS, "arm": arm, "systems": systems, **changes}
-        write_intervals(settings, folders, self.benchmarks, output)
-        return json.loads(output.read_text())
+        one = {"arm": arm, "systems": systems, "conditions": ["schema"], "overall": list(BENCHMARKS)}
+        one |= {key: changes.pop(key) for key in list(changes) if key in one}
+        write_intervals({**SETTINGS, "arms": [one], **changes}, folders, self.benchmarks, output)
+        (file,) = json.loads(output.read_text())
+        return file
 
     def compare(self, *comparisons, systems, **changes):
         known = {"comparisons": comparisons, "systems": {system: ["schema"] for system in systems}}

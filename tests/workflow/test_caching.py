@@ -12,7 +12,7 @@ FIGURES = {"plot_matrix": 1, "plot_shots": 1, "plot_published": 1}
 AUDIT = {"audit": 1, "plot_data": 1, "page": 1}
 TABLES = {"aggregate": 1, "compare_published": 1, "compare_efficiency": 1, "page": 1, **FIGURES}
 COMPARISONS = {"compare": 1, "page": 1}
-INTERVALS = {"intervals": 6, **COMPARISONS, **TABLES}
+INTERVALS = {"intervals": 1, **COMPARISONS, **TABLES}
 CARDS = {"card": 6}
 SCORES = {"score": 6, "analyse_errors": 1, **CARDS, **INTERVALS}  # of the cells
 BASELINES = 6  # the encoder, four floors and a ceiling, which are scored, too
@@ -53,7 +53,7 @@ def test_the_number_of_sampled_errors_looks_at_errors_alone(project):
 
 def test_the_words_for_no_relation_rescore(project):
     project.configure({"scoring": {"negatives": "paper"}})
-    assert project.planned() == {**SCORES, "score": 6 + BASELINES, "intervals": 6 + BASELINES}
+    assert project.planned() == {**SCORES, "score": 6 + BASELINES, "intervals": 1 + BASELINES}
 
 
 def test_the_encoders_learning_rate_tunes_encoders_alone(project):
@@ -77,7 +77,7 @@ def test_a_capped_test_split_trains_no_encoder(project):
 
 def test_the_number_of_resamples_finds_intervals_anew(project):
     project.configure({"statistics": {"resamples": 200}})
-    assert project.planned() == {**INTERVALS, "intervals": 6 + BASELINES}
+    assert project.planned() == {**INTERVALS, "intervals": 1 + BASELINES}
 
 
 def test_another_comparison_tests_anew_and_no_more(project):
@@ -161,7 +161,7 @@ def with_own_benchmark(project):
 def test_a_benchmark_for_evaluation_trains_nothing(with_own_benchmark):
     encoder = {"finetune_encoder": 1, "predict_encoder": 1, "predict_floors": 1}
     planned = {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS, **AUDIT, **encoder}
-    assert with_own_benchmark.planned() == {**planned, "score": 6 + BASELINES, "intervals": 6 + BASELINES}
+    assert with_own_benchmark.planned() == {**planned, "score": 6 + BASELINES, "intervals": 1 + BASELINES}
 
 
 def test_a_benchmark_for_evaluation_costs_its_own_prompts_only(with_own_benchmark):

@@ -17,7 +17,7 @@ PAPERS_MATRIX = {
     "predict_encoder": 2,
     "predict_floors": 1,
     "score": 37,
-    "intervals": 37,
+    "intervals": 12,
     "compare": 1,
 }
 NO_NETWORK = """\

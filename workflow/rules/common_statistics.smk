@@ -1,15 +1,23 @@
 # Which systems have intervals and comparisons, and what these jobs depend on. No rules here.
+from itertools import groupby
+
 from mixtune.comparisons import arm, pairs
 from mixtune.comparisons import runs as runs_of
 
 CONDITIONS = {system: asked(system) for system in SYSTEMS}
-ARMS = {
-    name: [system for system in SYSTEMS if arm(system) == name] for name in dict.fromkeys(map(arm, SYSTEMS))
-}
+
+
+# What differs in nothing but the seed is an arm; those of a base model are a series, and of all else each is one.
+def series(system):
+    facts = SYSTEMS[system]
+    return facts["model"] if facts["kind"] in ("cell", UNTUNED) else arm(system)
+
+
+SERIES = {name: sorted(of, key=arm) for name, of in groupby(sorted(SYSTEMS, key=series), key=series)}
 
 
 wildcard_constraints:
-    arm=alternatives(ARMS),
+    series=alternatives(SERIES),
 
 
 def compared():
@@ -56,9 +64,12 @@ def averaged(system):
 
 
 def interval_settings(wildcards):
-    systems = ARMS[wildcards.arm]
-    same = {"arm": wildcards.arm, "systems": systems, "conditions": CONDITIONS[systems[0]]}
-    return canonical({**same, "overall": averaged(systems[0]), **sampling(), "code": code("intervals")})
+    arms = []
+    for name, of in groupby(SERIES[wildcards.series], key=arm):
+        systems = list(of)
+        facts = {"conditions": CONDITIONS[systems[0]], "overall": averaged(systems[0])}
+        arms.append({"arm": name, "systems": systems, **facts})
+    return canonical({"arms": arms, **sampling(), "code": code("intervals")})
 
 
 def compare_settings(wildcards):

@@ -8,7 +8,7 @@ DATA_TABLES = ["data", "mixtures", "overlap", "lengths"]
 rule aggregate:
     input:
         scores=expand("results/scores/{system}.json", system=SYSTEMS),
-        intervals=expand("results/intervals/{arm}.json", arm=ARMS),
+        intervals=expand("results/intervals/{series}.json", series=SERIES),
     output:
         **table_outputs(SCORE_TABLES, "Scores"),
         markdown=expand("reports/tables/{table}.md", table=SCORE_TABLES),

@@ -1,18 +1,18 @@
 # How sure the scores are, and which differences are.
 
 
-# Find the intervals of all scores of what differs in nothing but the seed.
+# Find the intervals of all scores of a series: with a job for each cell, planning would take a fifth longer.
 rule intervals:
     input:
-        predictions=lambda wildcards: manifests_of(ARMS[wildcards.arm]),
-        answers=ancient(lambda wildcards: answers_of(ARMS[wildcards.arm])),
+        predictions=lambda wildcards: manifests_of(SERIES[wildcards.series]),
+        answers=ancient(lambda wildcards: answers_of(SERIES[wildcards.series])),
         benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
     output:
-        intervals="results/intervals/{arm}.json",
+        intervals="results/intervals/{series}.json",
     log:
-        "logs/intervals/{arm}.log",
+        "logs/intervals/{series}.log",
     benchmark:
-        "results/runtimes/intervals/{arm}.tsv"
+        "results/runtimes/intervals/{series}.tsv"
     conda:
         "../../envs/mixtune.yaml"
     threads: 1
@@ -22,7 +22,7 @@ rule intervals:
     params:
         settings=interval_settings,
     message:
-        "Find the intervals of {wildcards.arm}"
+        "Find the intervals of {wildcards.series}"
     shell:
         "python -m workflow.scripts.intervals --settings {params.settings:q} --predictions {input.predictions}"
         " --benchmarks {input.benchmarks} --output {output.intervals} > {log} 2>&1"

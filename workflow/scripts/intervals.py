@@ -1,4 +1,4 @@
-"""Find the intervals of all scores of what differs in nothing but the seed."""
+"""Find the intervals of all scores of a series of systems."""
 
 import argparse
 import json
@@ -11,7 +11,7 @@ from mixtune.intervals import write_intervals
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="manifests, one a seed")
+    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="manifests, arm by arm")
     parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
