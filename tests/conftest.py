@@ -147,6 +147,13 @@ def _merges(corpus: Iterable[str], number: int) -> list[tuple[str, str]]:
     return [tuple(pair) for pair in json.loads(trained.to_str())["model"]["merges"]]
 
 
+def pytest_collection_modifyitems(items):
+    """Where several processes share the tests, a file's stay together, for its fixtures; and those of the one Slurm."""
+    for item in items:
+        of_cluster = item.path.parent.name == "cluster"
+        item.add_marker(pytest.mark.xdist_group("cluster" if of_cluster else item.path.name))
+
+
 @pytest.fixture(scope="session")
 def tiny_tokenizer():
     """Makes tokenizers: `tiny_tokenizer(template="chatml", *, corpus=(), merges=1000, **special)`.

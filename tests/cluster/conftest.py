@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 
 from tests.cluster import slurm
-from tests.workflow.conftest import shipped, tiny
+from tests.workflow.conftest import once, shipped, tiny
 from tests.workflow.projects import Project
 
-__all__ = ["shipped", "tiny"]  # fixtures
+__all__ = ["once", "shipped", "tiny"]  # fixtures
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,8 @@ cores: 2
 resources:
   gpu: 2
 set-threads:
+  render_training: 1
+  render_prompts: 1
   finetune: 1
   predict: 1
   finetune_encoder: 1

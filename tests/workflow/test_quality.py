@@ -82,7 +82,13 @@ def test_a_job_on_a_gpu_leases_it_and_has_a_place_in_every_profile(rule):
     on_gpu = re.search(r"^ {8}gpu=1,$", RULES[rule], re.MULTILINE) is not None
     assert ("-m mixtune.devices --count {resources.gpu} --" in RULES[rule]) is on_gpu
     assert (profile("slurm")["set-resources"].get(rule, {}).get("slurm_partition") == "gpu") is on_gpu
-    assert (profile("demo")["set-threads"].get(rule) == 1) is on_gpu
+
+
+@pytest.mark.parametrize("rule", JOBS)
+def test_on_two_cores_no_job_waits_for_both(rule):
+    threads = int(re.search(r"^ {4}threads: (\d+)$", RULES[rule], re.MULTILINE)[1])
+    assert profile("demo")["set-threads"].get(rule, threads) == 1
+    assert (rule in profile("demo")["set-threads"]) is (threads > 1)
 
 
 @pytest.mark.parametrize("rule", JOBS)
