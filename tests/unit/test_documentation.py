@@ -13,10 +13,12 @@ from typing import get_args
 
 import pytest
 import snakemake.cli
+import yaml
 from pydantic import BaseModel
+from snakemake.utils import update_config
 
 from mixtune.cli import parser
-from mixtune.config import Config
+from mixtune.config import Config, ConfigError, load
 from mixtune.prompts import messages
 from mixtune.scoring import score
 
@@ -125,6 +127,21 @@ def test_commands_can_be_typed(page):
             (parser() if program == "mixtune" else snakemake.cli.get_argument_parser()).parse_args(words)
         for option, value in itertools.pairwise(words):
             assert option != "--profile" or (ROOT / value).is_dir()
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_examples_of_configuration_are_valid(page):
+    for example in re.findall(r"```yaml\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+        problems = []
+        for overlays in ([], ["demo.yaml"]):  # over the shipped matrix, or over the demo's
+            config = {}
+            for text in [*((ROOT / name).read_text(encoding="utf-8") for name in ["config.yaml", *overlays]), example]:
+                update_config(config, yaml.safe_load(text))
+            try:
+                load(config)
+            except ConfigError as error:
+                problems.append(str(error))
+        assert len(problems) < 2, f"{example}\n{problems}"
 
 
 @pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
