@@ -14,7 +14,7 @@ _TARGET = re.compile(r"^# (.+)\n([a-z]+):", re.MULTILINE)
 def page() -> str:
     """A section for each command, with its help."""
     subparsers = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
-    with mock.patch.dict(os.environ, COLUMNS="110", NO_COLOR="1"):
+    with mock.patch.dict(os.environ, COLUMNS="84", NO_COLOR="1"):
         sections = [
             f"## `mixtune {name}` {{#{name}}}\n\n```text\n{command.format_help()}```"
             for name, command in subparsers.choices.items()

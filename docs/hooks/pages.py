@@ -24,6 +24,13 @@ def on_page_markdown(markdown: str, page, **_) -> str:
     return _OUTWARD.sub(lambda link: _named(link, page.file.src_uri), markdown)
 
 
+def on_post_build(config, **_) -> None:
+    """Write the search index as a script, too: without it no script of a page works that is opened from a disk."""
+    search = Path(config.site_dir) / "search"
+    index = (search / "search_index.json").read_text(encoding="utf-8")
+    (search / "search_index.js").write_text(f"var __index = {index}", encoding="utf-8")
+
+
 def _named(link: re.Match[str], page: str) -> str:
     """The text of a link to a file of the repository, with the file's path where the text is another."""
     path = os.path.normpath(ROOT / "docs" / Path(page).parent / link[2])

@@ -163,6 +163,7 @@ def test_the_site_fetches_nothing(site):
         fetched += re.findall(r'<link[^>]* href="?([^" >]+)[^>]* rel="?(?:stylesheet|icon|preload)', text)
         assert fetched
         assert [address for address in fetched if "//" in address] == []
+    assert (site / "search/search_index.js").is_file()  # without it, pages from a disk have no scripts
 
 
 def test_the_prompt_on_its_page_is_the_prompt():
