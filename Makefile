@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test lint perf fuzz chaos clean
+.PHONY: demo test docs lint perf fuzz chaos clean
 
 # The environment: exactly the versions of the lock file.
 .venv: requirements.lock pyproject.toml
@@ -23,6 +23,12 @@ demo: .venv
 test: .venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses 2 --dist loadgroup
 
+# The documentation, as pages in site/: a warning is an error.
+docs: .venv
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html in a browser."
+
+# Form and conventions of the code and of the rules.
 lint: .venv
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
@@ -42,4 +48,4 @@ chaos: .venv
 # What can be made again. Keeps .venv and fetched models.
 clean:
 	rm -rf results/benchmarks results/mixtures results/rendered results/adapters results/predictions results/scores
-	rm -rf results/encoders results/intervals results/exports results/runtimes reports logs scratch
+	rm -rf results/encoders results/intervals results/exports results/runtimes reports logs scratch site

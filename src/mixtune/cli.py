@@ -9,13 +9,18 @@ from .errors import run
 __all__ = ["main", "read_lines"]
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the command; errors that a user can act on end it with a message and status 1."""
+def parser() -> argparse.ArgumentParser:
+    """The parser of all commands; docs/cli.md is made from it."""
     parser = argparse.ArgumentParser(prog="mixtune", description="Small language models for relation extraction.")
     commands = parser.add_subparsers(dest="command", required=True)
     for command in (predict, merge, audit, doctor, status, why, clean):
         command.add(commands)
-    args = parser.parse_args(argv)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Run the command; errors that a user can act on end it with a message and status 1."""
+    args = parser().parse_args(argv)
     run(lambda: args.function(args))
 
 

@@ -135,20 +135,20 @@ def test_an_unknown_shape_or_target_has_no_number():
     assert lora_parameters(shape, {"r": 4, "targets": ["qkv_proj"]}) is None
 
 
-def test_the_readmes_sizes_are_computed():
+def test_the_documented_sizes_are_computed():
     """Of SmolLM3-3B, whose shape is the default of transformers' own config."""
     from transformers import SmolLM3Config
 
     parameters = lora_parameters(SmolLM3Config().to_dict(), SHIPPED["training"]["lora"])
     adapter, checkpoint = WEIGHT_BYTES * parameters, checkpoint_bytes(parameters, "cuda")
-    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    page = " ".join((ROOT / "docs/operate.md").read_text(encoding="utf-8").split())
     for told in (
         f"P = {parameters:,}, so {adapter / 2**20:.0f} MiB an adapter",
         f"{checkpoint / 2**20:.0f} MiB a checkpoint on CUDA",
         f"{CHECKPOINTS * checkpoint / 2**30:.1f} GiB at most while a cell is tuned",
         f"below {-(-30 * adapter // 2**30)} GiB",
     ):
-        assert told in readme
+        assert told in page
 
 
 def test_the_disk_that_adapters_will_take(tmp_path):
