@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -217,9 +218,7 @@ def test_a_bad_line_is_told_and_the_rest_goes_on(tuned, capsys, tmp_path):
     assert rows == []
     assert [json.loads(line)["n"] for line in output.read_text().splitlines()] == [0, 2]
     for number, problem in ((2, "not valid JSON"), (4, "mention 'Ada' is not at 0:4"), (6, "look at head, tail")):
-        assert f"{tmp_path / 'in.jsonl'}: line {number}: {problem}" in told.replace("expected the strings", "").replace(
-            " text, head, tail, none empty; ", ""
-        )
+        assert re.search(rf"in\.jsonl: line {number}: .*{problem}", told)
     assert "3 of 5 lines could not be labelled" in told
 
 
@@ -230,7 +229,7 @@ def test_a_text_that_does_not_fit_is_a_bad_line_and_what_is_cut_is_told(tuned, c
     rows, told = predict(tuned, given, capsys, tmp_path, "--max-length", "500", status=3)
     assert [row["n"] for row in rows] == list(range(6))
     assert "line 6: even its shortest prompt has more than 500 tokens (--max-length)" in told
-    assert "1 prompts lost text to fit into 500 tokens" in told
+    assert "prompts that lost text to fit into 500 tokens: 1\n" in told
 
 
 def test_windows_leave_the_answers_in_order(tuned, capsys, tmp_path, monkeypatch):

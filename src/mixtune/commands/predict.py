@@ -143,7 +143,7 @@ def predict(args: argparse.Namespace, rows: list[Row] | None = None) -> int:
             done, unlabelled = done + len(records), unlabelled + len(refused)
             progress.update(task, completed=lines and lines.taken, note=f"{done:,} labelled, {unlabelled:,} not")
     for what, count in sorted(labeller.cut.items()):
-        print(f"{count:,} prompts lost {what} to fit into {labeller.max_length:,} tokens", file=sys.stderr)
+        print(f"prompts that lost {what} to fit into {labeller.max_length:,} tokens: {count:,}", file=sys.stderr)
     if unlabelled:
         print(f"{unlabelled:,} of {done + unlabelled:,} lines could not be labelled", file=sys.stderr)
     return unlabelled
@@ -189,4 +189,4 @@ def _write(output: BinaryIO, records: list[dict[str, Any]]) -> None:
     finally:
         signal.signal(signal.SIGINT, before)
     if pressed:
-        raise KeyboardInterrupt
+        signal.raise_signal(signal.SIGINT)
