@@ -111,7 +111,7 @@ def read_rows(lines: Lines, form: str, name: str, *, answered: bool = False) -> 
         answered: Whether each has a `relation`, too: demonstrations.
 
     Raises:
-        UserError: The header of CSV or TSV lacks a column.
+        UserError: The header of CSV or TSV lacks a column, or has one twice.
     """
     take = _objects(lines) if form == "jsonl" else _cells(lines, DIALECTS[form], name, answered)
     return _rows(lines, take, answered) if take else iter(())
@@ -122,7 +122,7 @@ def _rows(lines: Lines, take: Callable[[], dict[str, Any] | None], answered: boo
         number = lines.number + 1
         try:
             record = take()
-            row = record and Row(number, record, as_example(record, number if answered else 0))
+            row = None if record is None else Row(number, record, as_example(record, number if answered else 0))
         except StopIteration:
             return
         except (ValueError, RecursionError, csv.Error) as error:
@@ -155,7 +155,8 @@ def _cells(lines: Lines, dialect: dict, name: str, answered: bool) -> Callable[[
         raise UserError(f"{name}: the header cannot be read ({error})") from None
     if names is None:
         return None
-    wrong = [column for column in (*FIELDS, *["relation"] * answered) if names.count(column) != 1]
+    wanted = (*FIELDS, *["relation"] * answered, *filter(None, names))
+    wrong = [column for column in dict.fromkeys(wanted) if names.count(column) != 1]
     if wrong:
         raise UserError(f"{name}: column missing or twice: {', '.join(wrong)} (found: {', '.join(names)})")
 

@@ -56,6 +56,7 @@ def test_a_cell_may_have_several_lines(rows):
         (b"{", "not valid JSON"),
         (b"[" * 100_000, "not valid JSON"),
         (b"[]", "expected an object"),
+        (b"{}", "expected the strings"),
         (b'{"text": "a", "head": "a"}', "expected the strings text, head, tail, none empty; look at tail"),
         (b'{"text": "a", "head": " ", "tail": "a"}', "none empty; look at head"),
         (b'{"text": 3, "head": "a", "tail": "a"}', "expected the strings .*look at text"),
@@ -66,7 +67,7 @@ def test_a_cell_may_have_several_lines(rows):
         (json.dumps(GOOD | SPANS | {"tail_end": "11"}).encode(), "not whole numbers"),
         (json.dumps(GOOD | SPANS | {"tail_end": None}).encode(), "go together; tail_end is missing"),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_a_bad_line_is_told_with_its_number_and_the_next_is_read(rows, line, problem):
     found = rows(b"\n".join([LINE, b"", line, LINE]))
@@ -112,11 +113,12 @@ def test_spans_are_numbers_in_every_format_and_may_be_left_out(rows):
     ("header", "told"),
     [
         (b"text,head,head,tail", "head"),
+        (b"text,head,tail,n,n,,", "n"),
         (b"sentence,head,tail", r"text \(found: sentence, head, tail\)"),
         (b'"x"y,', ""),
     ],
 )
-def test_a_header_that_lacks_a_column_ends_it(rows, header, told):
+def test_a_header_that_lacks_a_column_or_has_one_twice_ends_it(rows, header, told):
     with pytest.raises(UserError, match=rf"^given: (column missing or twice: {told}|the header cannot be read)"):
         rows(header + b"\n", "csv")
     assert rows(b"", "csv") == []
