@@ -1,4 +1,4 @@
-"""A hub on this machine that takes uploads: the HTTP interface that huggingface_hub speaks, with LFS."""
+"""A hub on this machine that takes and gives files: the HTTP interface that huggingface_hub speaks, with LFS."""
 
 import base64
 import hashlib
@@ -24,7 +24,7 @@ class UploadHub:
         self.repositories, self.asked, self.tokens, self.refuse = {}, [], set(), 0
         self.objects, self.url = {}, ""
 
-    def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict]:
+    def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict | list | bytes]:
         parts = path.strip("/").split("/")
         if method == "PUT" and parts[0] == "lfs":
             assert hashlib.sha256(body).hexdigest() == parts[1]
@@ -48,14 +48,24 @@ class UploadHub:
             return 200, {"transfer": "basic", "objects": objects}
         if parts[0] == "api" and parts[1] in KINDS:
             return self.of_repository((KINDS[parts[1]], "/".join(parts[2:4])), method, parts[4:], body)
+        if parts[2:3] == ["resolve"]:
+            held = self.repositories.get(("model", "/".join(parts[:2])), {"files": {}})["files"]
+            return (200, held["/".join(parts[4:])]) if "/".join(parts[4:]) in held else (404, {})
         return 404, {"error": "no such page"}
 
-    def of_repository(self, key, method: str, rest: list[str], body: bytes) -> tuple[int, dict]:
+    def of_repository(self, key, method: str, rest: list[str], body: bytes) -> tuple[int, dict | list]:
         repository = self.repositories.get(key)
         if repository is None:
             return 404, {"error": "Repository not found"}
         if method == "GET" and not rest:
             return 200, {"id": key[1], "private": repository["private"], "sha": "a" * 40, "siblings": []}
+        if method == "GET" and rest[0] == "revision":
+            return 200, {"id": key[1], "sha": rest[1] if len(rest[1]) == 40 else "a" * 40, "siblings": []}
+        if method == "GET" and rest[0] == "tree":
+            return 200, [
+                {"type": "file", "path": name, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                for name, content in repository["files"].items()
+            ]
         if rest == ["preupload", "main"]:
             files = [file["path"] for file in json.loads(body)["files"]]
             large = (".safetensors", ".parquet")
@@ -91,9 +101,12 @@ def serving():
             if self.command == "POST":
                 hub.tokens.add(self.headers["Authorization"])
             status, value = hub.answer(self.command, path, body)
-            content = json.dumps(value).encode()
+            content = value if isinstance(value, bytes) else json.dumps(value).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
+            if isinstance(value, bytes):
+                self.send_header("X-Repo-Commit", path.split("/")[4])
+                self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":

@@ -1,40 +1,66 @@
 """Where adapters that were made elsewhere come from, and the base models that adapters name."""
 
+import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from .adapters import CARD, CONFIG, WEIGHTS, adapter_config, run_card
-from .errors import UserError
+from .errors import DISK, UserError
 from .manifests import replacing, write_manifest
 from .sources import MODEL_FILES, fetch_hub, local_folder
 
+_HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
+
+
+def adapter_folder(given: str) -> Path:
+    """Folder of an adapter: as given, or the hub's snapshot of `owner/name` or `owner/name@revision`.
+
+    Raises:
+        UserError: It is neither a folder nor to be had from the hub, or no LoRA adapter in safetensors.
+    """
+    folder = Path(given)
+    if not folder.is_dir() and _HUB_ID.fullmatch(given):
+        folder = _snapshot("--adapter", given, (CONFIG, WEIGHTS, CARD), "give its folder")
+    adapter_config(folder)
+    return folder
+
 
 def base_folder(given: str | None, adapter: Path) -> str:
-    """Folder of an adapter's base model: as given, or the hub's snapshot of what the adapter names.
+    """Folder of an adapter's base model: as given, or what the adapter names; either may be a hub id.
 
     Raises:
         UserError: It is neither a folder nor to be had from the hub, or the adapter cannot be loaded.
     """
     name = adapter_config(adapter).get("base_model_name_or_path") or ""
     if given:
-        if not Path(given).is_dir():
-            raise UserError(f"--base {given} is no folder; give one with the base model's safetensors")
-        return given
-    if "/" not in name:
-        raise UserError(f"the base model {name} is no hub id; give its folder with --base")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+        name, told, commit = given, "--base", None
+    else:
+        told, commit = "the base model", run_card(adapter).get("base_model_commit")
+    if name and Path(name).is_dir():
+        return name
+    if not _HUB_ID.fullmatch(name):
+        raise UserError(f"{told} {name} is no folder and no hub id; give its folder with --base")
+    remedy = "give its folder with --base (after a run of the workflow: results/models/NAME)"
+    return str(_snapshot(told, name, MODEL_FILES, remedy, commit))
 
-    commit = run_card(adapter).get("base_model_commit")
+
+def _snapshot(told: str, given: str, patterns: Sequence[str], remedy: str, commit: str | None = None) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    name, _, revision = given.partition("@")
+    wanted = {"revision": revision or commit, "allow_patterns": patterns, "ignore_patterns": ["original/*"]}
     try:
-        return snapshot_download(name, revision=commit, allow_patterns=MODEL_FILES, ignore_patterns=["original/*"])
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError, ValueError) as error:
+        return Path(snapshot_download(name, **wanted))
+    except (*HfHubHTTPError.__bases__, OSError, ValueError) as error:
+        if getattr(error, "errno", None) in DISK:
+            raise
         fact = " ".join(str(error).splitlines()[:1])
         raise UserError(
-            f"the base model {name} cannot be had from the hub ({fact}); give its folder with "
-            "--base (after a run of the workflow: results/models/NAME), or accept its licence and set HF_TOKEN"
+            f"{told} {given} is no folder here, and cannot be had from the hub ({fact}); {remedy}, or accept its "
+            "licence and set HF_TOKEN"
         ) from None
 
 

@@ -3,10 +3,7 @@
 import argparse
 
 from .commands import audit, clean, doctor, merge, predict, status, why
-from .commands.predict import read_lines
 from .errors import run
-
-__all__ = ["main", "read_lines"]
 
 
 def parser() -> argparse.ArgumentParser:

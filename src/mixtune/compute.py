@@ -25,10 +25,11 @@ def choose_device(wanted: str | None) -> Device:
     """The device of this process.
 
     Args:
-        wanted: Value of MIXTUNE_DEVICE: "cpu", "cuda" or None for CUDA.
+        wanted: Value of MIXTUNE_DEVICE: "cpu", "cuda" or None for CUDA; "cuda:N" for the N-th device that this
+            process sees, from 0, which becomes its current one.
 
     Raises:
-        UserError: CUDA is wanted and not there.
+        UserError: CUDA is wanted and not there, or has no such device.
     """
     if wanted == "cpu":
         # Without the instructions, bf16 on a CPU is emulated and slower than float32.
@@ -40,6 +41,11 @@ def choose_device(wanted: str | None) -> Device:
             "no CUDA device is visible; set MIXTUNE_DEVICE=cpu to run on the CPU (slow: see `make demo`), or run "
             "where there is a GPU"
         )
+    number = (wanted or "").partition(":")[2]
+    if number:
+        if not number.isdecimal() or int(number) >= torch.cuda.device_count():
+            raise UserError(f"there is no {wanted}; visible are {torch.cuda.device_count()} devices, from cuda:0 on")
+        torch.cuda.set_device(int(number))
     if torch.cuda.is_bf16_supported(including_emulation=False):
         return Device("cuda", torch.bfloat16, f"{torch.cuda.get_device_name()} computes in bf16")
     return Device("cuda", torch.float32, f"{torch.cuda.get_device_name()} has no bf16, and fp16 overflows")

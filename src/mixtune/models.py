@@ -44,7 +44,8 @@ def load_base(folder: Path | str, device: Device) -> torch.nn.Module:
         str(folder),
         dtype=device.dtype,
         quantization_config=quantization,
-        device_map={"": 0 if device.name == "cuda" else "cpu"},  # one job, one device: never "auto"
+        # One job, one device: never "auto".
+        device_map={"": torch.cuda.current_device() if device.name == "cuda" else "cpu"},
         local_files_only=True,
         trust_remote_code=False,
         use_safetensors=True,

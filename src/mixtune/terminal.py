@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
 PLAIN_WIDTH = 160  # columns where no terminal tells its own
@@ -22,6 +23,12 @@ def table(*columns: str, right: Collection[int] = ()) -> Table:
     for place, name in enumerate(columns):
         made.add_column(name, justify="right" if place in right else "left", overflow="fold")
     return made
+
+
+def bar(shown: bool) -> Progress:
+    """A bar on standard error of what is done, with a task's field `note` beside it; disabled unless it is shown."""
+    columns = (BarColumn(), TextColumn("{task.fields[note]}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
+    return Progress(*columns, console=Console(stderr=True), refresh_per_second=2, disable=not shown)
 
 
 def size(number: float) -> str:

@@ -120,7 +120,7 @@ def test_a_base_model_is_a_folder_or_a_hub_id(saved, base, tmp_path):
     with pytest.raises(UserError, match="nowhere is no folder"):
         base_folder(str(tmp_path / "nowhere"), folder)
     edit(folder / "adapter_config.json", base_model_name_or_path="tiny")
-    with pytest.raises(UserError, match="the base model tiny is no hub id; give its folder with --base"):
+    with pytest.raises(UserError, match="the base model tiny is no folder and no hub id; give its folder with --base"):
         base_folder(None, folder)
 
 

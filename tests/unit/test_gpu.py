@@ -76,6 +76,6 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
     query = {"text": "Ada met Bob 3.", "head": "Ada", "tail": "Bob"}
     (tmp_path / "in.jsonl").write_text(json.dumps(query) + "\n")
     capsys.readouterr()
-    options = ["--base", str(model.parent), "--max-new-tokens", "8"]
+    options = ["--base", str(model.parent), "--max-new-tokens", "8", "--device", {"cuda": "cuda:0"}.get(device, device)]
     main(["predict", "--adapter", str(adapter), "--input", str(tmp_path / "in.jsonl"), *options])
     assert json.loads(capsys.readouterr().out)["relation"] == "met"

@@ -257,6 +257,20 @@ def test_without_a_gpu_the_remedy_is_told(monkeypatch, wanted):
         choose_device(wanted)
 
 
+@pytest.mark.parametrize("wanted", ["cuda:2", "cuda:x"])
+def test_one_of_several_gpus_becomes_the_current_one(monkeypatch, wanted):
+    chosen = []
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda: f"Pretend {chosen[-1]}")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
+    assert choose_device("cuda:1") == Device("cuda", torch.bfloat16, "Pretend 1 computes in bf16")
+    with pytest.raises(UserError, match=f"there is no {wanted}; visible are 2 devices, from cuda:0 on"):
+        choose_device(wanted)
+    assert chosen == [1]
+
+
 def test_autocast_is_off_in_float32():
     with FLOAT32.autocast():
         assert not torch.is_autocast_enabled("cpu")

@@ -13,7 +13,7 @@ def add(commands: Any) -> None:
         description="Writes the base model with the adapter in it: safetensors, tokenizer and chat template.",
     )
     command.add_argument("--adapter", type=Path, required=True, help="folder of an adapter (PEFT's layout)")
-    command.add_argument("--base", help="folder of its base model; default: what its config names, from the hub")
+    command.add_argument("--base", help="its base model, folder or hub id; default: what the adapter's config names")
     command.add_argument("--output", type=Path, required=True, help="folder to write; new, or empty")
     command.set_defaults(function=merge)
 

@@ -1,0 +1,190 @@
+"""What `mixtune predict` is given: rows of three formats as they arrive, good and bad ones, and lists of labels."""
+
+import json
+import os
+
+import pytest
+
+from mixtune.benchmarks.example import LONGEST
+from mixtune.errors import UserError
+from mixtune.streams import Lines, as_example, read_label_list, read_rows, windows
+
+GOOD = {"text": "Ada met Bob.", "head": "Ada", "tail": "Bob"}
+SPANS = {"head_start": 0, "head_end": 3, "tail_start": 8, "tail_end": 11}
+LINE = json.dumps(GOOD).encode()
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Reads bytes as a file: `rows(content, form)` gives its rows, without those of blank lines."""
+
+    def read(content: bytes, form: str = "jsonl", **options):
+        (tmp_path / "given").write_bytes(content)
+        with (tmp_path / "given").open("rb", buffering=0) as file:
+            return list(filter(None, read_rows(Lines(file), form, "given", **options)))
+
+    return read
+
+
+def problems(found):
+    return {row.number: row.problem for row in found if row.problem}
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("jsonl", b'\xef\xbb\xbf{"text": "A \\"1\\" met B.", "head": "A", "tail": "B", "n": "7"}\r\n \r\n' + LINE),
+        ("csv", b'\xef\xbb\xbftext,head,tail,n\r\n"A ""1"" met B.",A,B,7\r\n\r\nAda met Bob.,Ada,Bob,\r\n'),
+        ("tsv", b'text\thead\ttail\tn\nA "1" met B.\tA\tB\t7\n\nAda met Bob.\tAda\tBob\t'),
+    ],
+)
+def test_marks_line_ends_and_blank_lines_are_no_matter(rows, form, content):
+    first, second = rows(content, form)
+    assert first.record == {"text": 'A "1" met B.', "head": "A", "tail": "B", "n": "7"}
+    assert (first.number, second.number) == ((1, 3) if form == "jsonl" else (2, 4))
+    assert (second.example.text, second.example.head_start, second.example.tail_start) == ("Ada met Bob.", 0, 8)
+
+
+def test_a_cell_may_have_several_lines(rows):
+    first, second = rows(b'text,head,tail\n"Ada\nmet Bob.",Ada,Bob\nAda met Bob.,Ada,Bob\n', "csv")
+    assert (first.record["text"], first.number, second.number) == ("Ada\nmet Bob.", 2, 4)
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"{", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"[]", "expected an object"),
+        (b"{}", "expected the strings"),
+        (b'{"text": "a", "head": "a"}', "expected the strings text, head, tail, none empty; look at tail"),
+        (b'{"text": "a", "head": " ", "tail": "a"}', "none empty; look at head"),
+        (b'{"text": 3, "head": "a", "tail": "a"}', "expected the strings .*look at text"),
+        (b'{"text": "a\\ud83d", "head": "a", "tail": "a"}', "surrogates"),
+        (b'{"text": "\xff"}', "not UTF-8"),
+        (b" " * LONGEST + b"{}", "longer than"),
+        (json.dumps(GOOD | SPANS | {"head_start": 1}).encode(), "mention 'Ada' is not at 1:3 of the text"),
+        (json.dumps(GOOD | SPANS | {"tail_end": "11"}).encode(), "not whole numbers"),
+        (json.dumps(GOOD | SPANS | {"tail_end": None}).encode(), "go together; tail_end is missing"),
+    ],
+    ids=range(13),
+)
+def test_a_bad_line_is_told_with_its_number_and_the_next_is_read(rows, line, problem):
+    found = rows(b"\n".join([LINE, b"", line, LINE]))
+    assert [row.number for row in found] == [1, 3, 4]
+    assert [row.example is None for row in found] == [False, True, False]
+    with pytest.raises(AssertionError, match=problem):
+        raise AssertionError(problems(found)[3])
+
+
+@pytest.mark.parametrize(
+    ("line", "problem"),
+    [
+        (b"Ada met Bob.,Ada", "2 cells under 3 column names"),
+        (b'"Ada" met Bob.,Ada,Bob', "expected after"),
+        (b"Ada met Bob.,Ada,", "look at tail"),
+        (b"\xff,Ada,Bob", "not UTF-8"),
+    ],
+)
+def test_a_bad_row_of_csv_is_told_with_its_number_and_the_next_is_read(rows, line, problem):
+    good = b"Ada met Bob.,Ada,Bob"
+    found = rows(b"\n".join([b"text,head,tail", good, line, good]), "csv")
+    assert [(row.number, row.example is None) for row in found] == [(2, False), (3, True), (4, False)]
+    assert problem in problems(found)[3]
+
+
+def test_a_quotation_mark_that_is_not_closed_is_told_where_it_stands(rows):
+    found = rows(b'text,head,tail\nAda met Bob.,Ada,Bob\n"Ada met Bob.,Ada,Bob\nAda met Bob.,Ada,Bob\n', "csv")
+    assert problems(found) == {3: "unexpected end of data"}
+    assert len(found) == 2
+
+
+def test_spans_are_numbers_in_every_format_and_may_be_left_out(rows):
+    table = (
+        b"text,head,tail,head_start,head_end,tail_start,tail_end\nAda Ada Bob,Ada,Bob,4,7,8,11\nAda Bob,Ada,Bob,,,,\n"
+    )
+    placed, found = rows(table, "csv")
+    assert (placed.example.head_start, placed.record["head_start"]) == (4, 4)
+    assert (found.example.head_start, found.record["head_start"]) == (0, None)
+    assert rows(json.dumps(placed.record).encode())[0].example == placed.example
+
+
+@pytest.mark.parametrize(
+    ("header", "told"),
+    [
+        (b"text,head,head,tail", "head"),
+        (b"text,head,tail,n,n,,", "n"),
+        (b"sentence,head,tail", r"text \(found: sentence, head, tail\)"),
+        (b'"x"y,', ""),
+    ],
+)
+def test_a_header_that_lacks_a_column_or_has_one_twice_ends_it(rows, header, told):
+    with pytest.raises(UserError, match=rf"^given: (column missing or twice: {told}|the header cannot be read)"):
+        rows(header + b"\n", "csv")
+    assert rows(b"", "csv") == []
+
+
+def test_demonstrations_have_a_relation_and_are_told_apart(rows):
+    first, second, bad = rows(b"\n".join([json.dumps(GOOD | {"relation": "met"}).encode()] * 2 + [LINE]), answered=True)
+    assert first.example.relation == "met"
+    assert len({first.example.group, second.example.group, as_example(GOOD).group}) == 3
+    assert "look at relation" in bad.problem
+
+
+def test_what_has_arrived_does_not_wait_for_what_has_not():
+    ours, theirs = os.pipe()
+    with open(ours, "rb", buffering=0) as file, open(theirs, "wb", buffering=0) as pipe:
+        lines = Lines(file)
+        found = windows(read_rows(lines, "jsonl", "pipe"), lines.waiting, 3)
+
+        def numbers():
+            return [row.number for row in next(found)]
+
+        pipe.write(LINE + b"\n" + LINE + b"\n\n" + LINE[:9])  # a blank line, and half of the next one
+        assert numbers() == [1, 2]
+        pipe.write(LINE[9:] + b"\nno JSON\n")
+        assert numbers() == [4, 5]
+        pipe.write((LINE + b"\n") * 4 + LINE)
+        assert numbers() == [6, 7, 8]
+        assert numbers() == [9]
+        pipe.close()
+        assert numbers() == [10]
+        assert list(found) == []
+
+
+def test_files_are_read_in_whole_windows(tmp_path):
+    (tmp_path / "in.jsonl").write_bytes((LINE + b"\n") * 5000)
+    with (tmp_path / "in.jsonl").open("rb", buffering=0) as file:
+        lines = Lines(file)
+        found = [len(window) for window in windows(read_rows(lines, "jsonl", "in"), lines.waiting, 1024)]
+    assert found == [1024] * 4 + [904]
+    assert lines.taken == lines.size == (tmp_path / "in.jsonl").stat().st_size
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("labels.txt", "\ufeffmet\r\n\r\n  lives in \n"),
+        ("labels.json", '["met", "lives in"]'),
+        ("labels.json", '{"labels": ["met", "lives in"], "negative": null}'),
+    ],
+)
+def test_labels_stand_one_a_line_or_in_a_benchmarks_file(tmp_path, name, content):
+    (tmp_path / name).write_text(content)
+    assert read_label_list(tmp_path / name) == ["met", "lives in"]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "told"),
+    [
+        ("labels.txt", "\n", "holds no list of labels"),
+        ("labels.json", "{}", "holds no list of labels"),
+        ("labels.json", '["met", 3]', "holds no list of labels"),
+        ("labels.json", "[", "cannot be read"),
+        ("labels.txt", 'met\n"Met"', "a label more than once: met"),
+    ],
+)
+def test_a_list_of_labels_that_is_none_is_refused(tmp_path, name, content, told):
+    (tmp_path / name).write_text(content)
+    with pytest.raises(UserError, match=rf"{name} {told}|{name} holds {told}"):
+        read_label_list(tmp_path / name)
