@@ -85,7 +85,7 @@ def number(value: float | Estimate | None, digits: int = 1, scale: float = 1, ma
     if estimate and estimate.sd is not None:
         text += rf"{{\tiny$\pm${_fixed(estimate.sd * scale, digits)}}}"
     if estimate and estimate.interval is not None:
-        low, high = (f"{bound * scale:.{digits}f}" for bound in estimate.interval)
+        low, high = (f"{round(bound * scale, digits) + 0.0:.{digits}f}" for bound in estimate.interval)  # no -0.0
         text += f"$_{{{low}}}^{{{high}}}$"
     return text
 
@@ -138,7 +138,8 @@ def tabular(
     longest = int(LONGEST / STACKED) if stacked else LONGEST
     parts = ["\n".join([*begin, *lines, *end]) for lines in _parts(blocks, len(columns), longest)]
     parts += [rf"{{\footnotesize {note}}}" for note in notes]
-    look = rf"\{size}\setlength{{\tabcolsep}}{{2pt}}\renewcommand{{\arraystretch}}{{{STACKED if stacked else 1}}}"
+    gap, height = (2 if size == "scriptsize" else 4), (STACKED if stacked else 1)
+    look = rf"\{size}\setlength{{\tabcolsep}}{{{gap}pt}}\renewcommand{{\arraystretch}}{{{height}}}"
     return f"\\begingroup{look}\n" + "\n\n\\smallskip\n".join(parts) + "\n\n\\endgroup\n"
 
 

@@ -19,6 +19,7 @@ KEYS = ["model", "mixture", "shots", "seed", "condition"]
 PARTS = [*DOMAINS, "overall"]
 AVERAGES = [f"{part}_avg" for part in PARTS]
 SIZES = [f"{part}_n" for part in PARTS]
+SAMPLE = "Sample corpora: no evidence about the benchmarks."  # stands in all that leaves the reports alone
 GAINS = [f"{part}_gain" for part in PARTS]
 
 

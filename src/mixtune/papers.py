@@ -9,13 +9,12 @@ from . import chart_rows
 from .latex import Block, Column, escape, marks, number, tabular, upright
 from .manifests import write_text
 from .markdown import Estimate
-from .matrices import AVERAGES, BESIDE, KEYS, PARTS, Setup, headline, printed, titles
+from .matrices import AVERAGES, BESIDE, KEYS, PARTS, SAMPLE, Setup, headline, printed, titles
 from .scoring import DOMAINS
 from .seeds import over_seeds
 
 Tables = Mapping[str, pd.DataFrame]
 NO_RIVALS = ("floor", "ceiling")  # no systems that one would choose: they are never the best
-SAMPLE = "Sample corpora: no evidence about the benchmarks."
 
 
 def _notes(setup: Setup, *notes: str) -> list[str]:
@@ -25,11 +24,13 @@ def _notes(setup: Setup, *notes: str) -> list[str]:
 def _by_model(frame: pd.DataFrame, setup: Setup, cells: Sequence[Sequence[str]]) -> list[Block]:
     """Rows of cells in blocks by model; what stands beside the cells in blocks by kind."""
     name, blocks = printed(setup), {}
-    for model, mixture, shots, row in zip(frame["model"], frame["mixture"], frame["shots"], cells, strict=True):
+    seeds = "seed" in frame and len(setup["seeds"]) > 1
+    for system, row in zip(frame.to_dict("records"), cells, strict=True):
+        model, mixture, shots = name(system["model"]), system["mixture"], str(system["shots"])
         aside = mixture in BESIDE
-        heading = escape(mixture.capitalize() if aside else name(model))
-        first = [escape(name(model)), ""] if aside else [escape(name(mixture)), str(shots)]
-        blocks.setdefault(heading, []).append([*first, *row])
+        first = [model, ""] if aside else [name(mixture), f"{shots} (seed {system['seed']:.0f})" if seeds else shots]
+        heading = escape(mixture.capitalize() if aside else model)
+        blocks.setdefault(heading, []).append([*map(escape, first), *row])
     return list(blocks.items())
 
 
@@ -52,6 +53,11 @@ def _scores(table: pd.DataFrame, setup: Setup, intervals: pd.DataFrame, columns:
     return frame, list(zip(*cells, strict=True))
 
 
+def _averages(table: pd.DataFrame) -> list[str]:
+    """The averages over at least one benchmark."""
+    return [name for name, part in zip(AVERAGES, PARTS, strict=True) if table[f"{part}_n"].any()]
+
+
 def _whole(table: pd.DataFrame, tables: Tables, setup: Setup) -> str:
     if table.empty:
         return _nothing("No system has such a score.", setup)
@@ -59,7 +65,7 @@ def _whole(table: pd.DataFrame, tables: Tables, setup: Setup) -> str:
     groups = {
         domain: [name for name, one in setup["benchmarks"].items() if one["domain"] == domain] for domain in DOMAINS
     }
-    groups["average"] = [name for name, part in zip(AVERAGES, PARTS, strict=True) if table[f"{part}_n"].any()]
+    groups["average"] = _averages(table)
     columns = [Column(upright(escape(named[name])), escape(group)) for group, names in groups.items() for name in names]
     frame, cells = _scores(table, setup, tables["intervals"], [name for names in groups.values() for name in names])
     return tabular([*FIRST, *columns], _by_model(frame, setup, cells), _notes(setup), "scriptsize", stacked=True)
@@ -78,8 +84,9 @@ def transfer(tables: Tables, setup: Setup) -> str:
 def averages(tables: Tables, setup: Setup) -> str:
     """The averages alone."""
     named = titles(headline(tables["matrix"], setup), setup)
-    columns = [Column(escape(named[name])) for name in AVERAGES]
-    frame, cells = _scores(tables["matrix"], setup, tables["intervals"], AVERAGES)
+    shown = _averages(tables["matrix"])
+    columns = [Column(escape(named[name])) for name in shown]
+    frame, cells = _scores(tables["matrix"], setup, tables["intervals"], shown)
     return tabular([*FIRST, *columns], _by_model(frame, setup, cells), _notes(setup), stacked=True)
 
 
@@ -95,9 +102,8 @@ def comparisons(tables: Tables, setup: Setup) -> str:
     if not blocks:
         return _nothing("No pair of systems was compared.", setup)
     columns = [Column("Systems", align="l"), Column("Difference"), Column("$p$ (Holm)")]
-    return tabular(
-        columns, [(escape(family), lines) for family, lines in blocks.items()], _notes(setup), "footnotesize"
-    )
+    families = [(escape(family), lines) for family, lines in blocks.items()]
+    return tabular(columns, families, _notes(setup), stacked=True)
 
 
 def published(tables: Tables, setup: Setup) -> str:
@@ -106,6 +112,9 @@ def published(tables: Tables, setup: Setup) -> str:
     table = table[table["ours"].notna() & table["benchmark"].isin(AVERAGES)]
     if table.empty:
         return _nothing("No average of ours can be compared with a published one.", setup)
+    order = {name: n for n, name in enumerate([*setup["models"], *setup["mixtures"]])}
+    named = ("model", "mixture")
+    table = table.sort_values(KEYS[:4], key=lambda column: column.map(order) if column.name in named else column)
     columns = [Column(what, part) for part in map(str.capitalize, PARTS) for what in ("ours", "paper", "diff.")]
     frame, cells = table.drop_duplicates(KEYS), []
     for _, own in table.groupby(KEYS, sort=False):

@@ -45,6 +45,7 @@ def test_the_best_as_printed_is_marked_and_what_is_not_comparable_is_not():
         (None, "--"),
         (Estimate(0.5, 0.012, (0.4, 0.6)), r"50.0{\tiny$\pm$1.2}$_{40.0}^{60.0}$"),
         (Estimate(-0.5, interval=(-0.6, 0.1)), "$-$50.0$_{-60.0}^{10.0}$"),
+        (Estimate(0.0, interval=(-0.0001, 0.0001)), "0.0$_{0.0}^{0.0}$"),
     ],
 )
 def test_numbers(value, latex):

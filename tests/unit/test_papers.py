@@ -161,6 +161,8 @@ def test_tables_follow_the_config_in_order_and_names(typeset, whole):
     assert titles[:9] == wanted
     first = [row[0] for row in rows(text) if len(row) > 9][2:]
     assert first[:8:2] == ["untuned", papers.escape(HOSTILE), "littune", "mixtune"]
+    text = (typeset["whole"] / "published.tex").read_text(encoding="utf-8")
+    assert [row[0] for row in rows(text) if len(row) > 9][1:7:2] == first[2:8:2]
 
 
 def test_the_best_and_second_system_of_each_column_are_marked(typeset, whole):
@@ -181,6 +183,17 @@ def test_every_score_of_the_matrix_has_its_interval(typeset):
     cells = [cell for row in rows(text) if len(row) > 9 for cell in row[2:] if re.search(r"\d\.\d", cell)]
     assert len(cells) == 10 * 12 + 5 * 2 * (9 + 4 + 12) + 4 * 12  # untuned, cells, and what stands beside them
     assert all(re.search(r"\$_\{-?[\d.]+\}\^\{[\d.]+\}\$$", cell) for cell in cells)
+
+
+def test_costs_of_several_seeds_say_of_which(whole):
+    found, setup = whole
+    costs = found["efficiency"].query("model == @SMALL and mixture == 'mixtune' and shots == 0")
+    both = {"efficiency": pd.concat([costs.assign(seed=seed) for seed in (1, 2)], ignore_index=True)}
+    assert [row[1] for row in rows(papers.efficiency(both, setup | {"seeds": [1, 2]}))[-2:]] == [
+        "0 (seed 1)",
+        "0 (seed 2)",
+    ]
+    assert [row[1] for row in rows(papers.efficiency({"efficiency": costs}, setup))[-1:]] == ["0"]
 
 
 def test_samples_are_told_in_every_table(typeset):

@@ -68,15 +68,13 @@ def _scores(intervals: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     domains = frame["benchmark"].map({name: one["domain"] for name, one in setup["benchmarks"].items()})
     own = [domain in trains.get(of, DOMAINS) for domain, of in zip(domains, frame["mixture"], strict=True)]
     order = {name: n for n, name in enumerate([*setup["models"], UNTUNED, *setup["mixtures"], *BESIDE])}
-    frame = frame.assign(own=own, beside=frame["mixture"].isin(BESIDE))
-    ranked = ["beside", "model", "mixture", "shots"]
+    beside = frame["mixture"].isin(BESIDE)
+    frame = frame.assign(own=own, beside=beside, kind=frame["mixture"].map(order).where(beside, 0))
 
     def rank(column: pd.Series) -> pd.Series:
         return column.map(order).fillna(len(order)) if column.name in ("model", "mixture") else column
 
-    frame = frame.sort_values(ranked, key=rank, kind="stable")
-    kinds = frame["mixture"].map(order).where(frame["beside"], 0)
-    return frame.assign(kind=kinds).sort_values("kind", kind="stable", ignore_index=True)
+    return frame.sort_values(["kind", "model", "mixture", "shots"], key=rank, kind="stable", ignore_index=True)
 
 
 def _legend(looks: Mapping[int, Mapping]) -> dict[str, dict]:
@@ -88,12 +86,10 @@ def _legend(looks: Mapping[int, Mapping]) -> dict[str, dict]:
 
 def _dot(axes: Axes, score, start: float, y: float, looks: Mapping[int, Mapping]) -> None:
     """One score with its interval; those of several shots stand one below the other in their row."""
-    if score.beside:
-        look, offset = {"color": TEXT, "s": 8, "marker": "D"}, 0.0
-    else:
-        place = list(looks).index(score.shots)
-        look, offset = dict(looks[score.shots]), 0.4 * (place / max(len(looks) - 1, 1) - 0.5) if len(looks) > 1 else 0
-        look["s"] *= 0.35
+    look, offset = {"color": TEXT, "s": 8, "marker": "D"}, 0.0
+    if not score.beside:
+        look = looks[score.shots] | {"s": 0.35 * looks[score.shots]["s"]}
+        offset = 0.4 * (list(looks).index(score.shots) - (len(looks) - 1) / 2) / max(len(looks) - 1, 1)
     axes.hlines(y + offset, start + 100 * score.low, start + 100 * score.high, color=look["color"], linewidth=1)
     colour = look.pop("color")
     face = colour if score.own else "white"

@@ -8,11 +8,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..matrices import Setup
+from ..matrices import SAMPLE, Setup
 from .style import EDGE, FAINT, LETTER, LINE, NARROW, TEXT, WIDE, styled
 
 Look = Mapping[str, Any]
-SAMPLE = "Sample corpora: no evidence about the benchmarks."
 
 
 def of_scores(setup: Setup) -> list[str]:
