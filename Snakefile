@@ -14,6 +14,7 @@ include: "workflow/rules/common.smk"
 include: "workflow/rules/common_statistics.smk"
 include: "workflow/rules/common_adapters.smk"
 include: "workflow/rules/common_analysis.smk"
+include: "workflow/rules/common_papers.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
 include: "workflow/rules/finetune.smk"
@@ -32,12 +33,10 @@ rule all:
         rules.aggregate.output,
         rules.compare.output,
         rules.audit.output,
-        rules.plot_matrix.output,
-        rules.plot_shots.output,
-        rules.plot_data.output,
+        expand(rules.plot.output, figure=FIGURES),
+        rules.typeset.output,
         CARDS,
         rules.compare_published.output,
-        rules.plot_published.output,
         rules.analyse_errors.output,
         rules.compare_efficiency.output,
         rules.page.output,

@@ -157,6 +157,7 @@ class Reports(Section):
 
     headline_condition: Condition = Field(description="The condition of every single-number table and figure.")
     errors: int = Field(ge=0, description="Rows of `errors` and `confusion` of a system, condition and benchmark.")
+    names: dict[str, str] = Field(description="What models, benchmarks, mixtures and others are called in print.")
 
 
 class Config(Section):

@@ -10,6 +10,7 @@ from typing import Any, get_args, get_origin
 from pydantic import BaseModel
 
 from .benchmarks import REGISTRY
+from .config_models import Floor
 from .config_section import Condition
 
 RESERVED = ("untuned", "encoder", "frontier", "floor", "ceiling")
@@ -126,6 +127,7 @@ def references(raw: Mapping[str, Any]) -> list[str]:
     check("publish.mixtures", _names(_mapping(raw.get("publish")).get("mixtures")), "mixtures")
     problems += _adapters(raw, matrix)
     problems += _comparisons(raw)
+    problems += _printed(raw)
     headline = _mapping(raw.get("reports")).get("headline_condition")
     if isinstance(matrix.get("conditions"), list) and headline not in matrix["conditions"]:
         problems.append(
@@ -216,6 +218,21 @@ def _comparisons(raw: Mapping[str, Any]) -> Iterator[str]:
             for value in _names(values):
                 if field in known and value not in known[field] and not set("*?[") & set(value):
                     yield f"{key}.{at}: {value!r} is no {field}; {_suggest(value, known[field])}"
+
+
+def _printed(raw: Mapping[str, Any]) -> Iterator[str]:
+    """Problems of `reports.names`."""
+    names = _mapping(_mapping(raw.get("reports")).get("names"))
+    sections = ("models", "encoders", "mixtures", "benchmarks")
+    known = {name: str(name) for section in sections for name in _mapping(raw.get(section))}
+    known |= {name: REGISTRY[name].title for name in known if name in REGISTRY}
+    known |= {name: name for name in (*get_args(Floor), "untuned")}
+    for name in names:
+        if name not in known:
+            yield f"reports.names: nothing is called {name!r}; {_suggest(name, known)}"
+    for printed, number in Counter(str(names.get(name, title)) for name, title in known.items()).items():
+        if number > 1 and printed in names.values():
+            yield f"reports.names: {number} things would be called {printed!r} in print; choose other names"
 
 
 def _domain(raw: Mapping[str, Any], name: str) -> Any:

@@ -9,8 +9,9 @@ import pandas as pd
 
 from .manifests import read_json
 from .markdown import write_table
-from .matrices import KEYS, Setup, headline, load
+from .matrices import KEYS, Setup, headline, in_print
 from .run_cards import write_table_card
+from .table_files import read_table
 
 OF_TRAINING = [
     "trainable_parameters", "device", "seconds", "examples_per_second", "tokens_per_second", "peak_gpu_bytes",
@@ -86,11 +87,13 @@ def write_efficiency(
     begin = time.monotonic()
     texts = dict.fromkeys(["system", "model", "mixture", "condition"], str)
     named = pd.read_csv(scores, dtype=texts, keep_default_na=False, usecols=["system", *KEYS]).drop_duplicates()
-    averages = headline(load(matrix), setup)[[*KEYS, "overall_avg", "overall_n"]]
+    averages = headline(read_table(matrix), setup)[[*KEYS, "overall_avg", "overall_n"]]
     systems = averages.merge(named, on=KEYS)
     table = efficiency(systems[systems["system"].isin(predictions)], models, adapters, predictions)
     empty = [name for name in table if table[name].isna().all()]
-    shown = table.drop(columns=["system", "condition", *(["seed"] if len(setup["seeds"]) < 2 else []), *empty])
+    shown = in_print(table, setup).drop(
+        columns=["system", "condition", *(["seed"] if len(setup["seeds"]) < 2 else []), *empty]
+    )
     write_table(folder / "efficiency", table, shown.rename(columns=lambda name: name.replace("_", " ").capitalize()))
     cards = [found / "run_card.json" for found in (*adapters.values(), *predictions.values())]
     inputs = [matrix, scores, *(found / "manifest.json" for found in models.values()), *filter(Path.is_file, cards)]

@@ -192,8 +192,12 @@ def _code_now(rule: str, settings: dict[str, Any]) -> str:
     script = Path("workflow/scripts") / f"{rule}.py"
     if not script.is_file():
         return "no such script"
-    reads = rule == "prepare_benchmark" and settings["benchmark"] in REGISTRY
-    return code_hash(script, *([f"mixtune.benchmarks.{settings['benchmark']}"] if reads else []))
+    by_name = []  # modules that no import statement shows
+    if rule == "prepare_benchmark" and settings["benchmark"] in REGISTRY:
+        by_name = [f"mixtune.benchmarks.{settings['benchmark']}"]
+    if rule == "plot":
+        by_name = [f"mixtune.figures.{settings['figure']}"]
+    return code_hash(script, *by_name)
 
 
 def _when(seconds: float) -> str:

@@ -4,7 +4,6 @@ No measured value is changed or left out here; what looks wrong is flagged besid
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
 import pandas as pd
@@ -20,6 +19,7 @@ KEYS = ["model", "mixture", "shots", "seed", "condition"]
 PARTS = [*DOMAINS, "overall"]
 AVERAGES = [f"{part}_avg" for part in PARTS]
 SIZES = [f"{part}_n" for part in PARTS]
+SAMPLE = "Sample corpora: no evidence about the benchmarks."  # stands in all that leaves the reports alone
 GAINS = [f"{part}_gain" for part in PARTS]
 
 
@@ -34,6 +34,7 @@ class Setup(TypedDict):
         sample: Benchmarks whose data is the shipped sample corpus.
         domains: Domains of benchmarks that are trained on, not selected and not in the registry.
         released: Cells that are evaluated with an adapter that exists.
+        names: What models, mixtures and others are called in print, where it is not their name in the config.
     """
 
     models: Sequence[str]
@@ -47,9 +48,27 @@ class Setup(TypedDict):
     sample: Sequence[str]
     domains: NotRequired[Mapping[str, str]]
     released: NotRequired[Sequence[str]]
+    names: NotRequired[Mapping[str, str]]
 
 
-def _trained_on(setup: Setup, mixture: str) -> set[str]:
+def setup_of(settings: Mapping[str, Any]) -> Setup:
+    """The experiment as tables and figures want it; `settings` hold mappings as lists, to keep their order."""
+    named = {key: {entry["name"]: entry for entry in settings[key]} for key in ("benchmarks", "mixtures")}
+    return {**settings, **named}
+
+
+def printed(setup: Setup) -> Callable[[str], str]:
+    """What something of the config is called in print, as a function of its name."""
+    names = setup.get("names", {})
+    return lambda name: names.get(name, name)
+
+
+def in_print(frame: pd.DataFrame, setup: Setup) -> pd.DataFrame:
+    """A table with what its models and mixtures are called in print."""
+    return frame.assign(**{column: frame[column].map(printed(setup)) for column in ("model", "mixture")})
+
+
+def trained_on(setup: Setup, mixture: str) -> set[str]:
     """The domains that a mixture trains on."""
     known = {name: benchmark.domain for name, benchmark in REGISTRY.items()} | dict(setup.get("domains", {}))
     known |= {name: benchmark["domain"] for name, benchmark in setup["benchmarks"].items()}
@@ -114,24 +133,16 @@ def matrix(scores: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     """
 
     def shown(kind: str, mixture: str) -> set[str]:
-        return _trained_on(setup, mixture) if kind == "cell" else set(DOMAINS)
+        return trained_on(setup, mixture) if kind == "cell" else set(DOMAINS)
 
     return _table(scores, setup, shown)
-
-
-def load(path: Path) -> pd.DataFrame:
-    """A matrix or transfer table as it was before `to_csv(path, index=False)`."""
-    texts = ["model", "mixture", "condition", "missing", "flagged"]
-    # A model may be called NA or 1.5, and a blank number is NaN where a blank text is "".
-    frame = pd.read_csv(path, dtype=dict.fromkeys(texts, str), keep_default_na=False, na_values=[""])
-    return frame.fillna(dict.fromkeys(texts, "")).astype(dict.fromkeys(AVERAGES, float))
 
 
 def transfer(scores: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     """Each specialist on the domain that it does not train on; columns and errors as for `matrix`."""
     selected = {benchmark["domain"] for benchmark in setup["benchmarks"].values()}
     cells = scores[scores["kind"] == "cell"]
-    other = {mixture: selected - _trained_on(setup, mixture) for mixture in cells["mixture"].unique()}
+    other = {mixture: selected - trained_on(setup, mixture) for mixture in cells["mixture"].unique()}
     specialists = cells[[bool(other[mixture]) for mixture in cells["mixture"]]]
     return _table(specialists, setup, lambda _, mixture: other[mixture])
 

@@ -15,7 +15,7 @@ import pandas as pd
 from .benchmarks import REGISTRY
 from .manifests import write_text
 from .markdown import escape, markdown
-from .matrices import AVERAGES, KEYS, PARTS, Setup
+from .matrices import AVERAGES, KEYS, PARTS, Setup, in_print
 from .run_cards import write_table_card
 from .scoring import domain_averages
 
@@ -152,9 +152,9 @@ def _intervals(frame: pd.DataFrame | None) -> dict[tuple[str, str, str], tuple[f
     return dict(zip(keys, chosen[["value", "low", "high"]].itertuples(index=False, name=None), strict=True))
 
 
-def readable(table: pd.DataFrame) -> str:
+def readable(table: pd.DataFrame, setup: Setup) -> str:
     """The comparison as Markdown: what is compared, averages first, and how much is not, by reason."""
-    compared = table[table["not_compared"] == ""]
+    compared = in_print(table[table["not_compared"] == ""], setup)
     words = {"benchmark": "each benchmark's own", "paper": "the paper's wider set"}[table["negatives"].iloc[0]]
     parts = [
         "Ours minus published (arXiv:2606.22606), positive-class micro-F1. In ours, the words that count as negative "
@@ -194,6 +194,6 @@ def write_published(
     begin, around = time.monotonic(), load(intervals) if intervals else None
     table = compare(load(scores), read_published(paper), setup, settings["negatives"], around)
     write_text(folder / "published.csv", table.to_csv(index=False))
-    write_text(folder / "published.md", readable(table))
+    write_text(folder / "published.md", readable(table, setup))
     inputs = [scores, *paper.glob("*.csv"), *([intervals] if intervals else [])]
     write_table_card("compare_published", folder / "run_card_published.json", ["published"], settings, inputs, begin)

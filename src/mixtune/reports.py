@@ -8,14 +8,8 @@ from typing import Any
 from . import audits, tables
 from .manifests import read_json, write_text
 from .markdown import write_table
-from .matrices import Setup
+from .matrices import setup_of
 from .run_cards import NAME, write_table_card
-
-
-def setup_of(settings: Mapping[str, Any]) -> Setup:
-    """The experiment as tables and figures want it; `settings` hold mappings as lists, to keep their order."""
-    named = {key: {entry["name"]: entry for entry in settings[key]} for key in ("benchmarks", "mixtures")}
-    return {**settings, **named}
 
 
 def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], intervals: Sequence[Path], readme: Path) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from .markdown import Estimate
-from .matrices import ANY, AVERAGES, KEYS, Setup, titles
+from .matrices import ANY, AVERAGES, KEYS, Setup, in_print, titles
 from .scoring import DOMAINS
 
 ARM = [key for key in KEYS if key != "seed"]
@@ -68,6 +68,7 @@ def readable(matrix: pd.DataFrame, setup: Setup, intervals: pd.DataFrame | None 
         "flagged": not matrix["flagged"].any(),
     }
     named = {name: name.capitalize() for name in shown} | titles(matrix, setup)
+    shown = in_print(shown, setup)
     return shown[[name for name in shown if not silent.get(name, False)]].rename(columns=named)
 
 

@@ -8,11 +8,11 @@ import pandas as pd
 
 from .errors import UserError
 from .markdown import escape, markdown
-from .matrices import BESIDE, GAINS, KEYS, UNTUNED, Setup, gain, headline, load, matrix, titles, transfer
+from .matrices import BESIDE, GAINS, KEYS, UNTUNED, Setup, gain, headline, in_print, matrix, printed, titles, transfer
 from .seeds import over_seeds, readable
 
 __all__ = [
-    "Setup", "escape", "gain", "headline", "intervals", "load", "markdown", "matrix", "per_class", "readable",
+    "Setup", "escape", "gain", "headline", "intervals", "markdown", "matrix", "per_class", "readable",
     "scores", "summary", "titles", "transfer",
 ]  # fmt: skip
 
@@ -45,8 +45,12 @@ TABLES = {
 FIGURES = {
     "matrix": "the matrix as a heat map",
     "shots": "the overall average by number of shots",
-    "data": "the audit of the benchmarks",
+    "scaling": "the overall average by parameters, within families of models",
+    "domains": "the general against the literary average",
+    "benchmarks": "every system on every benchmark, with intervals",
     "published": "our scores against the paper's",
+    "data": "the audit of the benchmarks",
+    "training": "learning curves",
 }
 
 WARNING = """\
@@ -80,7 +84,8 @@ PLACES = """\
 
 ## Where everything is
 
-Tables are there as `.csv`, with all digits, and as `.md`; figures as `.png` and as `.pdf`.
+Tables are there as `.csv`, with all digits, and as `.md`; figures as `.png` and as `.pdf`. For papers,
+[tables/tables.tex](tables/tables.tex) takes in what stands beside it as `.tex`.
 
 """
 
@@ -166,14 +171,15 @@ def _list(names: Iterable[Any]) -> str:
 
 def _what_was_run(setup: Setup, shown: pd.DataFrame) -> str:
     names = {name: benchmark["title"] for name, benchmark in setup["benchmarks"].items()}
+    name = printed(setup)
     untuned = int((shown["mixture"] == UNTUNED).sum())
     beside = shown[shown["mixture"].isin(BESIDE)].drop_duplicates(["mixture", "model"])
-    limits = [f"{rows:,} of {name}" for name, rows in setup["caps"]["max_rows"].items()]
+    limits = [f"{rows:,} of {name(mixture)}" for mixture, rows in setup["caps"]["max_rows"].items()]
     test_rows = setup["caps"]["test_rows"]
     lines = [
         f"Cells: {int((~shown['mixture'].isin([UNTUNED, *BESIDE])).sum())}; runs of untuned models: {untuned}",
-        f"Models: {_list(setup['models'])}",
-        f"Training mixtures: {_list(setup['mixtures'])}",
+        f"Models: {_list(map(name, setup['models']))}",
+        f"Training mixtures: {_list(map(name, setup['mixtures']))}",
         f"Shots: {_list(setup['shots'])}; seeds: {_list(setup['seeds'])}",
         f"Conditions: {_list(setup['conditions'])}; the headline's is {escape(setup['headline_condition'])}",
         f"Benchmarks: {_list(names.values())}",
@@ -207,7 +213,7 @@ def summary(setup: Setup, matrix: pd.DataFrame, intervals: pd.DataFrame | None =
         markdown(readable(shown, setup, intervals)),
         "![The matrix as a heat map](figures/matrix.png)\n",
     ]
-    gains = over_seeds(gain(shown), GAINS)
+    gains = in_print(over_seeds(gain(shown), GAINS), setup)
     if len(gains):
         named = gains.drop(columns=["condition"] if len(setup["seeds"]) > 1 else ["condition", "seeds"])
         named = named.rename(columns=lambda name: name.removesuffix("_gain").capitalize())

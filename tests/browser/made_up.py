@@ -13,8 +13,7 @@ import pandas as pd
 
 from mixtune import tables
 from mixtune.benchmarks import REGISTRY
-from mixtune.matrices import AVERAGES, KEYS
-from mixtune.reports import setup_of
+from mixtune.matrices import AVERAGES, KEYS, setup_of
 
 MODELS = {
     "SmolLM2-360M-Instruct": 0.36, "Qwen2.5-0.5B-Instruct": 0.5, "SmolLM3-3B": 3.1, "Qwen2.5-3B-Instruct": 3.1,
@@ -186,7 +185,7 @@ def intervals(scores, matrix):
     averages = matrix.merge(facts, on=KEYS).melt(["system", *KEYS], AVERAGES, "benchmark", "value").dropna()
     frame = pd.concat([long, averages.assign(n=40_000)], ignore_index=True)
     half = 1.96 * np.sqrt(frame["value"] * (1 - frame["value"]).clip(0) / frame["n"])
-    return frame.assign(metric="micro_f1", low=frame["value"] - half, high=frame["value"] + half, level=0.95)
+    return frame.assign(metric="micro_f1", low=frame["value"] - half, high=frame["value"] + half, level=0.95, seeds=1)
 
 
 def comparisons(random):
@@ -216,7 +215,8 @@ def published(random, matrix):
     long = cells.melt(KEYS, [*TEST_ROWS, *AVERAGES], "benchmark", "ours").dropna()
     theirs = (long["ours"] + random.normal(0, 0.04, len(long))).clip(0, 1)
     notes = ["a broken run", *[""] * (len(long) - 1)]
-    return long.assign(published=theirs, difference=long["ours"] - theirs, note=notes, not_compared="")
+    long = long.assign(published=theirs, difference=long["ours"] - theirs, note=notes, not_compared="", differs="")
+    return long.assign(kind="cell", low=long["ours"] - 0.01, high=long["ours"] + 0.01, negatives="benchmark")
 
 
 def strata(random, scores):

@@ -9,7 +9,7 @@ from mixtune import audits
 from mixtune.benchmarks import REGISTRY
 from mixtune.benchmarks.prepare import prepare, write
 from mixtune.cli import main
-from mixtune.figures import data_audit
+from mixtune.figures.data import draw
 from mixtune.manifests import read_json, write_json
 from mixtune.mixtures import build
 from mixtune.resources import resource
@@ -78,7 +78,7 @@ def test_lengths_tell_model_use_shots_and_cuts(tmp_path):
 
 def test_the_figure_has_a_row_for_each_benchmark(folders):
     setup = {"benchmarks": {name: {"title": REGISTRY[name].title} for name in NAMES}, "sample": NAMES}
-    figure = data_audit(audits.data(folders, DOMAINS), setup)
+    figure = draw({"data": audits.data(folders, DOMAINS)}, setup)
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["GIDS", "CoNLL04"]
     assert len(figure.axes) == 4
     assert figure.texts[0].get_text() == "Sample corpora: no evidence about the benchmarks."

@@ -221,13 +221,13 @@ def test_a_comment_in_every_module_of_the_library_reruns_no_job(checkout):
 @pytest.mark.parametrize(
     ("module", "reruns", "leaves"),
     [
-        ("prompts.py", {"render_training", "render_prompts"}, {"build_mixture", "score", "plot_shots"}),
+        ("prompts.py", {"render_training", "render_prompts"}, {"build_mixture", "score", "plot"}),
         ("statistics.py", {"intervals", "compare"}, {"score", "predict", "aggregate"}),
         ("scoring.py", {"score", "intervals", "compare"}, {"finetune", "prepare_benchmark", "fetch_model"}),
-        ("figures.py", {"plot_matrix", "plot_shots", "plot_published"}, {"aggregate", "score", "predict"}),
+        ("figures/style.py", {"plot"}, {"aggregate", "score", "predict"}),
         ("mixtures.py", {"build_mixture"}, {"prepare_benchmark", "fetch_model", "fetch_benchmark"}),
         ("config.py", set(), {"aggregate", "finetune", "score", "build_mixture", "prepare_benchmark"}),
-        ("run_cards.py", set(), {"aggregate", "audit", "finetune", "predict", "plot_matrix"}),
+        ("run_cards.py", set(), {"aggregate", "audit", "finetune", "predict", "plot"}),
         ("metering.py", set(), {"finetune", "predict"}),
         ("scratch.py", set(), {"finetune", "predict"}),
     ],

@@ -321,6 +321,18 @@ def test_an_origin_needs_its_block(raw, section, origin, missing):
     ]
 
 
+def test_names_in_print_are_of_what_is_there_and_tell_things_apart(raw):
+    names = raw["reports"]["names"]
+    names |= {"gids": "Google IISc", "untuned": "base", "majority": "Majority", "Qwen2.5-3B-Instruct": "Qwen 3B"}
+    assert load(raw).reports.names["gids"] == "Google IISc"
+    names |= {"gid": "x", "gids": "TACRED", "SmolLM3-3B": "Qwen 3B"}
+    assert problems(raw) == [
+        "reports.names: nothing is called 'gid'; did you mean 'gids'?",
+        "reports.names: 2 things would be called 'Qwen 3B' in print; choose other names",
+        "reports.names: 2 things would be called 'TACRED' in print; choose other names",
+    ]
+
+
 def test_origins_stand_side_by_side(raw):
     raw["benchmarks"]["rebel"] |= {"origin": "sample", "path": "data/rebel"}
     entry = load(raw).benchmarks["rebel"]

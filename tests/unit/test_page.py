@@ -8,14 +8,14 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from mixtune import tables
+from mixtune import chart_rows, tables
 from mixtune.errors import UserError
-from mixtune.page import chart_rows, details
+from mixtune.matrices import setup_of
+from mixtune.page import details
 from mixtune.page.charts import draw_all
 from mixtune.page.embedding import pack, to_json
 from mixtune.page.inputs import TABLES, read_tables
 from mixtune.page.writing import write_page
-from mixtune.reports import setup_of
 
 SETTINGS = {
     "setup": {
@@ -242,6 +242,12 @@ def matrix(models, **more):
         for model, average in models.items()
     ]  # fmt: skip
     return {"matrix": pd.DataFrame(rows)}
+
+
+def test_without_both_domains_nothing_balances():
+    found = matrix({"a": 0.5, "b": 0.4})
+    found["matrix"]["literary_avg"] = None
+    assert chart_rows.domains(found, SETUP)[0].empty
 
 
 def test_families_are_told_by_the_names_of_models():

@@ -9,8 +9,8 @@ import pytest
 
 from mixtune import published
 from mixtune.benchmarks import REGISTRY
-from mixtune.figures import save
-from mixtune.published_figure import beside_the_paper
+from mixtune.figures.published import draw
+from mixtune.figures.style import save
 from mixtune.resources import resource
 from mixtune.scoring import domain_averages
 
@@ -21,7 +21,7 @@ MIXTURES = {
     name: {"benchmarks": benchmarks}
     for name, benchmarks in {"gentune": GENERAL, "littune": LITERARY, "mixtune": GENERAL + LITERARY}.items()
 }
-SETUP = {"mixtures": MIXTURES, "sample": []}
+SETUP = {"mixtures": MIXTURES, "sample": [], "benchmarks": {}}
 LLAMA = "Llama-3.2-3B-Instruct"
 
 
@@ -169,7 +169,7 @@ def test_a_sample_corpus_is_compared_with_nothing():
     assert tuned["ours"].isna().all()
     row = one(tuned, "nyt11", model=LLAMA, mixture="gentune", shots=0)
     assert row["not_compared"] == "tuned or tested on sample corpora: GIDS"
-    assert "tuned or tested on sample corpora: GIDS" in published.readable(tuned)
+    assert "tuned or tested on sample corpora: GIDS" in published.readable(tuned, SETUP)
 
 
 def test_what_differs_from_the_papers_run_is_told():
@@ -190,7 +190,7 @@ def test_an_encoder_stands_beside_the_papers_encoder():
     assert (row["ours"], row["published"], row["differs"]) == (0.5, 0.645, "")
     row = one(table, "gids", model="roberta-base")  # tuned on its own train split: a sample elsewhere is no matter
     assert row["not_compared"] == "tuned or tested on sample corpora: GIDS"
-    assert "encoder" in words(beside_the_paper(table))
+    assert "encoder" in words(draw({"published": table}, SETUP))
 
 
 def test_an_interval_stands_beside_the_value_that_it_is_of():
@@ -234,7 +234,7 @@ def words(figure):
 
 def test_the_published_figure_has_a_panel_for_each_compared_benchmark():
     table = compare(run(dict.fromkeys(GENERAL, 0.5)), run({"pg_fiction": 0.5}, mixture="littune"))
-    figure = beside_the_paper(table)
+    figure = draw({"published": table}, SETUP)
     shown = words(figure)
     for title in ("TACRED", "PG-Fiction", "overall average", "gentune 0-shot", "littune 0-shot"):
         assert shown.count(title) == 1
@@ -245,13 +245,13 @@ def test_the_published_figure_has_a_panel_for_each_compared_benchmark():
 
 def test_a_broken_run_of_the_paper_is_hollow_in_the_figure():
     f1 = dict.fromkeys(GENERAL + LITERARY, 0.5)
-    figure = beside_the_paper(compare(run(f1, model="SmolLM3-3B", mixture="mixtune")))
+    figure = draw({"published": compare(run(f1, model="SmolLM3-3B", mixture="mixtune"))}, SETUP)
     assert figure.axes[0].collections[1].get_facecolor().tolist() == [[1.0, 1.0, 1.0, 1.0]]
     assert any("Hollow: the paper's own run is broken." in word for word in words(figure))
 
 
 def test_a_published_figure_without_anything_to_compare_says_why(tmp_path):
-    figure = beside_the_paper(compare(run({"gids": 0.5}), setup=SETUP | {"sample": ["gids"]}))
+    figure = draw({"published": compare(run({"gids": 0.5}), setup=SETUP | {"sample": ["gids"]})}, SETUP)
     (text,) = words(figure)
     assert "No score of ours can be compared" in text and "tuned or tested on sample corpora: GIDS" in text
     assert not figure.axes

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from mixtune import tables
 from mixtune.errors import UserError
 from mixtune.scoring import score
+from mixtune.table_files import read_table
 
 SETUP = {
     "models": ["small", "large"],
@@ -289,7 +290,16 @@ def test_a_matrix_reads_back_as_it_was_written(tmp_path):
     files = [file("gentune", {"tacred": 1 / 3, "gids": 0.1 + 0.2}, model) for model in models]
     table = matrix(*files, file("littune", {}), setup=SETUP | {"models": models})
     table.to_csv(tmp_path / "matrix.csv", index=False)
-    pd.testing.assert_frame_equal(tables.load(tmp_path / "matrix.csv"), table, check_exact=True)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "matrix.csv"), table, check_exact=True)
+
+
+def test_markdown_has_the_names_of_print_and_csv_those_of_the_config():
+    table = matrix(file("gentune", F1))
+    shown = tables.readable(table, SETUP | {"names": {"gentune": "GenTune", "small": "Small"}})
+    assert (shown["Model"].item(), shown["Mixture"].item()) == ("Small", "GenTune")
+    text = tables.summary(SETUP | {"names": {"gentune": "GenTune"}}, table)
+    assert "Training mixtures: mixtune, GenTune, littune" in text
+    assert table["mixture"].item() == "gentune"
 
 
 def test_markdown_formats_numbers_and_leaves_blanks():
@@ -410,7 +420,7 @@ CONFIG = {
         "conditions": ["generic", "schema"], "benchmarks": ["gids"],
     },
     "benchmarks": {"gids": {"origin": "sample"}},
-    "training": {"max_length": 1024},
+    "training": {"max_length": 1024, "validation_rows": 1000},
     "prediction": {"test_rows": 16, "max_length": 4096},
     "scoring": {"negatives": "benchmark"},
     "statistics": {"resamples": 10_000, "level": 0.95, "cluster": True},
@@ -419,15 +429,16 @@ CONFIG = {
 }  # fmt: skip
 
 
-# Errors hold texts, so that they are no part of the report that others may get.
-CAPTIONED = [*(name for name in tables.TABLES if name != "errors"), *(f"plot_{name}" for name in tables.FIGURES)]
+# Errors hold texts, so that they are no part of the report that others may get; all figures share a file.
+CAPTIONED = [(name, "") for name in ("workflow", *tables.TABLES) if name != "errors"]
+CAPTIONED += [("figures", figure) for figure in tables.FIGURES]
 
 
-@pytest.mark.parametrize("name", ["workflow", *CAPTIONED])
-def test_captions_are_sound_restructured_text(name):
+@pytest.mark.parametrize(("name", "figure"), CAPTIONED)
+def test_captions_are_sound_restructured_text(name, figure):
     source = (CAPTIONS / f"{name}.rst").read_text(encoding="utf-8")
     environment = Environment(trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined)
-    text = environment.from_string(source).render(snakemake={"config": CONFIG})
+    text = environment.from_string(source).render(snakemake={"config": CONFIG, "wildcards": {"figure": figure}})
     document = publish_doctree(text, settings_overrides={"halt_level": 2, "report_level": 2})
     assert len(document.astext().split(". ")) >= 2
     assert ("not benchmark results" in text) == (name == "workflow")

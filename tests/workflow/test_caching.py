@@ -8,16 +8,18 @@ from pathlib import Path
 import pytest
 import yaml
 
-FIGURES = {"plot_matrix": 1, "plot_shots": 1, "plot_published": 1}
-AUDIT = {"audit": 1, "plot_data": 1, "page": 1}
-TABLES = {"aggregate": 1, "compare_published": 1, "compare_efficiency": 1, "page": 1, **FIGURES}
-COMPARISONS = {"compare": 1, "page": 1}
+PAPERS = {"typeset": 1, "page": 1}
+FIGURES = {"plot": 6}  # not those of the data and of the training logs
+ALL_FIGURES = {"plot": 8}
+AUDIT = {"audit": 1, **PAPERS, **ALL_FIGURES}
+TABLES = {"aggregate": 1, "compare_published": 1, "compare_efficiency": 1, **PAPERS, **FIGURES}
+COMPARISONS = {"compare": 1, **PAPERS}
 INTERVALS = {"intervals": 1, **COMPARISONS, **TABLES}
 CARDS = {"card": 6}
 SCORES = {"score": 6, "analyse_errors": 1, **CARDS, **INTERVALS}  # of the cells
 BASELINES = 6  # the encoder, four floors and a ceiling, which are scored, too
 PREDICTIONS = {"predict": 6, **SCORES}
-CELLS = {"finetune": 6, **PREDICTIONS}
+CELLS = {"finetune": 6, **PREDICTIONS, "plot": 7}  # learning curves, too
 
 CELL = "tiny/gentune/0-shot/seed-42"
 PREDICTED = f"results/predictions/{CELL}/manifest.json"
@@ -42,8 +44,18 @@ def stamps(folder):
 
 
 def test_a_figures_style_redraws_the_figures(project):
-    project.edit("src/mixtune/figures.py", '"font.size": 7', '"font.size": 8')
-    assert project.planned() == {"plot_data": 1, **FIGURES}
+    project.edit("src/mixtune/figures/style.py", '"font.size": 7', '"font.size": 8')
+    assert project.planned() == ALL_FIGURES
+
+
+def test_a_figures_code_redraws_that_figure(project):
+    edit_code(project, "src/mixtune/figures/scaling.py")
+    assert project.planned() == {"plot": 1}
+
+
+def test_a_name_in_print_computes_nothing(project):
+    project.configure({"reports": {"names": {"tiny": "Tiny"}}})
+    assert project.planned() == {"analyse_errors": 1, **TABLES, **ALL_FIGURES}
 
 
 def test_the_number_of_sampled_errors_looks_at_errors_alone(project):
@@ -93,7 +105,7 @@ def test_the_length_of_answers_predicts_anew(project):
 
 def test_a_condition_more_asks_its_own_prompts_only(project):
     project.configure({"matrix": {"conditions": ["generic", "schema", "constrained"]}})
-    assert project.planned() == {**PREDICTIONS, "plot_data": 1}
+    assert project.planned() == {**PREDICTIONS, **ALL_FIGURES}
     before = stamps(project / "scratch/predict")
     project.snakemake(f"results/scores/{CELL}.json")
     after = stamps(project / "scratch/predict")

@@ -97,7 +97,7 @@ def test_a_run_card_makes_nothing_stale(project):
 def test_a_figure_is_followed_to_the_files_of_every_benchmark(whole_run):
     project, _ = whole_run
     told = mixtune(project, "why", "reports/figures/matrix.png")
-    rules = ("plot_matrix", "aggregate", "score", "predict", "finetune", "render_training", "render_prompts")
+    rules = ("plot", "aggregate", "score", "predict", "finetune", "render_training", "render_prompts")
     for rule in (*rules, "build_mixture", "prepare_benchmark", "fetch_model"):
         assert f"[{rule}]" in told
     for benchmark in ("tacred", "pg_fiction"):
@@ -118,13 +118,13 @@ def test_what_has_changed_since_is_noted(project):
     (project / "reports/tables/matrix.csv").write_text("edited\n")
     path = project / f"results/scores/{CELL}.json"
     path.write_text(json.dumps(read_json(path) | {"edited": True}))
-    project.edit("src/mixtune/figures.py", '"font.size": 7', '"font.size": 8')
+    project.edit("src/mixtune/figures/style.py", '"font.size": 7', '"font.size": 8')
     (project / f"results/adapters/{CELL}/adapter_model.safetensors").unlink()
     told = mixtune(project, "why", "reports/figures/matrix.png")
     assert "changed since: input reports/tables/matrix.csv has other contents now" in told
     assert "changed since: matrix.csv has other contents now" in told
     assert f"changed since: input results/scores/{CELL}.json has other contents now" in told
-    assert "changed since: the code of plot_matrix means something else now" in told
+    assert "changed since: the code of plot means something else now" in told
     assert "changed since: adapter_model.safetensors is gone" in told
     assert told.count("changed since") == 5
 

@@ -30,6 +30,7 @@ STRINGS = {
     "config": "other",
     "path": "elsewhere",
     "namespace": "somebody-else",
+    **dict.fromkeys(("gentune", "littune", "mixtune"), "Another"),
 }
 CELL = "SmolLM3-3B/mixtune/0-shot/seed-42"
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
@@ -93,6 +94,7 @@ KEYS |= {
     ("benchmarks", "biographical", "annotation"): {"annotation": "human"},
     ("publish", "adapters"): {"adapters": [CELL]},
     ("publish", "mixtures"): {"mixtures": ["mixtune"]},
+    ("reports", "names"): {"names": {"tacred": "Another"}},
     ("models", "SmolLM3-3B", "adapters"): {"adapters": {"mixtune": {0: {"origin": "path", "path": "elsewhere"}}}},
     ("benchmarks", "gids", "columns"): {
         "columns": {"text": "sentence", "head": "a", "tail": "b", "relation": "link", "head_type": "kind"}

@@ -26,7 +26,8 @@ TABLES = (
     "matrix", "transfer", "scores", "per_class", "intervals", "comparisons", "data", "mixtures", "overlap", "lengths",
     "published", "confusion", "strata", "errors", "efficiency",
 )  # fmt: skip
-FIGURES = ("matrix", "shots", "data", "published")
+FIGURES = ("matrix", "shots", "scaling", "domains", "benchmarks", "published", "data", "training")
+PAPERS = ("matrix", "averages", "transfer", "comparisons", "published", "efficiency", "data", "tables")
 
 RESULTS = {
     "models/tiny/manifest.json",
@@ -96,6 +97,7 @@ REPORTS = {
             *(f"run_card_{name}" for name in ("data", "comparisons", "published", "errors", "efficiency")),
         )
     ),
+    *(f"tables/{paper}.tex" for paper in PAPERS),
     *(f"figures/{figure}.{ending}" for figure in FIGURES for ending in ("png", "pdf")),
 }
 
@@ -124,7 +126,9 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 4 * len(CELLS) + len(SERIES) + 11 + (1 + 9 + 2) + (1 + len(FLOORS))
+    assert len(jobs) == 1 + 9 + 3 + 6 + 2 + 4 * len(CELLS) + len(SERIES) + 8 + len(FIGURES) + (1 + 9 + 2) + (
+        1 + len(FLOORS)
+    )
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 
@@ -224,7 +228,7 @@ def test_several_seeds_are_one_row_of_the_shown_matrix(whole_run, tmp_path):
     number = r"\d\.\d{3}"
     for line in [line for line in text if line.startswith("| tiny |")]:
         assert re.fullmatch(
-            rf"\| tiny \| littune \| 0 \| \w+ \| 2 (\| {number} ± {number} \[{number}, {number}\] |\|  )+\| \d \|", line
+            rf"\| tiny \| LitTune \| 0 \| \w+ \| 2 (\| {number} ± {number} \[{number}, {number}\] |\|  )+\| \d \|", line
         )
     (intervals,) = [
         one
@@ -318,7 +322,7 @@ def report(whole_run, tmp_path_factory):
 def test_the_report_holds_tables_and_figures(report):
     results, names, _ = report
     shown = {f"reports/tables/{table}.csv" for table in TABLES if table != "errors"}  # which holds texts
-    shown |= {f"reports/figures/{figure}.png" for figure in FIGURES}
+    shown |= {f"reports/figures/{figure}.{ending}" for figure in FIGURES for ending in ("png", "pdf")}
     assert set(results) == shown
     assert names == {path.rpartition("/")[2] for path in shown} | {"report.html"}
 
@@ -328,6 +332,8 @@ def test_every_caption_of_the_report_is_filled_in(report):
     captions = {path: result["caption"] for path, result in results.items()}
     assert all(len(caption) > 50 for caption in captions.values())
     assert not [caption for caption in captions.values() if "{{" in caption or "{%" in caption]
+    assert not [path for path, caption in captions.items() if len(re.findall(r"[.;](?=\s|<)", caption)) < 2]
+    assert len({captions[f"reports/figures/{figure}.png"] for figure in FIGURES}) == len(FIGURES)
     assert "schema" in captions["reports/figures/matrix.png"]  # reports.headline_condition
 
 

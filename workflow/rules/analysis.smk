@@ -31,38 +31,6 @@ rule compare_published:
         " --intervals {input.intervals} --paper resources/paper --tables reports/tables > {log} 2>&1"
 
 
-# Draw our scores against the paper's.
-rule plot_published:
-    input:
-        published="reports/tables/published.csv",
-    output:
-        png=report(
-            "reports/figures/published.png",
-            caption="../report/plot_published.rst",
-            category="Figures",
-            labels={"figure": "published", "format": "png"},
-        ),
-        pdf="reports/figures/published.pdf",
-    log:
-        "logs/plot_published.log",
-    benchmark:
-        "results/runtimes/plot_published.tsv"
-    localrule: True
-    conda:
-        "../../envs/mixtune.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        settings=plot_published_settings,
-    message:
-        "Draw our scores against the paper's"
-    shell:
-        "python -m workflow.scripts.plot_published --published {input.published}"
-        " --output reports/figures/published > {log} 2>&1"
-
-
 # Find out where systems go wrong: under a second for a cell of the paper, too little for a job of its own.
 rule analyse_errors:
     input:

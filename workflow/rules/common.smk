@@ -287,10 +287,11 @@ def score_settings(wildcards):
 
 def report_setup():
     """What tables and figures need to know of the experiment."""
+    names = CONFIG.reports.names
     selected = [
         {
             "name": name,
-            "title": REGISTRY[name].title if name in REGISTRY else name,
+            "title": names.get(name, REGISTRY[name].title if name in REGISTRY else name),
             "domain": CONFIG.domain(name),
         }
         for name in MATRIX.benchmarks
@@ -315,6 +316,7 @@ def report_setup():
             for model, mixture, shots in product(MATRIX.models, MATRIX.mixtures, MATRIX.shots)
             if CONFIG.released(model, mixture, shots)
         ],
+        "names": names,
     }
 
 
@@ -338,20 +340,8 @@ def audit_settings(wildcards):
     return canonical({"domains": {name: CONFIG.domain(name) for name in BENCHMARKS}, "code": code("audit")})
 
 
-def plot_data_settings(wildcards):
-    return canonical({"setup": report_setup(), "code": code("plot_data")})
-
-
 def aggregate_settings(wildcards):
     return canonical({"setup": report_setup(), "systems": list(SYSTEMS), "code": code("aggregate")})
-
-
-def plot_matrix_settings(wildcards):
-    return canonical({"setup": report_setup(), "code": code("plot_matrix")})
-
-
-def plot_shots_settings(wildcards):
-    return canonical({"setup": report_setup(), "code": code("plot_shots")})
 
 
 def mixture_sources(mixture):

@@ -11,10 +11,6 @@ def compare_published_settings(wildcards):
     return canonical({**chosen, "code": code("compare_published")})
 
 
-def plot_published_settings(wildcards):
-    return canonical({"code": code("plot_published")})
-
-
 def analyse_errors_settings(wildcards):
     chosen = {"setup": report_setup(), "limit": CONFIG.reports.errors}
     return canonical({**chosen, "systems": list(SYSTEMS), "code": code("analyse_errors")})

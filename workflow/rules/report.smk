@@ -63,22 +63,25 @@ rule audit:
         " --mixtures {input.mixtures} --rendered {input.rendered} --tables reports/tables > {log} 2>&1"
 
 
-# Draw the matrix as a heat map.
-rule plot_matrix:
+# Draw a figure.
+rule plot:
     input:
-        matrix="reports/tables/matrix.csv",
+        tables=lambda wildcards: [f"reports/tables/{table}.csv" for table in FIGURES[wildcards.figure]],
+        logs=lambda wildcards: LOGS if wildcards.figure == "training" else [],
     output:
-        png=report(
-            "reports/figures/matrix.png",
-            caption="../report/plot_matrix.rst",
-            category="Figures",
-            labels={"figure": "matrix", "format": "png"},
-        ),
-        pdf="reports/figures/matrix.pdf",
+        **{
+            ending: report(
+                f"reports/figures/{{figure}}.{ending}",
+                caption="../report/figures.rst",
+                category="Figures",
+                labels={"figure": "{figure}", "format": ending},
+            )
+            for ending in ["png", "pdf"]
+        },
     log:
-        "logs/plot_matrix.log",
+        "logs/plot/{figure}.log",
     benchmark:
-        "results/runtimes/plot_matrix.tsv"
+        "results/runtimes/plot/{figure}.tsv"
     localrule: True
     conda:
         "../../envs/mixtune.yaml"
@@ -87,30 +90,28 @@ rule plot_matrix:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=plot_matrix_settings,
+        settings=plot_settings,
     message:
-        "Draw the matrix"
+        "Draw {wildcards.figure}"
     shell:
-        "python -m workflow.scripts.plot_matrix --settings {params.settings:q} --matrix {input.matrix}"
-        " --output reports/figures/matrix > {log} 2>&1"
+        "python -m workflow.scripts.plot --settings {params.settings:q} --tables {input.tables} --logs {input.logs}"
+        " --output reports/figures/{wildcards.figure} > {log} 2>&1"
 
 
-# Draw what demonstrations change.
-rule plot_shots:
+# Put tables into LaTeX, for papers.
+rule typeset:
     input:
-        matrix="reports/tables/matrix.csv",
-    output:
-        png=report(
-            "reports/figures/shots.png",
-            caption="../report/plot_shots.rst",
-            category="Figures",
-            labels={"figure": "shots", "format": "png"},
+        tables=expand(
+            "reports/tables/{table}.csv",
+            table=["matrix", "transfer", "intervals", "comparisons", "published", "efficiency", "data"],
         ),
-        pdf="reports/figures/shots.pdf",
+    output:
+        expand("reports/tables/{paper}.tex", paper=PAPERS),
+        document="reports/tables/tables.tex",
     log:
-        "logs/plot_shots.log",
+        "logs/typeset.log",
     benchmark:
-        "results/runtimes/plot_shots.tsv"
+        "results/runtimes/typeset.tsv"
     localrule: True
     conda:
         "../../envs/mixtune.yaml"
@@ -119,44 +120,12 @@ rule plot_shots:
         mem_mb=2000,
         runtime=30,
     params:
-        settings=plot_shots_settings,
+        settings=typeset_settings,
     message:
-        "Draw what demonstrations change"
+        "Put tables into LaTeX"
     shell:
-        "python -m workflow.scripts.plot_shots --settings {params.settings:q} --matrix {input.matrix}"
-        " --output reports/figures/shots > {log} 2>&1"
-
-
-# Draw the audit of the benchmarks.
-rule plot_data:
-    input:
-        data="reports/tables/data.csv",
-    output:
-        png=report(
-            "reports/figures/data.png",
-            caption="../report/plot_data.rst",
-            category="Figures",
-            labels={"figure": "data", "format": "png"},
-        ),
-        pdf="reports/figures/data.pdf",
-    log:
-        "logs/plot_data.log",
-    benchmark:
-        "results/runtimes/plot_data.tsv"
-    localrule: True
-    conda:
-        "../../envs/mixtune.yaml"
-    threads: 1
-    resources:
-        mem_mb=2000,
-        runtime=30,
-    params:
-        settings=plot_data_settings,
-    message:
-        "Draw the audit of the benchmarks"
-    shell:
-        "python -m workflow.scripts.plot_data --settings {params.settings:q} --data {input.data}"
-        " --output reports/figures/data > {log} 2>&1"
+        "python -m workflow.scripts.typeset --settings {params.settings:q} --tables {input.tables}"
+        " --output reports/tables > {log} 2>&1"
 
 
 # Put all tables into one page that opens from disk.
@@ -177,7 +146,7 @@ rule page:
                 "efficiency",
             ],
         ),
-        logs=expand("results/adapters/{system}/training_log.csv", system=TUNED),
+        logs=LOGS,
     output:
         page="reports/index.html",
     log:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mixtune.efficiency import by_system, write_efficiency
 from mixtune.errors import run
-from mixtune.reports import setup_of
+from mixtune.matrices import setup_of
 
 
 def main(argv=None):

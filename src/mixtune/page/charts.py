@@ -5,10 +5,10 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
+from .. import chart_rows as rows_of
+from ..chart_rows import COSTS
 from ..matrices import UNTUNED, Setup
-from . import chart_rows as rows_of
 from .drawing import Chart, bars, marks, panels, points
-from .inputs import COSTS
 
 Tables = Mapping[str, pd.DataFrame]
 AVERAGE, F1 = "Overall average", "F1 × 100"

@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
+from ..chart_rows import COSTS
 from ..errors import UserError
 from ..matrices import AVERAGES, KEYS, SIZES
+from ..table_files import read_table
 
 SCORE = ["system", *KEYS, "benchmark"]
 
@@ -28,14 +30,6 @@ class Table:
     optional: tuple[str, ...] = ()
     required: bool = False
 
-
-COSTS = {
-    "base_parameters": "Parameters of the base model",
-    "seconds": "Seconds of fine-tuning",
-    "prediction_seconds": "Seconds of prediction",
-    "peak_gpu_bytes": "Bytes of GPU memory, tuning",
-}
-"""Columns of `efficiency` that may stand on the horizontal axis; those that are there are drawn."""
 
 TABLES = {
     "matrix": Table(
@@ -82,13 +76,6 @@ TABLES = {
     ),
 }  # fmt: skip
 
-TEXTS = frozenset(
-    ["system", "kind", "model", "mixture", "condition", "benchmark", "label", "metric", "note", "family", "system_a",
-     "condition_a", "system_b", "condition_b", "gold", "predicted", "id", "text", "head", "tail", "stratum", "bin",
-     "domain", "split", "carved", "warnings", "counts", "use", "what", "missing", "flagged"]
-)  # fmt: skip
-"""Columns that are text even where every value looks like a number or like a missing one."""
-
 
 def read_tables(files: Iterable[Path]) -> dict[str, pd.DataFrame]:
     """The tables by name (their file's stem); text stays as it is written, a blank number is NaN.
@@ -106,15 +93,9 @@ def read_tables(files: Iterable[Path]) -> dict[str, pd.DataFrame]:
 
 
 def _read(path: Path, table: Table) -> pd.DataFrame:
-    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    frame = read_table(path)
     lacking = [name for name in table.columns if name not in frame]
     if lacking:
         raise UserError(f"{path}: the page needs the column(s) {', '.join(lacking)}, which are not there")
-    return frame.assign(**{name: _number(frame[name]) for name in frame if name not in TEXTS})
-
-
-def _number(column: pd.Series) -> pd.Series:
-    """Text as numbers, whole ones as such; as it is where some of it is no number."""
-    blank = column == ""
-    numbers = pd.to_numeric(column.mask(blank), errors="coerce")
-    return column if (numbers.isna() & ~blank).any() else numbers.convert_dtypes()
+    # Counts stay whole beside blanks.
+    return frame.assign(**{name: frame[name].convert_dtypes() for name in frame.select_dtypes("number")})

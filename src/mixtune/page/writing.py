@@ -14,10 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..manifests import write_text
-from ..matrices import AVERAGES, KEYS, SIZES, Setup
-from ..reports import setup_of
+from ..matrices import AVERAGES, KEYS, SIZES, Setup, setup_of
+from ..table_files import training_log
 from . import summary
-from .chart_rows import training_log
 from .charts import draw_all
 from .details import LIMITS, behind_scores
 from .drawing import Chart
@@ -81,7 +80,7 @@ def render(setup: Setup, tables: Mapping[str, pd.DataFrame], files: Mapping[str,
 
     Args:
         setup: What was asked for.
-        tables: As `read_tables` gives them; `training_log` as `chart_rows.training_log` gives it.
+        tables: As `read_tables` gives them; `training_log` as `table_files.training_log` gives it.
         files: Of each table: `href`, `shown`, `what`, `rows`; `glob`, whether it stands for several files.
     """
     drawn = {chart.id: chart for chart in draw_all(tables, setup)}

@@ -1,16 +1,21 @@
-"""The rows that charts draw: chosen, joined and scaled from the tables; scores are × 100 here."""
+"""The rows that charts and figures draw: chosen, joined and scaled from the tables; scores are × 100 here."""
 
 import re
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from ..matrices import AVERAGES, KEYS, UNTUNED, Setup
-from .inputs import COSTS
+from .matrices import AVERAGES, KEYS, UNTUNED, Setup
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([MB])(?![A-Za-z])", re.IGNORECASE)
 ANSWERS = {"out_of_schema": "outside", "empty": "empty"}
+COSTS = {
+    "base_parameters": "Parameters of the base model",
+    "seconds": "Seconds of fine-tuning",
+    "prediction_seconds": "Seconds of prediction",
+    "peak_gpu_bytes": "Bytes of GPU memory, tuning",
+}
+"""Columns of `efficiency` that may stand on the horizontal axis; those that are there are drawn."""
 VERDICTS = ("p < 0.05", "p ≥ 0.05")
 
 
@@ -41,7 +46,8 @@ def domains(tables: Mapping[str, pd.DataFrame], setup: Setup) -> tuple[pd.DataFr
         merged = rows.merge(other, on=KEYS, how="left", suffixes=("", "_other"))
         rows = rows.assign(**{name: merged[name].fillna(merged[f"{name}_other"]) for name in names})
         used = ["matrix", "transfer"]
-    return rows.dropna().assign(panel=rows["shots"].map("{}-shot".format)), used
+    rows = rows.dropna()
+    return rows.assign(panel=rows["shots"].map("{}-shot".format)), used
 
 
 def sizes(rows: pd.DataFrame) -> pd.DataFrame:
@@ -70,8 +76,14 @@ def efficiency(tables: Mapping[str, pd.DataFrame], setup: Setup) -> pd.DataFrame
     return rows.assign(frontier=["yes" if above else "" for above in rows["overall_avg"] > before])
 
 
-def tests(tables: Mapping[str, pd.DataFrame], setup: Setup) -> pd.DataFrame:
-    """Comparisons of overall averages (of one domain alone, its averages) with the headline condition on a side."""
+def tests(tables: Mapping[str, pd.DataFrame], setup: Setup, name: Callable[[str], str] = str) -> pd.DataFrame:
+    """Comparisons of overall averages (of one domain alone, its averages) with the headline condition on a side.
+
+    Args:
+        tables: `comparisons`.
+        setup: What was asked for.
+        name: What a part of a system's path is called.
+    """
     if "comparisons" not in tables:
         return pd.DataFrame()
     rows = tables["comparisons"]
@@ -79,7 +91,7 @@ def tests(tables: Mapping[str, pd.DataFrame], setup: Setup) -> pd.DataFrame:
     average = next((name for name in reversed(AVERAGES) if name in set(rows["benchmark"])), None)
     rows = rows[sides.any(axis=1) & (rows["benchmark"] == average)]
     pairs = [
-        _pair([*a.split("/"), of_a], [*b.split("/"), of_b])
+        _pair([*map(name, a.split("/")), of_a], [*map(name, b.split("/")), of_b])
         for a, of_a, b, of_b in rows[["system_a", "condition_a", "system_b", "condition_b"]].itertuples(index=False)
     ]
     verdicts = [VERDICTS[not p < 0.05] for p in rows["p_holm"].astype("Float64").astype(float)]
@@ -115,18 +127,6 @@ def validity(tables: Mapping[str, pd.DataFrame], setup: Setup) -> pd.DataFrame:
     means = groups[list(ANSWERS)].mean().join(groups.size().rename("n")).reset_index()
     rows = means.melt(["systems", "condition", "n"], list(ANSWERS), "answers", "share")
     return _percent(rows.assign(answers=rows["answers"].map(ANSWERS), systems=rows["systems"].astype(str)), ["share"])
-
-
-def training_log(logs: Sequence[Path]) -> pd.DataFrame:
-    """All training logs as one table: the cell, `step`, `epoch`, `what` (training or validation) and its `loss`."""
-    frames = []
-    for path in logs:
-        *_, model, mixture, shots, seed, _ = path.parts
-        cell = {"model": model, "mixture": mixture, "shots": int(shots.split("-")[0]), "seed": int(seed.split("-")[1])}
-        log = pd.read_csv(path).rename(columns={"loss": "training", "eval_loss": "validation"})
-        long = log.melt(["step", "epoch"], ["training", "validation"], "what", "loss").dropna(subset="loss")
-        frames.append(long.assign(**cell))
-    return pd.concat(frames, ignore_index=True)
 
 
 def mixtures(table: pd.DataFrame, setup: Setup) -> pd.DataFrame:

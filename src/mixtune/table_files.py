@@ -1,0 +1,39 @@
+"""Reading the tables of reports/tables/, and training logs, as they were written."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+TEXTS = frozenset(
+    ["system", "kind", "model", "mixture", "condition", "benchmark", "label", "metric", "note", "family", "system_a",
+     "condition_a", "system_b", "condition_b", "gold", "predicted", "id", "text", "head", "tail", "stratum", "bin",
+     "domain", "split", "carved", "warnings", "counts", "use", "what", "missing", "flagged", "differs", "not_compared"]
+)  # fmt: skip
+"""Columns that are text even where every value looks like a number or like a missing one."""
+
+
+def read_table(path: Path) -> pd.DataFrame:
+    """A table from its CSV file: text stays as it is written, a blank number is NaN."""
+    frame = pd.read_csv(path, dtype=str, keep_default_na=False)
+    return frame.assign(**{name: _number(frame[name]) for name in frame if name not in TEXTS})
+
+
+def _number(column: pd.Series) -> pd.Series:
+    """Text as numbers; as it is where some of it is no number."""
+    blank = column == ""
+    numbers = pd.to_numeric(column.mask(blank), errors="coerce")
+    return column if (numbers.isna() & ~blank).any() else numbers
+
+
+def training_log(logs: Sequence[Path]) -> pd.DataFrame:
+    """All training logs as one table: the cell, `step`, `epoch`, `what` (training or validation) and its `loss`."""
+    cell = ["model", "mixture", "shots", "seed"]
+    frames = [pd.DataFrame(columns=["step", "epoch", "what", "loss", *cell])] if not logs else []
+    for path in logs:
+        *_, model, mixture, shots, seed, _ = path.parts
+        values = model, mixture, int(shots.split("-")[0]), int(seed.split("-")[1])
+        log = pd.read_csv(path).rename(columns={"loss": "training", "eval_loss": "validation"})
+        long = log.melt(["step", "epoch"], ["training", "validation"], "what", "loss").dropna(subset="loss")
+        frames.append(long.assign(**dict(zip(cell, values, strict=True))))
+    return pd.concat(frames, ignore_index=True)
