@@ -45,7 +45,7 @@ fuzz: .venv
 chaos: .venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -s tests/workflow/test_chaos.py --kills 50
 
-# What can be made again. Keeps .venv and fetched models.
+# What can be made again. Keeps .venv, fetched models, and answers that were paid for.
 clean:
 	rm -rf results/benchmarks results/mixtures results/rendered results/adapters results/predictions results/scores
 	rm -rf results/encoders results/intervals results/exports results/runtimes reports logs scratch site

@@ -12,6 +12,7 @@ from pydantic import Field, ValidationError
 from .benchmarks import REGISTRY
 from .config_adapters import Publish, Released
 from .config_checks import explain, references
+from .config_frontier import Frontier
 from .config_models import EncoderTraining, Floor, Model, Pretrained
 from .config_section import Condition, Hub, Rows, Section, Share, Slug
 from .config_statistics import Statistics
@@ -35,6 +36,7 @@ class Matrix(Section):
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Training seeds.")
     untuned: bool = Field(description="Evaluate the base models without an adapter, too.")
     encoders: list[Slug] = Field(description="Encoders to tune on each benchmark, by their names under `encoders`.")
+    frontier: list[Slug] = Field(description="Frontier models to ask, by their names under `frontier`.")
     floors: list[Floor] = Field(description="Answers without a model: floors, and the ceiling `duplicates`.")
 
 
@@ -167,6 +169,7 @@ class Config(Section):
     data_seed: int = Field(ge=0, description="Seed of mixtures, splits, caps and demonstrations.")
     models: dict[Slug, Model]
     encoders: dict[Slug, Pretrained]
+    frontier: dict[Slug, Frontier]
     benchmarks: dict[Slug, Benchmark]
     splits: Splits
     mixtures: dict[Slug, Mixture]

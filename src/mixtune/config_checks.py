@@ -41,6 +41,12 @@ def explain(error: Mapping[str, Any], model: Any) -> str:
         return f"{key}: missing; config.yaml shows it with its meaning"
     if error["type"] == "model_type":
         return f"{key}: {error['input']!r} is not a mapping; config.yaml shows its keys"
+    if location[-1] in ("key_variable", "base_url"):  # not shown: it may be a key, or hold one
+        wanted = {
+            "key_variable": "the name of an environment variable",
+            "base_url": "an http(s) URL without a key in it",
+        }
+        return f"{key}: not {wanted[location[-1]]}; keys stand in the environment alone; change {key}"
     if "pattern" in error.get("ctx", {}):
         return f"{key}: {error['input']!r} does not match {error['ctx']['pattern']}; choose another name"
     return f"{key}: {error['input']!r} is not possible ({error['msg'].lower()}); change {key}"
@@ -83,9 +89,9 @@ def references(raw: Mapping[str, Any]) -> list[str]:
         for value in sorted({str(v) for v in values if values.count(v) > 1}) if isinstance(values, list) else ():
             problems.append(f"{where}: {value!r} stands there more than once; remove one")
 
-    for key in ("models", "mixtures", "benchmarks", "encoders"):
+    for key in ("models", "mixtures", "benchmarks", "encoders", "frontier"):
         check(f"matrix.{key}", _names(matrix.get(key)), key)
-    for key in ("models", "mixtures", "shots", "conditions", "benchmarks", "seeds", "encoders", "floors"):
+    for key in ("models", "mixtures", "shots", "conditions", "benchmarks", "seeds", "encoders", "frontier", "floors"):
         unique(f"matrix.{key}", matrix.get(key))
     if matrix.get("mixtures") == [] and matrix.get("untuned") is False:
         problems.append("matrix.mixtures: nothing would run; name a mixture or set matrix.untuned: true")
@@ -98,12 +104,17 @@ def references(raw: Mapping[str, Any]) -> list[str]:
                 f"mixtures.{name}.balance: 'domain' needs benchmarks of both domains; "
                 f"add one to mixtures.{name}.benchmarks or set balance: natural"
             )
-    for section in ("models", "mixtures", "encoders"):
+    for section in ("models", "mixtures", "encoders", "frontier"):
         for name in _mapping(raw.get(section)):
             if name in RESERVED or re.search(r"(^|[._-])seed-\d|-shot$", str(name)):
                 problems.append(f"{section}.{name}: the name is reserved for paths of results; choose another")
-    for name in sorted({*_mapping(raw.get("models"))} & {*_mapping(raw.get("encoders"))}):
-        problems.append(f"encoders.{name}: a model has this name, too; choose another")
+    for section in ("encoders", "frontier"):
+        for name in sorted({*_mapping(raw.get("models"))} & {*_mapping(raw.get(section))}):
+            problems.append(f"{section}.{name}: a model has this name, too; choose another")
+    if matrix.get("frontier") and matrix.get("conditions") == ["constrained"]:
+        problems.append(
+            "matrix.frontier: no endpoint is asked under constrained; add generic or schema to matrix.conditions"
+        )
     for key, entry in _entries(raw):
         origin = entry.get("origin")
         if origin in ("hub", "path", "pypi") and not entry.get(origin):

@@ -44,6 +44,19 @@ def _local_model(what: str, folder: Path, key: str, own: frozenset[str]) -> Chec
     return Check(OK, what, str(folder))
 
 
+def frontier(config: Config) -> Iterator[Check]:
+    """Whether the keys of the matrix's frontier models are in the environment; none is shown, no endpoint is asked."""
+    for name in config.matrix.frontier:
+        what, variable = f"frontier {name}", config.frontier[name].key_variable
+        if variable and not os.environ.get(variable, "").strip():
+            fact = f"{variable} is not set: put its key there, or correct frontier.{name}.key_variable"
+            yield Check(FAIL, what, fact)
+        else:
+            yield Check(
+                OK, what, f"{f'{variable} is set' if variable else 'takes no key'} (the endpoint is not tried here)"
+            )
+
+
 def benchmarks(config: Config, results: Path) -> Iterator[Check]:
     """Benchmarks of the matrix whose files can be read, by reading the first row of each split."""
     samples = [name for name in used_benchmarks(config) if config.benchmarks[name].origin == "sample"]

@@ -14,7 +14,12 @@ from .scoring import DOMAINS, domain_averages
 
 UNTUNED = "untuned"
 ANY = "any"  # the condition of a system that is asked in one way only
-BESIDE = ("encoder", "floor", "ceiling")  # kinds of systems that train on no mixture; they stand beside the cells
+BESIDE = (
+    "encoder",
+    "frontier",
+    "floor",
+    "ceiling",
+)  # kinds of systems that train on no mixture; they stand beside the cells
 KEYS = ["model", "mixture", "shots", "seed", "condition"]
 PARTS = [*DOMAINS, "overall"]
 AVERAGES = [f"{part}_avg" for part in PARTS]
@@ -121,8 +126,8 @@ def matrix(scores: pd.DataFrame, setup: Setup) -> pd.DataFrame:
         setup: What was asked for.
 
     Returns:
-        One row a KEYS, the headline condition first, base models before their cells; at the end, under the
-        condition ANY, those of BESIDE with their kind for a mixture. A column a selected
+        One row a KEYS, the headline condition first, base models before their cells; behind
+        them those of BESIDE with their kind for a mixture, at the end what is asked under ANY. A column a selected
         benchmark (0..1; NaN where not trained on; untuned models show all); AVERAGES over what the row
         shows, NaN where a score of these is missing; SIZES, the numbers of benchmarks averaged; `missing`,
         names of missing scores; `flagged`, names of benchmarks on which over half of the outputs are empty

@@ -121,7 +121,9 @@ def _beside(scores: pd.DataFrame, keys: Mapping[str, Any]) -> Iterator[tuple[dic
     """Our systems that stand beside a published one, with scores by benchmark; one without any where none does."""
     same = scores["kind"] == keys["kind"]
     for key in _SAME[keys["kind"]]:
-        same &= scores[key] == keys[key]
+        same &= scores[key] == (
+            keys[key].replace(" ", "-") if key == "model" else keys[key]
+        )  # our names have no blanks
     if not same.any():
         yield {}, scores.iloc[:0]
     names = ["system", *KEYS]

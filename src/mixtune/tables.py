@@ -68,8 +68,9 @@ READING = """\
 - A blank is a domain that the mixture does not train on (its scores are in the transfer table), or a score
   that `missing` names; the averages that need this score are blank, too.
 - The last rows stand beside the cells, and in no average over them: an `encoder` is tuned on each benchmark's
-  own train split; a `floor` is what no reading of the text gives; a `ceiling` is the best that equal inputs with
-  different labels leave. They are asked in one way, whatever the condition.
+  own train split; a `frontier` model is asked the same prompts zero-shot over the network; a `floor` is what no
+  reading of the text gives; a `ceiling` is the best that equal inputs with different labels leave. All but frontier
+  models are asked in one way, whatever the condition.
 - `flagged` names the benchmarks on which over half of the answers were empty or outside the label list. The
   scores stand as they were measured.
 """

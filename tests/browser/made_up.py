@@ -63,6 +63,7 @@ def systems():
         yield {"system": f"{model}/{mixture}/{shots}-shot/seed-{seed}", **facts, "shots": shots, "seed": seed}, skill
     for kind, name, skill in (
         ("encoder", "roberta-large", 0.8),
+        ("frontier", "GPT-5.4", 0.75),
         ("floor", "majority-positive", 0.1),
         ("floor", "type-pair", 0.3),
         ("ceiling", "duplicates", 1.06),
@@ -134,7 +135,7 @@ def write(folder):
     files, confusion, errors, costs, logs = [], [], [], [], []
     texts = {name: error_texts(random, name) for name in TEST_ROWS}
     for facts, skill in systems():
-        asked = CONDITIONS if facts["kind"] in ("cell", "untuned") else ["any"]
+        asked = CONDITIONS if facts["kind"] in ("cell", "untuned", "frontier") else ["any"]
         scores = {condition: {} for condition in asked}
         for condition, benchmark in product(asked, TEST_ROWS):
             own = benchmark in MIXTURES.get(facts["mixture"], TEST_ROWS)

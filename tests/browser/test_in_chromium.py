@@ -36,7 +36,7 @@ def test_the_whole_matrix_fits_into_five_megabytes(full):
 
 def test_it_opens_from_disk_and_draws_everything(opened):
     page = opened()
-    assert page.ask("document.querySelectorAll('#matrix-table tbody tr').length") == 40 + 1 + 4
+    assert page.ask("document.querySelectorAll('#matrix-table tbody tr').length") == 40 + 1 + 5
     charts = page.ask("[...document.querySelectorAll('.chart svg')].map((svg) => svg.querySelectorAll('path').length)")
     assert len(charts) == 8
     assert min(charts) > 20
@@ -45,7 +45,7 @@ def test_it_opens_from_disk_and_draws_everything(opened):
 
 def test_the_matrix_shows_the_numbers_of_its_file(opened):
     page = opened()
-    rows = [row for row in table(page, "matrix", condition="schema")]
+    rows = [row for row in table(page, "matrix", condition="schema") if row["mixture"] != "frontier"]
     for title, column in (("Overall", "overall_avg"), ("GIDS", "gids")):
         shown = [cell.removesuffix(", highest of its column") for cell in page.ask(f"checks.column('{title}')")]
         assert shown == [percent(row[column]) if row[column] else "–no score here" for row in rows]
@@ -78,6 +78,12 @@ def test_it_is_filtered(opened):
     page.tab.check("input[name=shots][value='2']")
     page.tab.uncheck("input[name=condition][value=schema]")
     assert page.ask("checks.column('Condition')") == ["schema", "generic"]
+    others = page.ask(
+        "[...document.querySelectorAll('#matrix-table tbody:last-child th.system')].map((th) => th.innerText)"
+    )
+    assert [name.split() for name in others if name.startswith("GPT-5.4")] == [
+        ["GPT-5.4", "frontier", "·", condition] for condition in ("schema", "generic")
+    ]
     page.tab.uncheck("input[name=beside]")
     assert page.ask("document.querySelectorAll('#matrix-table tbody').length") == 1
 
@@ -117,6 +123,9 @@ def test_what_is_behind_a_score(opened):
         f"{row['kind']} {row['model']}": row for row in table(page, "scores", benchmark="tacred", condition="any")
     }
     assert len(beside) == 4
+    (asked,) = table(page, "scores", kind="frontier", benchmark="tacred", condition="schema")
+    beside["frontier GPT-5.4 schema"] = asked  # under the same condition
+    assert [name for name in shown if name.startswith("frontier")] == ["frontier GPT-5.4 schema"]
     assert {name: shown[name] for name in beside} == {name: percent(row["micro_f1"]) for name, row in beside.items()}
     assert shown["Right · wrong · missed positives"] == " · ".join(f"{int(score[n]):,}" for n in ("tp", "fp", "fn"))
     labels = {row["label"]: row for row in table(page, "per_class", **key)}

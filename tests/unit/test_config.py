@@ -16,12 +16,18 @@ from mixtune.config import ConfigError, json_schema, load
 ROOT = Path(__file__).parents[2]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
 LOCAL = {"origin": "path", "path": "some/folder"}
+BIG = {
+    "base_url": "http://localhost:8000/v1", "model": "org/big", "key_variable": None,
+    "price": {"input": 0, "output": 0}, "spending_limit": 0,
+}  # fmt: skip
 
 
 @pytest.fixture
 def raw():
-    """config.yaml, as Snakemake gives it to the workflow."""
-    return load_configfile(ROOT / "config.yaml")
+    """config.yaml, as Snakemake gives it to the workflow, with a frontier model."""
+    config = load_configfile(ROOT / "config.yaml")
+    assert config["frontier"] == {} and config["matrix"]["frontier"] == []
+    return config | {"frontier": {"big": copy.deepcopy(BIG)}}
 
 
 def put(raw, path: tuple, value) -> None:
@@ -121,6 +127,8 @@ def test_all_problems_are_told_at_once(raw):
         (("mixtures", "gentune", "max_row"), "did you mean 'max_rows'?"),
         (("training", "encoder", "max_row"), "did you mean 'max_rows'?"),
         (("encoders", "roberta-base", "lora"), "known: hub, origin, path, pypi"),
+        (("frontier", "big", "key_var"), "did you mean 'key_variable'?"),
+        (("frontier", "big", "price", "inputs"), "did you mean 'input'?"),
         (("training", "lora", "rank"), "known: alpha, dropout, r, targets"),
         (("statistics", "level_"), "did you mean 'level'?"),
     ],
@@ -206,6 +214,7 @@ def test_an_entry_may_be_named_like_a_key(raw, name):
         ("mixtures", "gentun", "gentune"),
         ("benchmarks", "pg-fiction", "pg_fiction"),
         ("encoders", "roberta-basis", "roberta-base"),
+        ("frontier", "Big", "big"),
     ],
 )
 def test_an_unknown_reference_of_the_matrix_gets_a_suggestion(raw, key, wrong, meant):
@@ -257,6 +266,22 @@ def test_source_name_typo(raw):
         (("training", "encoder", "max_rows"), 0),
         (("training", "encoder", "max_length"), 15),
         (("encoders", "roberta-base", "origin"), "sample"),
+        (("frontier", "big", "base_url"), "localhost:8000"),
+        (("frontier", "big", "model"), ""),
+        (("frontier", "big", "key_variable"), 7),
+        (("frontier", "big", "price"), {"input": 1}),
+        (("frontier", "big", "price", "output"), -1),
+        (("frontier", "big", "spending_limit"), None),
+        (("frontier", "big", "spending_limit"), float("inf")),
+        (("frontier", "big", "concurrency"), 0),
+        (("frontier", "big", "timeout"), 0),
+        (("frontier", "big", "retries"), -1),
+        (("frontier", "big", "body"), {"stream": True}),
+        (("frontier", "big", "body"), {"n": 2}),
+        (("frontier", "big", "body"), {"model": "other"}),
+        (("frontier", "big", "body"), {"max_tokens": None}),
+        (("frontier", "big", "body"), {"max_tokens": 0}),
+        (("matrix", "frontier"), None),
         (("prediction", "test_rows"), 0),
         (("prediction", "max_new_tokens"), "many"),
         (("scoring", "negatives"), "wide"),
@@ -433,9 +458,10 @@ def test_what_is_known_of_a_benchmark_cannot_be_set(raw, key):
 
 
 @pytest.mark.parametrize(
-    "key", ["models", "mixtures", "shots", "conditions", "benchmarks", "seeds", "encoders", "floors"]
+    "key", ["models", "mixtures", "shots", "conditions", "benchmarks", "seeds", "encoders", "frontier", "floors"]
 )
 def test_a_duplicate_in_the_matrix_is_refused(raw, key):
+    raw["matrix"]["frontier"] = ["big"]
     raw["matrix"][key].append(raw["matrix"][key][0])
     assert problems(raw) == [f"matrix.{key}: '{raw['matrix'][key][0]}' stands there more than once; remove one"]
 
@@ -445,18 +471,49 @@ def test_a_duplicate_in_a_mixture_is_refused(raw):
     assert problems(raw) == ["mixtures.littune.benchmarks: 'biographical' stands there more than once; remove one"]
 
 
-@pytest.mark.parametrize("section", ["models", "mixtures", "encoders"])
+@pytest.mark.parametrize("section", ["models", "mixtures", "encoders", "frontier"])
 @pytest.mark.parametrize(
     "name", ["untuned", "encoder", "frontier", "floor", "ceiling", "seed-1", "my.seed-7", "few-shot"]
 )
 def test_a_reserved_name_is_refused(raw, section, name):
-    raw[section][name] = raw["mixtures"]["littune"] if section == "mixtures" else LOCAL
+    raw[section][name] = {"mixtures": raw["mixtures"]["littune"], "frontier": BIG}.get(section, LOCAL)
     assert problems(raw) == [f"{section}.{name}: the name is reserved for paths of results; choose another"]
 
 
-def test_a_model_and_an_encoder_do_not_share_a_name(raw):
-    raw["encoders"]["SmolLM3-3B"] = LOCAL
-    assert problems(raw) == ["encoders.SmolLM3-3B: a model has this name, too; choose another"]
+@pytest.mark.parametrize(("section", "entry"), [("encoders", LOCAL), ("frontier", BIG)])
+def test_a_model_and_what_stands_beside_it_do_not_share_a_name(raw, section, entry):
+    raw[section]["SmolLM3-3B"] = entry
+    assert problems(raw) == [f"{section}.SmolLM3-3B: a model has this name, too; choose another"]
+
+
+def test_a_request_is_greedy_and_bounded_unless_its_body_says_otherwise(raw):
+    def request(**body):
+        raw["frontier"]["big"] = BIG | {"body": body}
+        return load(raw).frontier["big"].request(32)
+
+    assert request() == {"temperature": 0, "max_tokens": 32}
+    reasoning = {"temperature": None, "max_tokens": None, "max_completion_tokens": 900, "reasoning": {"effort": "low"}}
+    assert request(**reasoning) == {"max_completion_tokens": 900, "reasoning": {"effort": "low"}}
+
+
+def test_frontier_models_need_a_condition_that_they_can_be_asked_under(raw):
+    raw["matrix"] |= {"frontier": ["big"], "conditions": ["constrained"]}
+    raw["reports"]["headline_condition"] = "constrained"
+    assert problems(raw) == [
+        "matrix.frontier: no endpoint is asked under constrained; add generic or schema to matrix.conditions"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("key_variable", "sk-secret"), ("base_url", "https://u:secret@host/v1"), ("base_url", "http://h/v1?k=secret")],
+)
+def test_token_in_yaml(raw, key, value):
+    raw["frontier"]["big"] = BIG | {key: value}
+    (problem,) = problems(raw)
+    assert problem.startswith(f"frontier.big.{key}: not ")
+    assert "keys stand in the environment alone" in problem
+    assert "secret" not in problem
 
 
 @pytest.mark.parametrize("name", ["untuned2", "seedling-1", "one-shot-2", "unseed-4"])
@@ -553,5 +610,5 @@ def test_every_key_is_explained():
 def test_every_key_that_may_be_set_is_in_config_yaml():
     words = set(re.findall(r"\w+", (ROOT / "config.yaml").read_text(encoding="utf-8")))
     schema = json_schema()
-    keys = {key for section in [schema, *schema["$defs"].values()] for key in section["properties"]}
+    keys = {key for section in [schema, *schema["$defs"].values()] for key in section.get("properties", ())}
     assert keys - words == set()

@@ -218,6 +218,22 @@ def test_a_local_model_must_be_whole(tmp_path):
     assert next(diagnosis_matrix.models(config, tmp_path)).state == OK
 
 
+def test_a_missing_key_is_named_and_none_is_shown(monkeypatch):
+    entry = {"base_url": "http://localhost/v1", "model": "m", "price": {"input": 0, "output": 0}, "spending_limit": 0}
+    entries = {"keyless": entry | {"key_variable": None}, "big": entry | {"key_variable": "BIG_KEY"}}
+    config = configured(matrix={"frontier": ["keyless", "big"]}, frontier=entries)
+    for key, state, fact in (
+        ("", FAIL, "not set: put its key there, or correct frontier.big.key_"),
+        ("s3cret", OK, "set"),
+    ):
+        monkeypatch.setenv("BIG_KEY", key)
+        keyless, big = diagnosis_matrix.frontier(config)
+        assert (keyless.state, big.state, big.what) == (OK, state, "frontier big")
+        assert f"BIG_KEY is {fact}" in big.fact
+        assert "s3cret" not in big.fact
+    assert not list(diagnosis_matrix.frontier(configured(matrix={"frontier": []})))
+
+
 def test_what_is_fetched_needs_no_hub(tmp_path):
     config = configured()
     wanted = diagnosis_matrix.to_fetch(config, tmp_path)

@@ -193,6 +193,16 @@ def test_an_encoder_stands_beside_the_papers_encoder():
     assert "encoder" in words(draw({"published": table}, SETUP))
 
 
+@pytest.mark.parametrize(("name", "published"), [("GPT-5.4", 0.531), ("Claude-Sonnet-4.6", 0.445)])
+def test_a_frontier_model_stands_beside_the_papers_of_its_name(name, published):
+    system = run({"tacred": 0.5}, model=name, mixture="frontier", kind="frontier", condition="generic")
+    found = compare(system)
+    (row,) = found[(found["kind"] == "frontier") & (found["benchmark"] == "tacred") & found["ours"].notna()].to_dict(
+        "records"
+    )
+    assert (row["model"], row["condition"], row["ours"], row["published"]) == (name, "generic", 0.5, published)
+
+
 def test_an_interval_stands_beside_the_value_that_it_is_of():
     f1 = dict.fromkeys(GENERAL, 0.5)
     (system,) = {row["system"] for row in run(f1)}

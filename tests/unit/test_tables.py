@@ -200,6 +200,27 @@ def test_what_stands_beside_the_cells_is_in_no_transfer_gain_or_number_of_cells(
     assert "- Beside the cells: nothing\n" in tables.summary(SETUP, alone)
 
 
+def test_a_frontier_model_stands_behind_the_cells_of_each_condition():
+    both = {"conditions": ("generic", "schema")}
+    asked = file("frontier", F1, model="GPT", seed=0, kind="frontier", system="frontier/GPT", **both)
+    files = [*ASIDE, asked, file("gentune", F1, **both), file("untuned", BASE, **both)]
+    table = matrix(*files)
+    expected = [("untuned", "small"), ("gentune", "small"), ("frontier", "GPT")]
+    assert [(*row[1:], row[0]) for row in table[["condition", "mixture", "model"]].itertuples(index=False)] == [
+        *((*pair, condition) for condition in ("schema", "generic") for pair in expected),
+        ("encoder", "roberta-base", "any"), ("encoder", "roberta-large", "any"), ("floor", "majority", "any"),
+        ("ceiling", "duplicates", "any"),
+    ]  # fmt: skip
+    assert equal(table.iloc[2][[*F1, *AVERAGES]], [0.5, 0.75, 0.25, 0.625, 0.25, 0.5])
+    text = tables.summary(SETUP, table)
+    assert "Cells: 1; runs of untuned models: 1" in text
+    assert "- Beside the cells: frontier GPT, encoder roberta-base" in text
+    assert text.count("| GPT | frontier | 0 |") == 1
+    without = [one for one in files if one is not asked]
+    assert tables.gain(table).equals(tables.gain(matrix(*without)))
+    assert tables.transfer(tables.scores(files), SETUP).equals(tables.transfer(tables.scores(without), SETUP))
+
+
 def test_average_of_what_exists():
     table = matrix(file("mixtune", {"tacred": 0.5, "pg_fiction": 0.25}), file("littune", {"tacred": 0.5}))
     assert equal(table.loc[0, [*F1, *AVERAGES]], [0.5, NAN, 0.25, NAN, 0.25, NAN])

@@ -31,7 +31,14 @@ STRINGS = {
     "path": "elsewhere",
     "namespace": "somebody-else",
     **dict.fromkeys(("gentune", "littune", "mixtune"), "Another"),
+    "base_url": "http://elsewhere/v1",
+    "model": "bigger",
+    "key_variable": "OTHER_KEY",
 }
+BIG = {
+    "base_url": "http://localhost/v1", "model": "big", "key_variable": "BIG_KEY", "price": {"input": 1, "output": 2},
+    "spending_limit": 5, "body": {"max_tokens": 64}, "concurrency": 8, "timeout": 60, "retries": 8,
+}  # fmt: skip
 CELL = "SmolLM3-3B/mixtune/0-shot/seed-42"
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
 # Half of the cells suffice to see a difference. A balanced mixture needs both domains, so that all mixtures get
@@ -41,7 +48,8 @@ COMPARISONS = [
     {"name": "models", "vary": "model", "of": ["*", "SmolLM3-3B"]},
 ]
 BASE = {
-    "matrix": {"shots": [0]},
+    "matrix": {"shots": [0], "frontier": ["big", "other"]},
+    "frontier": {"big": BIG, "other": {**BIG, "model": "other"}},
     "statistics": {"comparisons": COMPARISONS},
     "mixtures": {name: {"benchmarks": SHIPPED["matrix"]["benchmarks"]} for name in SHIPPED["mixtures"]},
     "publish": {"namespace": "somebody"},  # without which nothing can be published

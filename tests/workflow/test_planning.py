@@ -61,6 +61,23 @@ def test_encoders_and_floors_are_chosen_by_lists(shipped, tmp_path, encoders, fl
     assert {rule: found[rule] for rule in expected} == expected
 
 
+def test_frontier_models_are_asked_where_the_matrix_names_them_and_for_no_seed(shipped, tmp_path):
+    project = shipped.copy(tmp_path / "project")
+    entry = {"base_url": "http://localhost/v1", "model": "m", "key_variable": None, "spending_limit": 0}
+    entry["price"] = {"input": 0, "output": 0}
+    overlay = {
+        "frontier": {"GPT-5.4": entry, "other": entry},
+        "matrix": {"encoders": [], "floors": [], "seeds": [1, 2]},
+    }
+    expected = {}
+    for number, names in enumerate([[], ["GPT-5.4"], ["GPT-5.4", "other"]]):
+        overlay["matrix"]["frontier"] = names
+        project.write(overlay)
+        expected = {"predict_frontier": number, "score": 60 + number, "intervals": 30 + number}
+        found = project.planned()
+        assert {rule: found[rule] for rule in expected} == expected
+
+
 def test_an_encoder_is_tuned_for_each_seed_and_floors_have_none(shipped, tmp_path):
     project = shipped.copy(tmp_path / "project")
     project.write({"matrix": {"seeds": [1, 2, 3]}})

@@ -1,8 +1,9 @@
-# What stands beside the cells: encoders tuned on each benchmark, floors and ceilings.
+# What stands beside the cells: encoders tuned on each benchmark, frontier models, floors and ceilings.
 
 
 wildcard_constraints:
     encoder=alternatives(CONFIG.encoders),
+    frontier=alternatives(CONFIG.frontier),
 
 
 # Tune an encoder on the train split of one benchmark.
@@ -79,6 +80,41 @@ rule predict_encoder:
         "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.predict_encoder"
         " --settings {params.settings:q} --tuned {input.tuned} --benchmarks {input.benchmarks}"
         " --predictions {output.predictions} --threads {threads} --manifest {output.manifest} > {log} 2>&1"
+
+
+# Ask a frontier model every benchmark's test rows, where snakemake runs: it needs the network.
+rule predict_frontier:
+    input:
+        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        predictions=expand(
+            "results/predictions/frontier/{{frontier}}/{condition}/{benchmark}.parquet",
+            condition=UNCONSTRAINED,
+            benchmark=MATRIX.benchmarks,
+        ),
+        card="results/predictions/frontier/{frontier}/run_card.json",
+        manifest="results/predictions/frontier/{frontier}/manifest.json",
+    log:
+        "logs/predict_frontier/{frontier}.log",
+    benchmark:
+        "results/runtimes/predict_frontier/{frontier}.tsv"
+    localrule: True
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=1440,
+        # As `micro_tokens` of other rules: nothing becomes stale by it.
+        terms=frontier_terms,
+    params:
+        settings=predict_frontier_settings,
+    message:
+        "Ask {wildcards.frontier}"
+    shell:
+        "python -m workflow.scripts.predict_frontier --settings {params.settings:q} --terms {resources.terms:q}"
+        " --benchmarks {input.benchmarks} --predictions {output.predictions}"
+        " --manifest {output.manifest} > {log} 2>&1"
 
 
 # Answer every benchmark's test rows without a model.

@@ -48,6 +48,9 @@ wildcard_constraints:
 # What is rendered: under `constrained` the decoder differs, the prompt is that of `schema`.
 PROMPTS = list(dict.fromkeys("schema" if name == "constrained" else name for name in MATRIX.conditions))
 
+# How a frontier model is asked: its decoder is out of reach.
+UNCONSTRAINED = [name for name in MATRIX.conditions if name != "constrained"]
+
 
 def one_a_condition(pattern, conditions):
     """One file of each condition, to stand for all: 27 a cell would double the time of planning."""
@@ -61,6 +64,7 @@ TUNED = [
     if system.mixture != UNTUNED and not CONFIG.released(system.model, system.mixture, system.shots)
 ]
 ENCODER = "encoder/{encoder}/seed-{seed}"
+FRONTIER = "frontier/{frontier}"
 FLOORS = [f"{'ceiling' if name == 'duplicates' else 'floor'}/{name}" for name in MATRIX.floors]
 
 
@@ -78,6 +82,7 @@ SYSTEMS |= {
     ENCODER.format(encoder=name, seed=seed): facts("encoder", name, "encoder", seed=seed)
     for name, seed in product(MATRIX.encoders, MATRIX.seeds)
 }
+SYSTEMS |= {FRONTIER.format(frontier=name): facts("frontier", name, "frontier") for name in MATRIX.frontier}
 SYSTEMS |= {path: facts(kind, name, kind) for path in FLOORS for kind, name in [path.split("/")]}
 
 
@@ -264,7 +269,8 @@ def predict_floors_settings(wildcards):
 
 def asked(system):
     """The conditions of a system's predictions."""
-    return MATRIX.conditions if SYSTEMS[system]["kind"] in ("cell", UNTUNED) else [ANY]
+    found = {"cell": MATRIX.conditions, UNTUNED: MATRIX.conditions, "frontier": UNCONSTRAINED}
+    return found.get(SYSTEMS[system]["kind"], [ANY])
 
 
 def predictions(wildcards):

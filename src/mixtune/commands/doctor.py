@@ -13,8 +13,8 @@ def add(commands: Any) -> None:
     command = commands.add_parser(
         "doctor",
         help="whether the configured matrix can run here, and what it will take",
-        description="Checks device, packages, disk, memory, models, benchmarks, hub and cluster. Estimates time and "
-        "disk from what finished jobs measured. Ends with status 1 where the matrix cannot run.",
+        description="Checks device, packages, disk, memory, models, keys, benchmarks, hub and cluster. Estimates time "
+        "and disk from what finished jobs measured. Ends with status 1 where the matrix cannot run.",
     )
     command.add_argument("--configfile", type=Path, nargs="+", metavar="FILE", help="overlays, as for snakemake")
     command.add_argument("--profile", type=Path, metavar="FOLDER", help="a profile, as for snakemake")
@@ -43,6 +43,7 @@ def doctor(args: argparse.Namespace) -> None:
         *machine.slurm(profile),
         *matrix.hub(matrix.to_fetch(config, RESULTS)),
         *matrix.models(config, RESULTS),
+        *matrix.frontier(config),
         *matrix.benchmarks(config, RESULTS),
     ]
     shown = table("", "what", "found")

@@ -10,6 +10,7 @@ const SCORE_AT = new Map(rows("scores").map((row, i) => [keyOf(row, SCORE), i]))
 
 /** Whether a system stands beside the cells: an encoder, a frontier model, a floor, a ceiling. */
 const isBeside = (row) => !["cell", "untuned"].includes(row.kind);
+const hasCondition = (row) => row.condition !== "any"; // all but what is asked in one way only
 const OURS = rows("matrix").filter((row) => !isBeside(row));
 
 const MEASURES = [
@@ -65,7 +66,7 @@ function columnsShown() {
 }
 
 function rowsShown() {
-  const asked = (row, key) => key === "condition" && row.condition === "any"; // there is no other
+  const asked = (row, key) => key === "condition" && !hasCondition(row);
   const passes = (row, key) => !view.filters[key].size || view.filters[key].has(row[key]) || asked(row, key);
   const chosen = (row) => (isBeside(row) ? view.beside && passes(row, "condition") : KEYS.every((key) => passes(row, key)));
   return rows("matrix").filter(chosen);
@@ -117,11 +118,12 @@ function systemRow(row, columns, best, above) {
   const which = [row.mixture];
   if (!isBeside(row)) which.push(`${row.shots}-shot`);
   if (!isBeside(row) && shown("seed")) which.push(`seed ${row.seed}`);
-  if (!isBeside(row) && shown("condition")) which.push(row.condition);
+  if (hasCondition(row) && shown("condition")) which.push(row.condition);
   const name = el("span", { class: above?.model === row.model ? "name again" : "name" }, row.model);
   const head = el("th", { scope: "row", class: "system" }, name, el("span", { class: "which" }, which.join(" · ")));
   const fact = ({ key, kind }) => {
-    const text = isBeside(row) && key !== "mixture" ? "" : String(row[key]);
+    const tells = !isBeside(row) || key === "mixture" || (key === "condition" && hasCondition(row));
+    const text = tells ? String(row[key]) : "";
     return el("td", { class: kind === "text" ? "fact text" : "fact num" }, text);
   };
   return el("tr", {}, head, ...columns.slice(1).map((column) => (column.group ? scoreCell(row, column, best) : fact(column))));

@@ -2,12 +2,14 @@
 
 const DIALOG = document.getElementById("score");
 
+const besideName = ({ kind, model, condition }) => (condition === "any" ? [kind, model] : [kind, model, condition]);
+
 function openScore(place) {
   const at = SCORE_AT.get(keyOf(place, SCORE));
   if (at === undefined) return;
   const score = rows("scores")[at];
   const cell = [score.model, score.mixture, `${score.shots}-shot`, `seed ${score.seed}`, `condition ${score.condition}`];
-  const facts = (isBeside(score) ? [score.kind, score.model] : cell).join(" · ");
+  const facts = (isBeside(score) ? besideName(score) : cell).join(" · ");
   const title = el("h2", { id: "score-title" }, SETUP.benchmarks[score.benchmark]?.title ?? score.benchmark);
   const close = el("button", { type: "button", class: "close", onclick: () => DIALOG.close() }, "Close");
   const part = (name) => group(name, ["score"]).get(String(at)) ?? [];
@@ -62,8 +64,9 @@ function numbers(score) {
     const share = `${format(seen.shared_rows, "count")} of ${format(seen.test_rows, "count")}`;
     facts.push(fact("overlap", "Test rows whose text was trained on", share));
   }
-  const beside = rows("scores").filter((other) => isBeside(other) && other !== score && other.benchmark === score.benchmark);
-  const others = beside.map((other) => fact("scores", `${other.kind} ${other.model}`, format(other.micro_f1, "score")));
+  const alike = (other) => other.benchmark === score.benchmark && (!hasCondition(other) || other.condition === score.condition);
+  const beside = rows("scores").filter((other) => isBeside(other) && other !== score && alike(other));
+  const others = beside.map((other) => fact("scores", besideName(other).join(" "), format(other.micro_f1, "score")));
   const more = others.length ? [el("h3", {}, "Beside it: micro-F1"), list(others)] : [];
   return el("section", {}, list(facts), ...more, sources([...used]));
 }
