@@ -91,7 +91,7 @@ def tests(tables: Mapping[str, pd.DataFrame], setup: Setup, name: Callable[[str]
     average = next((name for name in reversed(AVERAGES) if name in set(rows["benchmark"])), None)
     rows = rows[sides.any(axis=1) & (rows["benchmark"] == average)]
     pairs = [
-        _pair([*map(name, a.split("/")), of_a], [*map(name, b.split("/")), of_b])
+        _pair([*map(name, a.split("/")), of_a], [*map(name, b.split("/")), of_b], len(setup["seeds"]) > 1)
         for a, of_a, b, of_b in rows[["system_a", "condition_a", "system_b", "condition_b"]].itertuples(index=False)
     ]
     verdicts = [VERDICTS[not p < 0.05] for p in rows["p_holm"].astype("Float64").astype(float)]
@@ -99,20 +99,22 @@ def tests(tables: Mapping[str, pd.DataFrame], setup: Setup, name: Callable[[str]
     return _percent(rows.assign(pair=pairs, verdict=verdicts, family=families), ["difference", "low", "high"])
 
 
-def _pair(first: Sequence[str], second: Sequence[str]) -> str:
+def _pair(first: Sequence[str], second: Sequence[str], seeds: bool) -> str:
     """Two systems in one line: what they share once, what differs with an arrow; no seed or condition they share.
 
     Args:
         first, second: The parts of a system's path, and its condition. Those of different length have no parts alike.
+        seeds: Whether cells have several; else the one is no difference from an untuned model, which has none.
     """
     if len(first) != len(second):
         a, b = ("/".join(part for part in side[:-1] if not part.startswith("seed-")) for side in (first, second))
         return f"{a} · → {b}"
     parts = []
     for place, (a, b) in enumerate(zip(first, second, strict=True)):
-        if a != b:
+        seed = a.startswith("seed-")
+        if a != b and (seeds or not seed):
             parts.append(f"{a} → {b}")
-        elif not a.startswith("seed-") and place < len(first) - 1:
+        elif not seed and place < len(first) - 1:
             parts.append(a)
     return " · ".join(parts)
 

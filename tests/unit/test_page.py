@@ -286,9 +286,11 @@ def test_a_pair_is_told_by_what_differs():
     assert found["family"].tolist() == ["all"] * 3
     assert found[["pair", "verdict"]].values.tolist() == [
         ["m · mixtune · 0-shot → 2-shot", "p < 0.05"],
-        ["m · untuned → mixtune · 0-shot · seed-0 → seed-42", "p ≥ 0.05"],
+        ["m · untuned → mixtune · 0-shot", "p ≥ 0.05"],
         ["encoder/e · → m/mixtune/0-shot", "p < 0.05"],
     ]
+    several = chart_rows.tests({"comparisons": rows}, {**SETUP, "seeds": [42, 43]})
+    assert several["pair"][1] == "m · untuned → mixtune · 0-shot · seed-0 → seed-42"
     assert found["difference"].tolist() == [50, 50, 50]
     literary = rows.assign(benchmark=rows["benchmark"].replace("overall_avg", "literary_avg"))
     assert len(chart_rows.tests({"comparisons": literary}, SETUP)) == 3

@@ -123,7 +123,8 @@ def efficiency(tables: Tables, setup: Setup) -> Chart | None:
     if rows.empty:
         return None
     columns = {"cost": "Cost", "amount": "Amount"} | SYSTEM | {"overall_avg": AVERAGE, "frontier": "On the frontier"}
-    axis = alt.Axis(format="~s", tickCount=3, labelOverlap=True)
+    label = "replace(format(datum.value, '~s'), 'G', 'B')"  # a billion parameters
+    axis = alt.Axis(labelExpr=label, tickCount=3, labelOverlap=True)
     x = alt.X("amount:Q", title=None, scale=alt.Scale(type="log", padding=12), axis=axis)
     base = alt.Chart().encode(x=x, y=_average())
     frontier = base.transform_filter("datum.frontier == 'yes'")
