@@ -78,12 +78,11 @@ def test_it_is_filtered(opened):
     page.tab.check("input[name=shots][value='2']")
     page.tab.uncheck("input[name=condition][value=schema]")
     assert page.ask("checks.column('Condition')") == ["schema", "generic"]
-    others = page.ask(
-        "[...document.querySelectorAll('#matrix-table tbody:last-child th.system')].map((th) => th.innerText)"
+    asked = page.ask(
+        "[...document.querySelectorAll('#matrix-table tr')].filter((tr) => tr.textContent.startsWith('GPT-5.4'))"
+        ".map((tr) => [...tr.querySelectorAll('th.system, td.fact.text')].map((cell) => cell.textContent))"
     )
-    assert [name.split() for name in others if name.startswith("GPT-5.4")] == [
-        ["GPT-5.4", "frontier", "·", condition] for condition in ("schema", "generic")
-    ]
+    assert asked == [[f"GPT-5.4frontier · {name}", "frontier", name] for name in ("schema", "generic")]
     page.tab.uncheck("input[name=beside]")
     assert page.ask("document.querySelectorAll('#matrix-table tbody').length") == 1
 
