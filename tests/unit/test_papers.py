@@ -181,7 +181,7 @@ def test_the_best_and_second_system_of_each_column_are_marked(typeset, whole):
 def test_every_score_of_the_matrix_has_its_interval(typeset):
     text = (typeset["whole"] / "matrix.tex").read_text(encoding="utf-8")
     cells = [cell for row in rows(text) if len(row) > 9 for cell in row[2:] if re.search(r"\d\.\d", cell)]
-    assert len(cells) == 10 * 12 + 5 * 2 * (9 + 4 + 12) + 4 * 12  # untuned, cells, and what stands beside them
+    assert len(cells) == 10 * 12 + 5 * 2 * (9 + 4 + 12) + 5 * 12  # untuned, cells, and what stands beside them
     assert all(re.search(r"\$_\{-?[\d.]+\}\^\{[\d.]+\}\$$", cell) for cell in cells)
 
 

@@ -1,6 +1,7 @@
 """Adapters that exist, cards of those that were tuned, and uploads, as a user of the workflow meets them."""
 
 import json
+import shutil
 import re
 
 import pytest
@@ -116,12 +117,11 @@ def test_a_card_makes_no_prediction_stale_and_survives_one(project):
     assert project.planned()["finetune"] == 0
 
 
-def test_a_base_models_licence_reaches_the_card(project, tiny):
-    (tiny / "README.md").write_text("---\nlicense: llama3.2\n---\n")
-    try:
-        project.snakemake(f"results/adapters/{TUNED}/README.md")
-    finally:
-        (tiny / "README.md").unlink()
+def test_a_base_models_licence_reaches_the_card(project, tiny, tmp_path):
+    shutil.copytree(tiny, tmp_path / "model")
+    (tmp_path / "model" / "README.md").write_text("---\nlicense: llama3.2\n---\n")
+    project.configure({"models": {"tiny": {"path": str(tmp_path / "model")}}})
+    project.snakemake(f"results/adapters/{TUNED}/README.md")
     folder = project / f"results/adapters/{TUNED}"
     assert "**Built with Llama**" in (folder / "README.md").read_text()
     assert (folder / "NOTICE").read_text().startswith("Llama 3.2 is licensed under the Llama 3.2 Community License")

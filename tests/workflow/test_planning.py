@@ -73,7 +73,7 @@ def test_frontier_models_are_asked_where_the_matrix_names_them_and_for_no_seed(s
     for number, names in enumerate([[], ["GPT-5.4"], ["GPT-5.4", "other"]]):
         overlay["matrix"]["frontier"] = names
         project.write(overlay)
-        expected = {"predict_frontier": number, "score": 60 + number, "intervals": 30 + number}
+        expected = {"predict_frontier": number, "score": 60 + number, "intervals": 5 + number}
         found = project.planned()
         assert {rule: found[rule] for rule in expected} == expected
 
