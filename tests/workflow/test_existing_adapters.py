@@ -1,8 +1,8 @@
 """Adapters that exist, cards of those that were tuned, and uploads, as a user of the workflow meets them."""
 
 import json
-import shutil
 import re
+import shutil
 
 import pytest
 import torch
