@@ -234,7 +234,7 @@ def _comparisons(raw: Mapping[str, Any]) -> Iterator[str]:
 def _printed(raw: Mapping[str, Any]) -> Iterator[str]:
     """Problems of `reports.names`."""
     names = _mapping(_mapping(raw.get("reports")).get("names"))
-    sections = ("models", "encoders", "mixtures", "benchmarks")
+    sections = ("models", "encoders", "frontier", "mixtures", "benchmarks")
     known = {name: str(name) for section in sections for name in _mapping(raw.get(section))}
     known |= {name: REGISTRY[name].title for name in known if name in REGISTRY}
     known |= {name: name for name in (*get_args(Floor), "untuned")}
