@@ -1,4 +1,5 @@
 # The config, the matrix, and what each job depends on. No rules here.
+import gc
 import re
 from functools import cache
 from itertools import product
@@ -12,6 +13,9 @@ from mixtune.errors import UserError
 from mixtune.manifests import canonical, digest, file_sha256
 from mixtune.resources import resource
 from mixtune.systems import PATH, UNTUNED, systems
+
+# Thousands of jobs are millions of objects, and none is garbage: to look for it took an eighth of planning's time.
+gc.set_threshold(1_000_000, 50, 1000)
 
 try:
     CONFIG = load(config)
