@@ -187,6 +187,18 @@ def headline(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     return matrix[chosen | (matrix["condition"] == ANY)]
 
 
+def by_domain(setup: Setup) -> dict[str, list[str]]:
+    """The selected benchmarks of each domain, in its order."""
+    chosen = setup["benchmarks"].items()
+    return {domain: [name for name, benchmark in chosen if benchmark["domain"] == domain] for domain in DOMAINS}
+
+
+def columns(matrix: pd.DataFrame, setup: Setup) -> dict[str, list[str]]:
+    """The columns of scores under their headings: benchmarks by domain, and the averages over at least one of them."""
+    averages = [average for average, size in zip(AVERAGES, SIZES, strict=True) if matrix[size].any()]
+    return {**by_domain(setup), "average": averages}
+
+
 def titles(matrix: pd.DataFrame, setup: Setup) -> dict[str, str]:
     """Titles of the columns of scores; an average tells of how many: `Overall (n=2/7/9)`."""
     named = {name: benchmark["title"] for name, benchmark in setup["benchmarks"].items()}

@@ -5,12 +5,11 @@ from pathlib import Path
 
 import pandas as pd
 
-from . import chart_rows
+from . import chart_rows, matrices
 from .latex import Block, Column, escape, marks, number, tabular, upright
 from .manifests import write_text
 from .markdown import Estimate
 from .matrices import AVERAGES, BESIDE, KEYS, PARTS, SAMPLE, Setup, headline, printed, titles
-from .scoring import DOMAINS
 from .seeds import over_seeds
 
 Tables = Mapping[str, pd.DataFrame]
@@ -53,19 +52,11 @@ def _scores(table: pd.DataFrame, setup: Setup, intervals: pd.DataFrame, columns:
     return frame, list(zip(*cells, strict=True))
 
 
-def _averages(table: pd.DataFrame) -> list[str]:
-    """The averages over at least one benchmark."""
-    return [name for name, part in zip(AVERAGES, PARTS, strict=True) if table[f"{part}_n"].any()]
-
-
 def _whole(table: pd.DataFrame, tables: Tables, setup: Setup) -> str:
     if table.empty:
         return _nothing("No system has such a score.", setup)
     named = titles(headline(table, setup), setup)
-    groups = {
-        domain: [name for name, one in setup["benchmarks"].items() if one["domain"] == domain] for domain in DOMAINS
-    }
-    groups["average"] = _averages(table)
+    groups = matrices.columns(table, setup)
     columns = [Column(upright(escape(named[name])), escape(group)) for group, names in groups.items() for name in names]
     frame, cells = _scores(table, setup, tables["intervals"], [name for names in groups.values() for name in names])
     return tabular([*FIRST, *columns], _by_model(frame, setup, cells), _notes(setup), "scriptsize", stacked=True)
@@ -84,7 +75,7 @@ def transfer(tables: Tables, setup: Setup) -> str:
 def averages(tables: Tables, setup: Setup) -> str:
     """The averages alone."""
     named = titles(headline(tables["matrix"], setup), setup)
-    shown = _averages(tables["matrix"])
+    shown = matrices.columns(tables["matrix"], setup)["average"]
     columns = [Column(escape(named[name])) for name in shown]
     frame, cells = _scores(tables["matrix"], setup, tables["intervals"], shown)
     return tabular([*FIRST, *columns], _by_model(frame, setup, cells), _notes(setup), stacked=True)

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..matrices import ANY, BESIDE, UNTUNED, Setup, trained_on
+from ..matrices import ANY, BESIDE, UNTUNED, Setup, by_domain, trained_on
 from ..scoring import DOMAINS
 from ..seeds import ARM
 from .layout import blank, footnotes, legend_rows, of_scores, write_legends, write_notes
@@ -33,7 +33,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     facts = [*of_scores(setup), f"Lines: {100 * level:g} % confidence intervals, where they are longer than a dot."]
     facts += ["Hollow: a domain that the mixture does not train on."] if other else []
     notes, legend = footnotes(facts, setup, WIDE), legend_rows(_legend(looks), WIDE)
-    order = [name for domain in DOMAINS for name, one in setup["benchmarks"].items() if one["domain"] == domain]
+    order = [name for names in by_domain(setup).values() for name in names]
     titles = [setup["benchmarks"][name]["title"] for name in order]
     top = 0.75 * LETTER * max(map(len, titles)) + 0.05 + len(legend) * LINE
     blanks = [""] * len(named)

@@ -9,8 +9,7 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..matrices import AVERAGES, SIZES, Setup, titles
-from ..scoring import DOMAINS
+from ..matrices import Setup, columns, titles
 from .layout import footnotes, of_scores, write_notes
 from .rows import blocks, margin, means, rows
 from .style import COLOURS, FAINT, LETTER, LIGHT, LINE, SCORE, TEXT, WIDE, styled
@@ -32,13 +31,8 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     scores, named = means(tables["matrix"], setup), titles(tables["matrix"], setup)
     systems = blocks(scores, setup)
     shots = [f"{n}-shot" if cell else "" for n, cell in zip(scores["shots"], ~systems["beside"], strict=True)]
-    groups = {
-        domain: [name for name, benchmark in setup["benchmarks"].items() if benchmark["domain"] == domain]
-        for domain in DOMAINS
-    }
-    groups["average"] = [mean for mean, size in zip(AVERAGES, SIZES, strict=True) if scores[size].any()]
-    groups = {group: columns for group, columns in groups.items() if columns}
-    longest = max(len(named[column]) for columns in groups.values() for column in columns)
+    groups = {group: names for group, names in columns(scores, setup).items() if names}
+    longest = max(len(named[column]) for names in groups.values() for column in names)
     across = sum(map(len, groups.values())) + GAP * (len(groups) - 1)
     left = margin(systems, shots)
     width = min(left + across * COLUMN + BAR, WIDE)
@@ -47,11 +41,11 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
         axes, middles = rows(systems, shots, width, 0.75 * LETTER * longest, BAR, 0.38 + len(lines) * LINE)
         axes.set(xlim=(0, across), xticks=[])
         foot, x = middles[-1] + 0.5, 0.0
-        for group, columns in groups.items():
-            end = x + len(columns)
+        for group, names in groups.items():
+            end = x + len(names)
             axes.plot([x + 0.08, end - 0.08], [foot + 0.35] * 2, color=FAINT, linewidth=0.5, clip_on=False)
             axes.text((x + end) / 2, foot + 0.55, group, ha="center", va="top", color=TEXT)
-            for column in columns:
+            for column in names:
                 slanted = {"rotation": 45, "rotation_mode": "anchor", "va": "center", "parse_math": False}
                 axes.text(x + 0.5, 0.0, named[column], color=TEXT, **slanted)
                 for y, value in zip(middles, scores[column], strict=True):
