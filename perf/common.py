@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import os
 import statistics
 import sys
 import time
@@ -27,7 +28,7 @@ LORA = {
     "targets": ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"],
 }
 WEIGHTS = 106e6  # of the layers: every token meets them; embeddings and head are met by few
-DEVICE = choose_device("cpu")
+DEVICE = choose_device(os.environ.get("MIXTUNE_DEVICE", "cpu"))
 
 
 def show(figure: str, value: float, target: float, higher_is_better: bool = True, **more: Any) -> None:
@@ -69,11 +70,11 @@ def base_folder() -> Path:
 def plain_base() -> Any:
     """The base as it is commonly loaded: NF4 and else bf16 (float32 where the CPU lacks it), without our changes.
 
-    Only that NF4 is dequantised once is ours: bitsandbytes' own layers would be slower still on a CPU.
+    On a CPU, that NF4 is dequantised once is ours: bitsandbytes' own layers would be slower still there.
     """
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    from mixtune.cpu import dequantised
+    from mixtune.dense import dequantised
 
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -81,9 +82,9 @@ def plain_base() -> Any:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=DEVICE.dtype,
     )
-    options = {"dtype": DEVICE.dtype, "quantization_config": quantization, "device_map": {"": "cpu"}}
+    options = {"dtype": DEVICE.dtype, "quantization_config": quantization, "device_map": {"": DEVICE.name}}
     model = AutoModelForCausalLM.from_pretrained(base_folder(), local_files_only=True, **options)
-    return dequantised(model, DEVICE.dtype)
+    return dequantised(model, DEVICE.dtype) if DEVICE.name == "cpu" else model
 
 
 @functools.cache
@@ -121,15 +122,16 @@ def mixed(rows: int, shots: int) -> list[dict[str, Any]]:
 
 
 def matmul_rate(sizes: Sequence[int] = (512, 1536, 576)) -> float:
-    """This machine's bf16 (or float32) multiply-adds a second x 2, on matrices of the model's shape."""
+    """This device's bf16 (or float32) multiply-adds a second x 2, on matrices of the model's shape."""
     import torch
 
     rows, wide, narrow = sizes
-    a, b = torch.randn(rows, wide).to(DEVICE.dtype), torch.randn(narrow, wide).to(DEVICE.dtype)
+    a, b = (torch.randn(shape, wide, device=DEVICE.name).to(DEVICE.dtype) for shape in (rows, narrow))
     times = []
     for _ in range(10):  # the best of ten: what the machine can do, whatever else it did meanwhile
         begin, rounds = time.perf_counter(), 100
         for _ in range(rounds):
-            torch.nn.functional.linear(a, b)
+            product = torch.nn.functional.linear(a, b)
+        product.sum().item()  # a GPU has finished
         times.append((time.perf_counter() - begin) / rounds)
     return 2 * rows * wide * narrow / min(times)

@@ -86,8 +86,8 @@ class Theirs:
         for start in range(0, len(prompts), 8):
             batch = prompts[start : start + 8]
             width = max(map(len, batch))
-            ids = torch.tensor([[stop[0]] * (width - len(prompt)) + prompt for prompt in batch])
-            mask = torch.tensor([[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in batch])
+            ids = torch.tensor([[stop[0]] * (width - len(prompt)) + prompt for prompt in batch], device=DEVICE.name)
+            mask = [[0] * (width - len(prompt)) + [1] * len(prompt) for prompt in batch]
 
             def allowed(_, so_far, width=width):
                 node = trie
@@ -98,7 +98,7 @@ class Theirs:
             with torch.no_grad(), DEVICE.autocast():
                 out = self.model.generate(
                     input_ids=ids,
-                    attention_mask=mask,
+                    attention_mask=torch.tensor(mask, device=DEVICE.name),
                     do_sample=False,
                     max_new_tokens=NEW if trie is None else max(map(len, labels.values())),
                     eos_token_id=stop,
@@ -120,7 +120,7 @@ def agreement(mine: Mine, rows: int = 8) -> None:
     options = {"do_sample": False, "max_new_tokens": NEW, "eos_token_id": stop, "pad_token_id": stop[0]}
 
     def plain(prompt, copies: int) -> str:
-        ids = torch.tensor([prompt] * copies)
+        ids = torch.tensor([prompt] * copies, device=DEVICE.name)
         with torch.no_grad(), DEVICE.autocast():
             out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), **options)
         return renderer().tokenizer.decode(out[0, len(prompt) :], skip_special_tokens=True)

@@ -36,7 +36,7 @@ def arguments(folder: str, **more: Any) -> TrainingArguments:
         save_strategy="no",
         logging_strategy="no",
         report_to="none",
-        use_cpu=True,
+        use_cpu=DEVICE.name == "cpu",
         remove_unused_columns=False,
         disable_tqdm=True,
         dataloader_pin_memory=False,

@@ -29,7 +29,7 @@ from .compute import Device
 from .prefixed import ATTENTION, FAR, KeysValues, Pass, padded
 
 # Tokens of a batch's rests. Fixed per kind of device: with it, equal prompts make equal batches anywhere.
-TOKEN_BUDGET = {"cpu": 4_096, "cuda": 16_384}
+TOKEN_BUDGET = {"cpu": 4_096, "cuda": 32_768}
 
 Trie = dict[int, "Trie"]
 

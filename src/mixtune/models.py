@@ -17,7 +17,7 @@ from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 from transformers.utils.logging import disable_progress_bar
 
 from .compute import Device
-from .cpu import dequantised, fuse, hand_on
+from .dense import dequantised, fits, fuse, hand_on
 from .errors import UserError
 
 disable_progress_bar()
@@ -51,7 +51,7 @@ def load_base(folder: Path | str, device: Device) -> torch.nn.Module:
         use_safetensors=True,
     )
     model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)
-    if device.name == "cpu":
+    if fits(model, device):
         model = dequantised(model, device.dtype)
         hand_on(model, device.dtype)
     return model

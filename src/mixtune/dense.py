@@ -1,9 +1,10 @@
-"""What makes a small model in NF4 fast on a CPU: matrices dequantised once, fewer conversions, fused LoRA.
+"""What makes a small model in NF4 fast: matrices dequantised once, fewer conversions, fused LoRA.
 
-bitsandbytes on the CPU dequantises every matrix anew in every pass, and autocast converts every layer's input to
-bf16 and back. Here NF4 matrices become plain ones that hold the same NF4 values, norms hand on bf16 where the
-device computes in it, so that activations stay bf16 between them (the residual stream stays float32), and a layer
-with its LoRA is one function that keeps only what its gradient needs.
+bitsandbytes dequantises every matrix anew in every pass, and autocast converts every layer's input to bf16 and back.
+Here NF4 matrices become plain ones that hold the same NF4 values, norms hand on bf16 where the device computes in
+it, so that activations stay bf16 between them (the residual stream stays float32), and a layer with its LoRA is one
+function that keeps only what its gradient needs. A GPU runs a model of a few hundred million parameters as fast as
+its kernels can be launched: there, too, fewer are better, as long as the dense matrices are small beside its memory.
 """
 
 from typing import Any
@@ -12,6 +13,23 @@ import torch
 from bitsandbytes.functional import dequantize_4bit
 from bitsandbytes.nn import Linear4bit
 from peft.tuners.lora import Linear as LoraLinear
+
+from .compute import Device
+
+# A GPU gets dense matrices if they take at most one part in so many of its memory.
+SHARE = 4
+
+
+def fits(model: torch.nn.Module, device: Device) -> bool:
+    """Whether a model in NF4 may be dequantised: always on a CPU, on a GPU where it takes a small share of memory."""
+    if device.name == "cpu":
+        return True
+    layers = [module for module in model.modules() if isinstance(module, Linear4bit)]
+    dense = sum(layer.in_features * layer.out_features for layer in layers) * device.dtype.itemsize
+    fit = dense * SHARE <= torch.cuda.get_device_properties(model.device).total_memory
+    how = "dequantised once, and kept" if fit else "dequantised in every pass"
+    print(f"base in NF4, {how}: in {device.dtype} it takes {dense / 2**30:.1f} GiB", flush=True)
+    return fit
 
 
 class DequantisedLinear(torch.nn.Linear):
@@ -24,8 +42,8 @@ class DequantisedLinear(torch.nn.Linear):
 def dequantised(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
     """Replace NF4 layers by plain ones that hold the same NF4 values, dequantised once; equal to the bit.
 
-    It also keeps away a kernel that bitsandbytes switches to in eval mode, which has no backward pass: training
-    after an evaluation would get no gradients below the top layer.
+    On a CPU it also keeps away a kernel that bitsandbytes switches to in eval mode, which has no backward pass:
+    training after an evaluation would get no gradients below the top layer.
     """
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
