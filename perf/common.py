@@ -98,8 +98,10 @@ def benchmark(name: str) -> Prepared:
     return prepare(name, resource("sample", name), shares={"validation": 0.1, "test": 0.2}, seed=42, expect="sample")
 
 
-def rendered(name: str, split: str, rows: int, condition: str, shots: int, training: bool) -> list[dict[str, Any]]:
-    """So many rows of a sample corpus in the order of its file, rendered."""
+def rendered(
+    name: str, split: str, rows: int | None, condition: str, shots: int, training: bool
+) -> list[dict[str, Any]]:
+    """So many rows of a sample corpus, or all, in the order of its file, rendered."""
     corpus = benchmark(name)
     made = render(
         renderer(),
