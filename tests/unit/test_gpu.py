@@ -3,6 +3,7 @@
 The cell end to end runs on the CPU, too.
 """
 
+import gc
 import json
 import random
 import subprocess
@@ -131,18 +132,19 @@ def tune(tmp_path, tiny_tokenizer, tiny_model):
 
 @on_cuda
 def test_a_step_that_does_not_fit_into_the_devices_memory_is_taken_in_smaller_passes(tune, capsys):
-    data = rows(16, 1000)
+    data = rows(16, 4000)
     torch.cuda.reset_peak_memory_stats()
-    whole = tune("whole", data, micro_tokens=8000)
+    whole = tune("whole", data, micro_tokens=32_000)
     assert "out of memory" not in capsys.readouterr().out
-    most = torch.cuda.max_memory_reserved()
+    most = torch.cuda.max_memory_allocated()
+    gc.collect()
     torch.cuda.empty_cache()
     try:
-        torch.cuda.set_per_process_memory_fraction(0.7 * most / torch.cuda.get_device_properties().total_memory)
-        parts = tune("parts", data, micro_tokens=8000)
+        torch.cuda.set_per_process_memory_fraction(0.9 * most / torch.cuda.get_device_properties().total_memory)
+        parts = tune("parts", data, micro_tokens=32_000)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert "out of memory: on with 4000 tokens a pass, the step stays the same" in capsys.readouterr().out
+    assert "out of memory: on with 16000 tokens a pass, the step stays the same" in capsys.readouterr().out
     assert parts == pytest.approx(whole, rel=0.02)
 
 
@@ -171,7 +173,9 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(tune, monkeypatch, capsys
 
 
 @on_cuda
-def test_dequantised_layers_equal_those_of_bitsandbytes(tmp_path, tiny_tokenizer, tiny_model, monkeypatch, capsys):
+def test_dequantised_layers_answer_as_those_of_bitsandbytes(tmp_path, tiny_tokenizer, tiny_model, monkeypatch, capsys):
+    """Their values are the same to the bit; products of few rows come from other kernels."""
+    from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
 
     from mixtune import models
@@ -186,9 +190,13 @@ def test_dequantised_layers_equal_those_of_bitsandbytes(tmp_path, tiny_tokenizer
     layers = [name for name, layer in quantised.items() if isinstance(layer, Linear4bit)]
     assert len(layers) == 14
     for name in layers:
-        inputs = torch.randn(2, 5, quantised[name].in_features, device="cuda")
+        layer, same = quantised[name], dense.get_submodule(name)
+        values = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(device.dtype)
+        assert torch.equal(values, same.weight), name
+        inputs = torch.randn(2, 5, layer.in_features, device="cuda")
         with device.autocast():
-            assert torch.equal(quantised[name](inputs), dense.get_submodule(name)(inputs)), name
+            difference = layer(inputs) - same(inputs)
+            assert difference.norm() < 0.01 * same(inputs).norm(), name
 
 
 @on_cuda
