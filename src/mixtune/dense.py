@@ -16,8 +16,7 @@ from peft.tuners.lora import Linear as LoraLinear
 
 from .compute import Device
 
-# A GPU gets dense matrices if they take at most one part in so many of its memory.
-SHARE = 4
+SHARE = 4  # a GPU gets dense matrices if they take at most one part in so many of its memory
 
 
 def fits(model: torch.nn.Module, device: Device) -> bool:

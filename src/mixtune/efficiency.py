@@ -1,7 +1,7 @@
 """What a score costs: parameters, sizes, times and memory from run cards, beside the headline average."""
 
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,11 +58,6 @@ def efficiency(
 def _card(folder: Path | None, name: str) -> dict[str, Any]:
     """A card's facts; none where there is no card."""
     return read_json(folder / name) if folder and (folder / name).is_file() else {}
-
-
-def by_system(manifests: Iterable[Path]) -> dict[str, Path]:
-    """The folder of each `results/…/{system}/manifest.json`, by the system or model."""
-    return {"/".join(path.parts[2:-1]): path.parent for path in manifests}
 
 
 def write_efficiency(

@@ -3,7 +3,7 @@
 import pandas as pd
 import pytest
 
-from mixtune.efficiency import COLUMNS, by_system, efficiency, write_efficiency
+from mixtune.efficiency import COLUMNS, efficiency, write_efficiency
 from mixtune.manifests import write_json
 
 TUNED, BARE = "small/mixtune/2-shot/seed-42", "small/untuned/2-shot/seed-0"
@@ -18,7 +18,7 @@ SYSTEMS = pd.DataFrame(
 
 @pytest.fixture
 def folders(tmp_path, monkeypatch):
-    """Manifests of a model of 360 million parameters, its adapter, and two systems' predictions."""
+    """Folders by name: of a model of 360 million parameters, its adapter, and two systems' predictions."""
     monkeypatch.chdir(tmp_path)
     model, adapter, tuned, bare = (
         tmp_path / "results" / part / "manifest.json"
@@ -30,7 +30,8 @@ def folders(tmp_path, monkeypatch):
     (adapter.parent / "adapter_model.safetensors").write_bytes(b"x" * 1234)
     write_json(tuned.parent / "run_card.json", {"seconds": 50.0, "examples_per_second": 12.5, "peak_rss_bytes": 2**31})
     bare.parent.mkdir(parents=True)
-    return [by_system(path.relative_to(tmp_path) for path in paths) for paths in ([model], [adapter], [tuned, bare])]
+    found = {"small": model}, {TUNED: adapter}, {TUNED: tuned, BARE: bare}
+    return [{name: path.relative_to(tmp_path).parent for name, path in of.items()} for of in found]
 
 
 def test_costs_come_from_cards_and_files(folders):

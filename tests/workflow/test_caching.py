@@ -172,7 +172,7 @@ def with_own_benchmark(project):
 
 def test_a_benchmark_for_evaluation_trains_nothing(with_own_benchmark):
     encoder = {"finetune_encoder": 1, "predict_encoder": 1, "predict_floors": 1}
-    planned = {"prepare_benchmark": 1, "render_prompts": 2, **PREDICTIONS, **AUDIT, **encoder}
+    planned = {"prepare_benchmark": 1, "gather_benchmarks": 1, "render_prompts": 2, **PREDICTIONS, **AUDIT, **encoder}
     assert with_own_benchmark.planned() == {**planned, "score": 6 + BASELINES, "intervals": 1 + BASELINES}
 
 

@@ -36,7 +36,7 @@ rule analyse_errors:
     input:
         scores=expand("results/scores/{system}.json", system=SYSTEMS),
         predictions=expand("results/predictions/{system}/manifest.json", system=SYSTEMS),
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        benchmarks="results/benchmarks/all.json",
     output:
         **table_outputs(["confusion", "strata"], "Errors"),
         # In no report that is passed on: it holds texts, which some licences do not let pass.
@@ -58,8 +58,8 @@ rule analyse_errors:
     message:
         "Look at the errors"
     shell:
-        "python -m workflow.scripts.analyse_errors --settings {params.settings:q} --scores {input.scores}"
-        " --predictions {input.predictions} --benchmarks {input.benchmarks}"
+        "python -m workflow.scripts.analyse_errors --settings {params.settings:q} --scores results/scores"
+        " --predictions results/predictions --benchmarks {input.benchmarks}"
         " --tables reports/tables > {log} 2>&1"
 
 
@@ -92,5 +92,5 @@ rule compare_efficiency:
         "Put costs beside scores"
     shell:
         "python -m workflow.scripts.compare_efficiency --settings {params.settings:q} --matrix {input.matrix}"
-        " --scores {input.scores} --models {input.models} --adapters {input.adapters}"
-        " --predictions {input.predictions} --tables reports/tables > {log} 2>&1"
+        " --scores {input.scores} --models {input.models} --adapters results/adapters"
+        " --predictions results/predictions --tables reports/tables > {log} 2>&1"

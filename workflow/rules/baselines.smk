@@ -52,7 +52,7 @@ rule predict_encoder:
             "results/encoders/{{encoder}}/{benchmark}/seed-{{seed}}/manifest.json",
             benchmark=MATRIX.benchmarks,
         ),
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        benchmarks="results/benchmarks/all.json",
     output:
         predictions=expand(
             "results/predictions/encoder/{{encoder}}/seed-{{seed}}/{condition}/{benchmark}.parquet",
@@ -85,7 +85,7 @@ rule predict_encoder:
 # Ask a frontier model every benchmark's test rows, where snakemake runs: it needs the network.
 rule predict_frontier:
     input:
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        benchmarks="results/benchmarks/all.json",
     output:
         predictions=expand(
             "results/predictions/frontier/{{frontier}}/{condition}/{benchmark}.parquet",
@@ -120,7 +120,7 @@ rule predict_frontier:
 # Answer every benchmark's test rows without a model.
 rule predict_floors:
     input:
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        benchmarks="results/benchmarks/all.json",
     output:
         predictions=expand(
             "results/predictions/{floor}/{condition}/{benchmark}.parquet",

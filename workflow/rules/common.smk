@@ -41,8 +41,10 @@ def alternatives(values):
     return "|".join(re.escape(str(value)) for value in values) or "(?!x)x"
 
 
+# Constraints become part of every path, which Snakemake scans for each job: five hundred names in them would cost more
+# than all else. So models are named by the rule that fetches them alone, and a system is recognised by its form.
 wildcard_constraints:
-    model=alternatives(CONFIG.models),
+    model="[^/]+",
     mixture=alternatives([*CONFIG.mixtures, UNTUNED]),
     benchmark=alternatives(CONFIG.benchmarks),
     shots=r"\d+",
@@ -88,6 +90,7 @@ SYSTEMS |= {
 }
 SYSTEMS |= {FRONTIER.format(frontier=name): facts("frontier", name, "frontier") for name in MATRIX.frontier}
 SYSTEMS |= {path: facts(kind, name, kind) for path in FLOORS for kind, name in [path.split("/")]}
+BESIDES = [system for system, of in SYSTEMS.items() if of["kind"] not in ("cell", UNTUNED)]
 
 
 @cache
@@ -273,6 +276,10 @@ def predict_floors_settings(wildcards):
 
 def asked(system):
     """The conditions of a system's predictions."""
+    if system not in SYSTEMS:
+        raise WorkflowError(
+            f"{system} is no system of the configured matrix; add it to `matrix` in config.yaml"
+        )
     found = {"cell": MATRIX.conditions, UNTUNED: MATRIX.conditions, "frontier": UNCONSTRAINED}
     return found.get(SYSTEMS[system]["kind"], [ANY])
 

@@ -17,4 +17,5 @@ def analyse_errors_settings(wildcards):
 
 
 def compare_efficiency_settings(wildcards):
-    return canonical({"setup": report_setup(), "code": code("compare_efficiency")})
+    chosen = {"setup": report_setup(), "systems": WEIGHED, "tuned": list(map(str, TUNED))}
+    return canonical({**chosen, "code": code("compare_efficiency")})

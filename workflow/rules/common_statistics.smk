@@ -38,12 +38,8 @@ def manifests_of(systems):
     return [f"results/predictions/{system}/manifest.json" for system in systems]
 
 
-def answers_of(systems):
-    """Of each system and condition one file, as for `predictions`."""
-    patterns = [
-        (f"results/predictions/{system}/{{condition}}/{{benchmark}}.parquet", system) for system in systems
-    ]
-    return [file for pattern, system in patterns for file in one_a_condition(pattern, CONDITIONS[system])]
+def scores_of(systems):
+    return [f"results/scores/{system}.json" for system in systems]
 
 
 def sampling():

@@ -57,6 +57,29 @@ rule prepare_benchmark:
         " --manifest {output.manifest} > {log} 2>&1"
 
 
+# Gather the manifests of the benchmarks that all systems are evaluated on: thousands of jobs depend on this one file.
+rule gather_benchmarks:
+    input:
+        expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+    output:
+        gathered="results/benchmarks/all.json",
+    log:
+        "logs/gather_benchmarks.log",
+    benchmark:
+        "results/runtimes/gather_benchmarks.tsv"
+    localrule: True
+    conda:
+        "../../envs/mixtune.yaml"
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    message:
+        "Gather the benchmarks"
+    shell:
+        "python -m workflow.scripts.gather_benchmarks --benchmarks {input} --output {output.gathered} > {log} 2>&1"
+
+
 # Draw a mixture's training and validation rows.
 rule build_mixture:
     input:

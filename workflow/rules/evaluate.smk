@@ -5,7 +5,7 @@
 rule render_prompts:
     input:
         model="results/models/{model}/manifest.json",
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        benchmarks="results/benchmarks/all.json",
     output:
         prompts=expand(
             "results/rendered/{{model}}/prompts/{{shots}}-shot/{condition}/{benchmark}.parquet",
@@ -47,7 +47,7 @@ rule predict:
                 "results/rendered/{{model}}/prompts/{{shots}}-shot/{condition}/{benchmark}.parquet", PROMPTS
             )
         ),
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        benchmarks="results/benchmarks/all.json",
     output:
         predictions=expand(
             "results/predictions/{{model}}/{{mixture}}/{{shots}}-shot/seed-{{seed}}/{condition}/{benchmark}.parquet",
@@ -86,7 +86,7 @@ rule score:
     input:
         predictions="results/predictions/{system}/manifest.json",
         answers=ancient(predictions),
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        benchmarks="results/benchmarks/all.json",
     output:
         scores="results/scores/{system}.json",
     log:
@@ -94,7 +94,7 @@ rule score:
     benchmark:
         "results/runtimes/score/{system}.tsv"
     wildcard_constraints:
-        system=alternatives(SYSTEMS),
+        system=rf"[^/]+/[^/]+/\d+-shot/seed-\d+|{alternatives(BESIDES)}",
     conda:
         "../../envs/mixtune.yaml"
     threads: 1

@@ -30,7 +30,7 @@ rule aggregate:
     message:
         "Put all scores into tables"
     shell:
-        "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores {input.scores}"
+        "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores results/scores"
         " --intervals {input.intervals} --readme {output.readme} > {log} 2>&1"
 
 

@@ -5,8 +5,9 @@
 rule intervals:
     input:
         predictions=lambda wildcards: manifests_of(SERIES[wildcards.series]),
-        answers=ancient(lambda wildcards: answers_of(SERIES[wildcards.series])),
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        # Which they are of; and scores see to it that every condition was asked, which no manifest can know.
+        scores=lambda wildcards: scores_of(SERIES[wildcards.series]),
+        benchmarks="results/benchmarks/all.json",
     output:
         intervals="results/intervals/{series}.json",
     log:
@@ -32,8 +33,8 @@ rule intervals:
 rule compare:
     input:
         predictions=manifests_of(COMPARED),
-        answers=ancient(answers_of(COMPARED)),
-        benchmarks=expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        scores=scores_of(COMPARED),
+        benchmarks="results/benchmarks/all.json",
     output:
         **table_outputs(["comparisons"], "Scores"),
         markdown="reports/tables/comparisons.md",

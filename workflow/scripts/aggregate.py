@@ -11,11 +11,12 @@ from mixtune.reports import write_tables
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True)
+    parser.add_argument("--scores", type=Path, required=True, help="folder of all systems' scores")
     parser.add_argument("--intervals", type=Path, nargs="+", required=True)
     parser.add_argument("--readme", type=Path, required=True)
     args = parser.parse_args(argv)
-    write_tables(args.settings, args.scores, args.intervals, args.readme)
+    scores = [args.scores / f"{system}.json" for system in args.settings["systems"]]
+    write_tables(args.settings, scores, args.intervals, args.readme)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.benchmarks.files import folders
 from mixtune.error_tables import write_errors
 from mixtune.errors import run
 from mixtune.matrices import setup_of
@@ -12,15 +13,17 @@ from mixtune.matrices import setup_of
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--scores", type=Path, nargs="+", required=True)
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="manifests, in the same order")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--scores", type=Path, required=True, help="folder of all systems' scores")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder of all systems' predictions")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--tables", type=Path, required=True, help="folder")
     args = parser.parse_args(argv)
-    predictions = [path.parent for path in args.predictions]
-    benchmarks = {path.parent.name: path.parent for path in args.benchmarks}
+    systems = args.settings["systems"]
+    scores = [args.scores / f"{system}.json" for system in systems]
+    predictions = [args.predictions / system for system in systems]
+    benchmarks = folders(args.benchmarks)
     setup = setup_of(args.settings["setup"])
-    write_errors(args.settings, setup, args.scores, predictions, benchmarks, args.tables)
+    write_errors(args.settings, setup, scores, predictions, benchmarks, args.tables)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.benchmarks.files import folders
 from mixtune.comparing import write_comparisons
 from mixtune.errors import run
 
@@ -12,11 +13,10 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--predictions", type=Path, required=True, help="folder of all systems' predictions")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--table", type=Path, required=True, help="CSV file; the Markdown goes beside it")
     args = parser.parse_args(argv)
-    folders = {path.parent.name: path.parent for path in args.benchmarks}
-    write_comparisons(args.settings, args.predictions, folders, args.table)
+    write_comparisons(args.settings, args.predictions, folders(args.benchmarks), args.table)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.efficiency import by_system, write_efficiency
+from mixtune.efficiency import write_efficiency
 from mixtune.errors import run
 from mixtune.matrices import setup_of
 
@@ -15,12 +15,15 @@ def main(argv=None):
     parser.add_argument("--matrix", type=Path, required=True, help="matrix.csv")
     parser.add_argument("--scores", type=Path, required=True, help="scores.csv")
     parser.add_argument("--models", type=Path, nargs="+", required=True, help="manifests")
-    parser.add_argument("--adapters", type=Path, nargs="*", required=True, help="manifests")
-    parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="run cards")
+    parser.add_argument("--adapters", type=Path, required=True, help="folder of all adapters")
+    parser.add_argument("--predictions", type=Path, required=True, help="folder of all systems' predictions")
     parser.add_argument("--tables", type=Path, required=True, help="folder")
     args = parser.parse_args(argv)
-    folders = map(by_system, (args.models, args.adapters, args.predictions))
-    write_efficiency(args.settings, setup_of(args.settings["setup"]), args.matrix, args.scores, *folders, args.tables)
+    models = {path.parent.name: path.parent for path in args.models}
+    adapters = {system: args.adapters / system for system in args.settings["tuned"]}
+    predictions = {system: args.predictions / system for system in args.settings["systems"]}
+    setup = setup_of(args.settings["setup"])
+    write_efficiency(args.settings, setup, args.matrix, args.scores, models, adapters, predictions, args.tables)
 
 
 if __name__ == "__main__":

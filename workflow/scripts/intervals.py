@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.benchmarks.files import folders
 from mixtune.errors import run
 from mixtune.intervals import write_intervals
 
@@ -12,11 +13,10 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="manifests, arm by arm")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
-    folders = {path.parent.name: path.parent for path in args.benchmarks}
-    write_intervals(args.settings, [path.parent for path in args.predictions], folders, args.output)
+    write_intervals(args.settings, [path.parent for path in args.predictions], folders(args.benchmarks), args.output)
 
 
 if __name__ == "__main__":

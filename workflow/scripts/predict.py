@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from mixtune.benchmarks.files import folders
 from mixtune.compute import choose_device
 from mixtune.errors import run
 from mixtune.predicting import predict_system
@@ -18,7 +19,7 @@ def main(argv=None):
     parser.add_argument("--model", type=Path, required=True, help="manifest")
     parser.add_argument("--adapter", type=Path, nargs="?", help="manifest; none for an untuned base model")
     parser.add_argument("--prompts", type=Path, required=True, help="manifest")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files to write")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
@@ -29,7 +30,7 @@ def main(argv=None):
         args.model,
         args.adapter,
         args.prompts,
-        {path.parent.name: path.parent for path in args.benchmarks},
+        folders(args.benchmarks),
         args.predictions,
         args.manifest,
         device=choose_device(os.environ.get("MIXTUNE_DEVICE")),

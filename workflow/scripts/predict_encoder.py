@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 
+from mixtune.benchmarks.files import folders
 from mixtune.compute import choose_device
 from mixtune.encoders import predict_encoder
 from mixtune.errors import run
@@ -16,7 +17,7 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--tuned", type=Path, nargs="+", required=True, help="manifests, …/{benchmark}/seed-N/…")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files to write")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
@@ -25,7 +26,7 @@ def main(argv=None):
     predict_encoder(
         args.settings,
         {path.parents[1].name: path.parent for path in args.tuned},
-        {path.parent.name: path.parent for path in args.benchmarks},
+        folders(args.benchmarks),
         args.predictions,
         args.manifest,
         device=choose_device(os.environ.get("MIXTUNE_DEVICE")),

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.benchmarks.files import folders
 from mixtune.errors import run
 from mixtune.floors import predict_floors
 
@@ -11,11 +12,11 @@ from mixtune.floors import predict_floors
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files to write")
     parser.add_argument("--manifests", type=Path, nargs="+", required=True, help="files to write")
     args = parser.parse_args(argv)
-    predict_floors(args.settings, [path.parent for path in args.benchmarks], args.predictions, args.manifests)
+    predict_floors(args.settings, list(folders(args.benchmarks).values()), args.predictions, args.manifests)
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.benchmarks.files import folders
 from mixtune.errors import run
 from mixtune.frontier import predict_frontier
 
@@ -12,12 +13,11 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--terms", type=json.loads, required=True, help="prices and limits, which change no answer")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="files to write")
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
-    benchmarks = {path.parent.name: path.parent for path in args.benchmarks}
-    predict_frontier(args.settings, args.terms, benchmarks, args.predictions, args.manifest)
+    predict_frontier(args.settings, args.terms, folders(args.benchmarks), args.predictions, args.manifest)
 
 
 if __name__ == "__main__":

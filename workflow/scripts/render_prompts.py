@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.benchmarks.files import folders
 from mixtune.errors import run
 from mixtune.rendered import render_prompts
 from mixtune.rendering import load_renderer
@@ -13,12 +14,12 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--model", type=Path, required=True, help="manifest")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--prompts", type=Path, nargs="+", required=True, help="files to write")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
-    benchmarks = [path.parent for path in args.benchmarks]
+    benchmarks = list(folders(args.benchmarks).values())
     renderer = load_renderer(args.model)
     render_prompts(args.settings, renderer, benchmarks, args.prompts, args.manifest, args.threads)
 

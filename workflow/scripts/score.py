@@ -4,6 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.benchmarks.files import folders
 from mixtune.errors import run
 from mixtune.evaluation import score_system
 
@@ -12,11 +13,10 @@ def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--predictions", type=Path, required=True, help="manifest")
-    parser.add_argument("--benchmarks", type=Path, nargs="+", required=True, help="manifests")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
-    folders = {path.parent.name: path.parent for path in args.benchmarks}
-    score_system(args.settings, args.predictions.parent, folders, args.output)
+    score_system(args.settings, args.predictions.parent, folders(args.benchmarks), args.output)
 
 
 if __name__ == "__main__":

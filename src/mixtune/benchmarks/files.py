@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..manifests import read_json, replacing
+from ..manifests import file_sha256, read_json, replacing, write_json
 from .example import Example
 
 SCHEMA = pa.schema([(field.name, pa.int32() if field.type is int else pa.string()) for field in fields(Example)])
@@ -30,6 +30,16 @@ def read_examples(path: Path) -> list[Example]:
     with pq.ParquetFile(path) as file:
         batches = (batch.to_pydict().values() for batch in file.iter_batches(ROW_GROUP, columns=SCHEMA.names))
         return [Example(*row) for columns in batches for row in zip(*columns, strict=True)]
+
+
+def gather(manifests: Iterable[Path], output: Path) -> None:
+    """Write the SHA-256 of each prepared benchmark's manifest by its name: one file, for thousands to depend on."""
+    write_json(output, {path.parent.name: file_sha256(path) for path in manifests})
+
+
+def folders(gathered: Path) -> dict[str, Path]:
+    """The folder of each prepared benchmark by its name, from what `gather` wrote beside them."""
+    return {name: gathered.parent / name for name in read_json(gathered)}
 
 
 def read_labels(folders: Iterable[Path]) -> dict[str, list[str]]:
