@@ -108,3 +108,29 @@ def test_small_models_may_share_devices(shipped):
     shares = {(rule, model): jobs for jobs, rule, model in re.findall(pattern, output)}
     assert len(shares) == 2 * 5
     assert {model for (_, model), jobs in shares.items() if jobs == "4"} == {"SmolLM2-360M-Instruct"}
+
+
+def test_commands_over_six_hundred_cells_are_not_too_long_for_the_shell(shipped, tmp_path):
+    """Linux takes 128 KiB as one argument, and a job's command is one."""
+    project = shipped.copy(tmp_path / "project")
+    names = [f"a-rather-long-name-of-a-model-Instruct-{number}" for number in range(50)]
+    models = {name: {"origin": "hub", "hub": {"id": f"owner/{name}", "revision": "main"}} for name in names}
+    project.write({"models": models, "matrix": {"models": names, "shots": [0, 1, 2, 4]}})
+    output = project.snakemake("-n", "-p").output
+    commands = re.findall(r"python -m workflow\.scripts\.(\w+) .*", output)
+    longest = max(map(len, output.splitlines()))
+    assert {"aggregate", "analyse_errors", "compare", "compare_efficiency", "page"} <= set(commands)
+    assert 20_000 < longest < 128 * 1024
+
+
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("scores/nobody/gentune/0-shot/seed-42.json", "nobody/gentune/0-shot/seed-42 is no system of the configured"),
+        ("adapters/nobody/gentune/0-shot/seed-42/manifest.json", "results/models/nobody/manifest.json"),
+    ],
+)
+def test_what_the_matrix_does_not_name_is_told(shipped, target, told):
+    output = shipped.snakemake("-n", f"results/{target}", status=1).output
+    assert told in output
+    assert "Traceback" not in output
