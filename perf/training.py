@@ -1,8 +1,8 @@
 """Training: packed rows against Transformers' Trainer as it is commonly used, and the memory of both.
 
 The other side is what tutorials show: PEFT's LoRA on the same base, padded micro-batches of 4 with 2 accumulation
-steps, labels of -100 everywhere but on the answer, logits of all positions. Both sides have the same NF4 values,
-dequantised once: bitsandbytes' own layers would be slower still on a CPU.
+steps, labels of -100 everywhere but on the answer, logits of all positions. On a CPU both sides have their NF4
+values dequantised once: bitsandbytes' own layers would be slower still there.
 """
 
 import json
@@ -101,6 +101,12 @@ def memory(side: str, shots: int) -> None:
     with tempfile.TemporaryDirectory() as folder:
         rows = mixed(16, shots)
         run = SIDES[side](rows, folder)
+        if DEVICE.name == "cuda":
+            torch.cuda.reset_peak_memory_stats()
+            loaded = torch.cuda.memory_allocated()
+            run()
+            print(torch.cuda.max_memory_allocated() - loaded)
+            return
         with open("/proc/self/clear_refs", "w") as file:
             file.write("5")  # the peak counts from here
         loaded = status("VmRSS")

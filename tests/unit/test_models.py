@@ -4,6 +4,7 @@ import json
 import shutil
 import socket
 from pathlib import Path
+from types import SimpleNamespace
 
 import gguf
 import numpy as np
@@ -25,6 +26,7 @@ from transformers import (
 
 from mixtune import fetching, models
 from mixtune.compute import Device, choose_device
+from mixtune.dense import fits
 from mixtune.errors import UserError
 from mixtune.fetching import convert_gguf, fetch_model, parameters
 from mixtune.manifests import file_sha256, read_json
@@ -148,6 +150,18 @@ def test_dequantised_layers_equal_those_of_bitsandbytes(monkeypatch, folder, kin
         tuned.append(logits(model, device))
     first, second = (result.float() for result in tuned)
     assert (first - second).norm() < (1e-5 if device is FLOAT32 else 0.05) * second.norm()
+
+
+@pytest.mark.parametrize(("spare", "how"), [(0, "dequantised once, and kept"), (-1, "dequantised in every pass")])
+def test_a_gpu_gets_dense_matrices_where_they_take_a_quarter_of_its_memory(monkeypatch, folder, capsys, spare, how):
+    monkeypatch.setattr(models, "fits", lambda *_: False)
+    base = load_base(folder("llama"), BF16)
+    values = sum(one.in_features * one.out_features for one in base.modules() if isinstance(one, Linear4bit))
+    device = SimpleNamespace(total_memory=4 * 2 * values + spare)
+    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: device)
+    assert fits(base, Device("cuda", torch.bfloat16, "a test says so")) == (spare == 0)
+    assert how in capsys.readouterr().out
+    assert values == 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128)
 
 
 @DEVICES
