@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixtune import frontier
+from mixtune.benchmarks.files import gather
 from mixtune.benchmarks.prepare import Prepared, write
 from mixtune.endpoints import NoAnswer, Reply, read_reply
 from mixtune.errors import UserError
@@ -116,6 +117,7 @@ def benchmark(make_example, tmp_path):
 
     splits = {"train": rows("train", 3), "validation": rows("validation", 1), "test": rows("test", ROWS)}
     write(Prepared(splits, LABELS, "NA", {}), tmp_path / "benchmarks" / "toy")
+    gather([tmp_path / "benchmarks" / "toy" / "manifest.json"], tmp_path / "benchmarks" / "all.json")
     return tmp_path / "benchmarks" / "toy"
 
 
@@ -408,7 +410,7 @@ def test_a_killed_job_goes_on_and_asks_each_example_once(job, server, benchmark,
     output = tmp_path / "predicted"
     command = [
         sys.executable, "-m", "workflow.scripts.predict_frontier", "--settings", json.dumps(job.settings),
-        "--terms", json.dumps(TERMS | {"concurrency": concurrency}), "--benchmarks", benchmark / "manifest.json",
+        "--terms", json.dumps(TERMS | {"concurrency": concurrency}), "--benchmarks", benchmark.parent / "all.json",
         "--predictions", output / "generic" / "toy.parquet", "--manifest", output / "manifest.json",
     ]  # fmt: skip
     variables = os.environ | {"PYTHONPATH": f"{ROOT}/src:{ROOT}"}

@@ -131,6 +131,4 @@ def test_commands_over_six_hundred_cells_are_not_too_long_for_the_shell(shipped,
     ],
 )
 def test_what_the_matrix_does_not_name_is_told(shipped, target, told):
-    output = shipped.snakemake("-n", f"results/{target}", status=1).output
-    assert told in output
-    assert "Traceback" not in output
+    assert told in shipped.snakemake("-n", f"results/{target}", status=1).output

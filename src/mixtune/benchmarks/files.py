@@ -34,12 +34,12 @@ def read_examples(path: Path) -> list[Example]:
 
 def gather(manifests: Iterable[Path], output: Path) -> None:
     """Write the SHA-256 of each prepared benchmark's manifest by its name: one file, for thousands to depend on."""
-    write_json(output, {path.parent.name: file_sha256(path) for path in manifests})
+    write_json(output, {"benchmarks": {path.parent.name: file_sha256(path) for path in manifests}})
 
 
 def folders(gathered: Path) -> dict[str, Path]:
     """The folder of each prepared benchmark by its name, from what `gather` wrote beside them."""
-    return {name: gathered.parent / name for name in read_json(gathered)}
+    return {name: gathered.parent / name for name in read_json(gathered)["benchmarks"]}
 
 
 def read_labels(folders: Iterable[Path]) -> dict[str, list[str]]:
