@@ -47,7 +47,7 @@ NEW = 16
 
 def adapter(corpus: str | None = None) -> Path:
     """A short tuning on all corpora, so that answers end where a tuned model's do; or a thorough one on one corpus."""
-    folder = ROOT / "scratch" / "perf" / f"adapter-{DEVICE.name}-{corpus}"
+    folder = ROOT / "scratch" / "perf" / f"adapter-{DEVICE.name}-{corpus or 'all'}"
     if not (folder / "adapter_model.safetensors").is_file():
         rows, epochs = (rendered(corpus, "train", None, "generic", 0, True), 2) if corpus else (mixed(240, 0), 1)
         settings = {"epochs": epochs, "learning_rate": 1e-3 if corpus else 2e-3, "warmup": 0.1, "weight_decay": 0.01}

@@ -13,14 +13,12 @@ import pytest
 
 torch = pytest.importorskip("torch")
 
-CUDA = pytest.param(
-    "cuda",
-    marks=[pytest.mark.gpu, pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")],
-)
+NO_CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+CUDA = pytest.param("cuda", marks=[pytest.mark.gpu, NO_CUDA])
 
 
 def on_cuda(test):
-    return pytest.mark.gpu(pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")(test))
+    return pytest.mark.gpu(NO_CUDA(test))
 
 
 @on_cuda

@@ -41,8 +41,8 @@ def alternatives(values):
     return "|".join(re.escape(str(value)) for value in values) or "(?!x)x"
 
 
-# Constraints become part of every path, which Snakemake scans for each job: five hundred names in them would cost more
-# than all else. So models are named by the rule that fetches them alone, and a system is recognised by its form.
+# Constraints become part of every path, which Snakemake scans for each job: with names in them, planning would grow with
+# the square of the number of models. So models are named by the rule that fetches them alone, and a system is recognised by its form.
 wildcard_constraints:
     model="[^/]+",
     mixture=alternatives([*CONFIG.mixtures, UNTUNED]),
