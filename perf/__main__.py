@@ -7,7 +7,7 @@ and bytes hold for this machine; ratios travel better. `python -m perf training`
 import importlib
 import sys
 
-PARTS = ("preparing", "statistics", "training", "predicting", "planning")
+PARTS = ("preparing", "statistics", "training", "predicting", "planning", "starting")
 
 for part in sys.argv[1:] or PARTS:
     importlib.import_module(f"perf.{part}").main()

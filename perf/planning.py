@@ -1,8 +1,8 @@
-"""Orchestration: planning 600 and 6,000 cells, a run with nothing to do, and what a job costs before its work.
+"""Orchestration: planning 600 and 6,000 cells, and a run with nothing to do.
 
 Planned are all benchmarks and conditions, three mixtures and four numbers of shots, of 50 and 500 models. A finished
 matrix is the paper's, its files made by `snakemake --touch`: Snakemake decides by existence, times and recorded
-settings, never by what is in them. The other side of a job's start is the import of all that it might need.
+settings, never by what is in them.
 """
 
 import os
@@ -21,8 +21,6 @@ from .common import ROOT, show
 
 PARTS = ("Snakefile", "config.yaml", "CITATION.cff", "workflow", "profiles", "resources", "envs", "src")
 SIZES = (50, 100, 200, 500)  # models: 600, 1,200, 2,400 and 6,000 cells
-SCRIPTS = ("prepare_benchmark", "build_mixture", "render_prompts", "score", "aggregate")  # none needs torch
-HEAVY = "import torch, transformers, peft"
 
 
 def project(folder: Path) -> Path:
@@ -105,31 +103,12 @@ def idle(folder: Path, rounds: int = 3) -> None:
     show("nothing_to_do_seconds", round(statistics.median(times), 2), 4, False)
 
 
-def seconds_of(arguments: Sequence[str], rounds: int = 3) -> float:
-    """Median wall time of a Python process."""
-    times = []
-    for _ in range(rounds):
-        begin = time.perf_counter()
-        subprocess.run([sys.executable, *arguments], cwd=ROOT, check=True, capture_output=True)
-        times.append(time.perf_counter() - begin)
-    return statistics.median(times)
-
-
-def start_up() -> None:
-    """Seconds before a job's work begins, beside the import of all that some job needs."""
-    heavy = seconds_of(["-c", HEAVY])
-    for script in SCRIPTS:
-        seconds = seconds_of(["-m", f"workflow.scripts.{script}", "--help"])
-        show(f"start_{script}_share", round(seconds / heavy, 2), 0.5, False, seconds=round(seconds, 2))
-
-
 def main(figure: str | None = None) -> None:
     with tempfile.TemporaryDirectory() as folder:
         idle(project(Path(folder) / "finished"))
         found = plan(project(Path(folder) / "planned"))
     if figure:
         draw(found, figure)
-    start_up()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 import argparse
 
 from .commands import audit, clean, doctor, merge, predict, status, why
-from .errors import run
+from .errors import NOT_FOR_TUNING, do_without, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -21,5 +21,11 @@ def main(argv: list[str] | None = None) -> None:
     run(lambda: args.function(args))
 
 
-if __name__ == "__main__":
+def program() -> None:
+    """The command in a process of its own."""
+    do_without(NOT_FOR_TUNING)
     main()
+
+
+if __name__ == "__main__":
+    program()

@@ -3,7 +3,7 @@
 import errno
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,13 +17,32 @@ DISK = {
     errno.EACCES: "see who may with `ls -l`, and work as that user or change its mode",
 }
 
+# What the libraries of GPU jobs would load where they find it, for 4 seconds of CPU a job, and these jobs never use:
+# bitsandbytes has torch's compiler make functions for other devices; Transformers knows losses that need SciPy, and
+# data sets of another library's.
+NOT_FOR_TUNING = ("datasets", "scipy", "sklearn", "torch._inductor.compile_fx")
+
 
 class UserError(Exception):
     """Something outside the code is wrong; the message says what, and what to do."""
 
 
-def run(main: Callable[[], Any]) -> None:
-    """Run a program's `main`; a UserError or a disk's refusal ends it with a message and exit status 1."""
+def do_without(names: Sequence[str]) -> None:
+    """Spare this process modules that it does not need and that others would load where they find them, for seconds.
+
+    For Python, they are not installed; what has been loaded before stays.
+    """
+    sys.modules.update({name: None for name in names if name not in sys.modules})
+    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that torch is not installed
+
+
+def run(main: Callable[[], Any], without: Sequence[str] = ()) -> None:
+    """Run a program's `main`; a UserError or a disk's refusal ends it with a message and exit status 1.
+
+    Args:
+        without: As for `do_without`.
+    """
+    do_without(without)
     try:
         main()
     except UserError as error:

@@ -9,6 +9,8 @@ import os
 import sys
 from typing import Any
 
+from .errors import NOT_FOR_TUNING, UserError, run
+
 
 def probe() -> dict[str, Any]:
     """The device that jobs would compute on, and a round trip of weights through its 4 bits.
@@ -22,7 +24,6 @@ def probe() -> dict[str, Any]:
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
     from .compute import choose_device
-    from .errors import UserError
     from .run_cards import device_name
 
     try:
@@ -49,7 +50,11 @@ def probe() -> dict[str, Any]:
         return {"problem": str(error)}
 
 
-if __name__ == "__main__":
+def main() -> None:
     with contextlib.redirect_stdout(sys.stderr):  # libraries may print
         found = probe()
     print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    run(main, without=NOT_FOR_TUNING)

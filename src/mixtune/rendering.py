@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from jinja2 import TemplateError
-from transformers import AutoConfig, AutoTokenizer
 
 from .benchmarks.example import Example
 from .errors import UserError
@@ -138,6 +137,8 @@ def load_renderer(manifest: Path) -> Renderer:
 
 def folder_renderer(folder: str | Path) -> Renderer:
     """The renderer of a base model's folder: its tokenizer alone is loaded, and its config read."""
+    from transformers import AutoConfig, AutoTokenizer  # here, since programs choose before whether it may load torch
+
     options = {"local_files_only": True, "trust_remote_code": False}
     config = AutoConfig.from_pretrained(str(folder), **options)
     tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)

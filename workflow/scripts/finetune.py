@@ -5,11 +5,7 @@ import json
 import os
 from pathlib import Path
 
-import torch
-
-from mixtune.cells import finetune_cell
-from mixtune.compute import choose_device
-from mixtune.errors import run
+from mixtune.errors import NOT_FOR_TUNING, run
 
 
 def main(argv=None):
@@ -21,6 +17,13 @@ def main(argv=None):
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
+
+    # Here, since `run` tells first what these need not load.
+    import torch
+
+    from mixtune.cells import finetune_cell
+    from mixtune.compute import choose_device
+
     torch.set_num_threads(args.threads)
     finetune_cell(
         args.settings,
@@ -33,4 +36,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, without=NOT_FOR_TUNING)

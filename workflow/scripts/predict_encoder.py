@@ -5,12 +5,8 @@ import json
 import os
 from pathlib import Path
 
-import torch
-
 from mixtune.benchmarks.files import folders
-from mixtune.compute import choose_device
-from mixtune.encoders import predict_encoder
-from mixtune.errors import run
+from mixtune.errors import NOT_FOR_TUNING, run
 
 
 def main(argv=None):
@@ -22,6 +18,13 @@ def main(argv=None):
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
+
+    # Here, since `run` tells first what these need not load.
+    import torch
+
+    from mixtune.compute import choose_device
+    from mixtune.encoders import predict_encoder
+
     torch.set_num_threads(args.threads)
     predict_encoder(
         args.settings,
@@ -34,4 +37,4 @@ def main(argv=None):
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, without=NOT_FOR_TUNING)
