@@ -5,6 +5,7 @@ import functools
 import hashlib
 import importlib.util
 from pathlib import Path
+from typing import Any
 
 # Resolved settings reach a job as its params, so the modules that resolve them are no part of the job; nor are those
 # that only tell of it: a run card of another form is no reason to tune again.
@@ -15,6 +16,8 @@ NOT_PART_OF_A_JOB = frozenset(
     }
 )  # fmt: skip
 
+DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+
 
 def code_hash(script: Path, *modules: str) -> str:
     """SHA-256 over the syntax trees of a script, the library modules it imports, and theirs in turn.
@@ -23,18 +26,19 @@ def code_hash(script: Path, *modules: str) -> str:
         script: The job's program.
         modules: Modules that are loaded by name at run time, which no import statement shows.
     """
-    trees = {script.stem: _tree(script)}
-    pending = [*modules, *_imports(script, "")]
+    texts, pending = {}, list(modules)
+    texts[script.stem], imports = _meaning(script, "")
+    pending += imports
     while pending:
         name = pending.pop()
-        if name not in trees and name not in NOT_PART_OF_A_JOB:
+        if name not in texts and name not in NOT_PART_OF_A_JOB:
             path = _file(name)
             if path:
-                trees[name] = _tree(path)
-                pending += _imports(path, name)
+                texts[name], imports = _meaning(path, name)
+                pending += imports
     sha = hashlib.sha256()
-    for name in sorted(trees):
-        sha.update(f"{name}\n{trees[name]}\n".encode())
+    for name in sorted(texts):
+        sha.update(f"{name}\n{texts[name]}\n".encode())
     return sha.hexdigest()[:16]
 
 
@@ -49,12 +53,38 @@ def _file(name: str) -> Path | None:
 
 
 @functools.cache
-def _parse(path: Path) -> ast.Module:
-    tree = ast.parse(path.read_text(encoding="utf-8"), str(path))
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):
-            node.body = [statement for statement in node.body if not _is_text(statement)]
-    return tree
+def _meaning(path: Path, name: str) -> tuple[str, list[str]]:
+    """The syntax tree of a file as text, and the names of mixtune's modules that it imports, wherever in it."""
+    parts: list[str] = []
+    imports: list[str] = []
+    _write(ast.parse(path.read_text(encoding="utf-8"), str(path)), parts, imports)
+    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+    resolved = [importlib.util.resolve_name(found, package) for found in imports]
+    return " ".join(parts), [found for found in resolved if found.partition(".")[0] == "mixtune"]
+
+
+def _write(node: Any, parts: list[str], imports: list[str]) -> None:
+    """Write a syntax tree without docstrings and places, and collect imports: once over it, for planning waits."""
+    if isinstance(node, ast.AST):
+        kind = type(node)
+        parts.append(kind.__name__)
+        if kind is ast.Import:
+            imports += [alias.name for alias in node.names]
+        elif kind is ast.ImportFrom:
+            source = "." * node.level + (node.module or "")
+            imports += [source, *(f"{source}{'' if source[-1] == '.' else '.'}{alias.name}" for alias in node.names)]
+        for field in kind._fields:
+            value = getattr(node, field, None)
+            if field == "body" and kind in DOCUMENTED:
+                value = [statement for statement in value if not _is_text(statement)]
+            _write(value, parts, imports)
+    elif isinstance(node, list):
+        parts.append("[")
+        for item in node:
+            _write(item, parts, imports)
+        parts.append("]")
+    else:
+        parts.append(repr(node))
 
 
 def _is_text(statement: ast.stmt) -> bool:
@@ -64,24 +94,3 @@ def _is_text(statement: ast.stmt) -> bool:
         and isinstance(statement.value, ast.Constant)
         and isinstance(statement.value.value, str)
     )
-
-
-@functools.cache
-def _tree(path: Path) -> str:
-    return ast.dump(_parse(path))
-
-
-@functools.cache
-def _imports(path: Path, name: str) -> tuple[str, ...]:
-    """Names of mixtune's modules that a file imports, wherever in it the import stands."""
-    found = []
-    package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-    for node in ast.walk(_parse(path)):
-        if isinstance(node, ast.Import):
-            found += [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            source = node.module or ""
-            if node.level:
-                source = importlib.util.resolve_name("." * node.level + source, package)
-            found += [source, *(f"{source}.{alias.name}" for alias in node.names)]
-    return tuple(name for name in found if name.partition(".")[0] == "mixtune")
