@@ -135,6 +135,7 @@ def finetune(
     set_seed(seed)  # before the adapter's weights are drawn
     model = add_adapter(load_base(base, device), settings["lora"])
     model.config.use_cache = False
+    model.create_or_update_model_card = lambda *_: None  # PEFT's, with each checkpoint; ours is written from the scores
     if packs(model.config):
         model.set_attn_implementation(ATTENTION)
         print("training on packed rows: what they begin with is computed once")
@@ -191,7 +192,6 @@ def finetune(
     config.base_model_name_or_path = name
     config.target_modules = sorted(config.target_modules)  # a set is written in the order of Python's hash seed
     model.save_pretrained(output, save_embedding_layers=False)
-    (output / "README.md").unlink(missing_ok=True)  # PEFT's own; ours is written from the scores
     write_log(output / "training_log.csv", trainer.state.log_history)
     # From the log, which checkpoints hold: train() gives the mean over the steps since the last interruption.
     final = {key: row[key] for row in trainer.state.log_history for key in ("loss", "eval_loss") if key in row}
