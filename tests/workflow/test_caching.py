@@ -71,7 +71,7 @@ def test_the_words_for_no_relation_rescore(project):
 def test_the_encoders_learning_rate_tunes_encoders_alone(project):
     project.configure({"training": {"encoder": {"learning_rate": 0.001}}})
     assert project.planned() == {
-        **{"finetune_encoder": 9, "predict_encoder": 1, "score": 1, "analyse_errors": 1, **INTERVALS},
+        **{"finetune_encoder": 1, "predict_encoder": 1, "score": 1, "analyse_errors": 1, **INTERVALS},
         "intervals": 1,
     }
 

@@ -129,7 +129,7 @@ def test_it_writes_every_file_and_no_other(whole_run):
 def test_every_job_leaves_a_log_and_its_costs(whole_run):
     project, _ = whole_run
     jobs = {name.removesuffix(".log") for name in files(project / "logs")}
-    assert len(jobs) == 1 + 10 + 3 + 6 + 2 + 4 * len(CELLS) + len(SERIES) + 8 + len(FIGURES) + (1 + 9 + 2) + (
+    assert len(jobs) == 1 + 10 + 3 + 6 + 2 + 4 * len(CELLS) + len(SERIES) + 8 + len(FIGURES) + (1 + 1 + 2) + (
         1 + len(FLOORS)
     )
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs

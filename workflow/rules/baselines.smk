@@ -6,14 +6,15 @@ wildcard_constraints:
     frontier=alternatives(CONFIG.frontier),
 
 
-# Tune an encoder on the train split of one benchmark.
+# Tune an encoder on the train split of each benchmark.
 rule finetune_encoder:
     input:
         model="results/models/{encoder}/manifest.json",
-        benchmark="results/benchmarks/{benchmark}/manifest.json",
+        benchmarks="results/benchmarks/all.json",
     output:
         files=expand(
-            "results/encoders/{{encoder}}/{{benchmark}}/seed-{{seed}}/{file}",
+            "results/encoders/{{encoder}}/{benchmark}/seed-{{seed}}/{file}",
+            benchmark=MATRIX.benchmarks,
             file=[
                 "config.json",
                 "model.safetensors",
@@ -23,35 +24,35 @@ rule finetune_encoder:
                 "run_card.json",
             ],
         ),
-        manifest="results/encoders/{encoder}/{benchmark}/seed-{seed}/manifest.json",
+        manifests=expand(
+            "results/encoders/{{encoder}}/{benchmark}/seed-{{seed}}/manifest.json",
+            benchmark=MATRIX.benchmarks,
+        ),
     log:
-        "logs/finetune_encoder/{encoder}/{benchmark}/seed-{seed}.log",
+        "logs/finetune_encoder/{encoder}/seed-{seed}.log",
     benchmark:
-        "results/runtimes/finetune_encoder/{encoder}/{benchmark}/seed-{seed}.tsv"
+        "results/runtimes/finetune_encoder/{encoder}/seed-{seed}.tsv"
     conda:
         "../../envs/mixtune.yaml"
     threads: 2
     resources:
         gpu=1,
         mem_mb=16000,
-        runtime=720,
+        runtime=1440,
     params:
         settings=finetune_encoder_settings,
     message:
-        "Tune {wildcards.encoder} on {wildcards.benchmark}, seed {wildcards.seed}"
+        "Tune {wildcards.encoder} on each benchmark, seed {wildcards.seed}"
     shell:
         "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.finetune_encoder"
-        " --settings {params.settings:q} --model {input.model} --benchmark {input.benchmark}"
-        " --threads {threads} --manifest {output.manifest} > {log} 2>&1"
+        " --settings {params.settings:q} --model {input.model} --benchmarks {input.benchmarks}"
+        " --threads {threads} --manifests {output.manifests} > {log} 2>&1"
 
 
 # Ask an encoder every benchmark's test rows, each with the weights tuned on it.
 rule predict_encoder:
     input:
-        tuned=expand(
-            "results/encoders/{{encoder}}/{benchmark}/seed-{{seed}}/manifest.json",
-            benchmark=MATRIX.benchmarks,
-        ),
+        tuned=rules.finetune_encoder.output.manifests,
         benchmarks="results/benchmarks/all.json",
     output:
         predictions=expand(

@@ -1,29 +1,34 @@
-"""Tune an encoder on the train split of one benchmark."""
+"""Tune an encoder on the train split of each benchmark, one after the other: the libraries are loaded once for all."""
 
 import argparse
 import json
 import os
 from pathlib import Path
 
-import torch
-
-from mixtune.compute import choose_device
-from mixtune.encoders import finetune_encoder
-from mixtune.errors import run
+from mixtune.benchmarks.files import folders
+from mixtune.errors import NOT_FOR_TUNING, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--model", type=Path, required=True, help="manifest")
-    parser.add_argument("--benchmark", type=Path, required=True, help="manifest")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--manifests", type=Path, nargs="+", required=True, help="to write, …/{benchmark}/seed-N/…")
     args = parser.parse_args(argv)
+
+    # Here, since `run` tells first what these need not load.
+    import torch
+
+    from mixtune.compute import choose_device
+    from mixtune.encoders import finetune_encoder
+
     torch.set_num_threads(args.threads)
-    device = choose_device(os.environ.get("MIXTUNE_DEVICE"))
-    finetune_encoder(args.settings, args.model, args.benchmark.parent, args.manifest, device=device)
+    device, benchmarks = choose_device(os.environ.get("MIXTUNE_DEVICE")), folders(args.benchmarks)
+    for manifest in args.manifests:
+        finetune_encoder(args.settings, args.model, benchmarks[manifest.parents[1].name], manifest, device=device)
 
 
 if __name__ == "__main__":
-    run(main)
+    run(main, without=NOT_FOR_TUNING)
