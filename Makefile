@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test docs lint perf fuzz chaos clean
+.PHONY: demo test test-all docs lint perf fuzz chaos clean
 
 # The environment: exactly the versions of the lock file.
 .venv: requirements.lock pyproject.toml
@@ -19,9 +19,13 @@ demo: .venv
 	@echo "reports/figures/matrix.png shows it; each number is a positive-class micro-F1."
 	@echo "The data are small sample corpora: these scores say nothing about the benchmarks they imitate."
 
-# Every test that needs nothing but the repository.
+# Every test that needs nothing but the repository, and is not slow by nature.
 test: .venv
-	PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses 2 --dist loadgroup
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses 2
+
+# Then those that are: a real Slurm, Chromium, real weights from the package index, kills at random moments.
+test-all: test
+	PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses 2 -m "browser or chaos or cluster or network"
 
 # The documentation, as pages in site/: a warning is an error.
 docs: .venv

@@ -1,12 +1,20 @@
 """A tokenizer and a base model made in the process, with chat templates that do what real ones do."""
 
+import gc
 import json
 import os
+import shutil
+import tempfile
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
+from mixtune.errors import do_without
+from tests import fork_server
+
+do_without(["torch._inductor.compile_fx"])  # nothing is compiled here, and to load the compiler takes two seconds
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported, here or in a child process
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -147,11 +155,82 @@ def _merges(corpus: Iterable[str], number: int) -> list[tuple[str, str]]:
     return [tuple(pair) for pair in json.loads(trained.to_str())["model"]["merges"]]
 
 
-def pytest_collection_modifyitems(items):
-    """Where several processes share the tests, a file's stay together, for its fixtures; and those of the one Slurm."""
+# Tests that are slow by nature, by their marks: `make test-all` runs them, or `pytest --all`, or `-m` with their mark.
+SLOW = {
+    "chaos": "kills at random moments",
+    "cluster": "a real Slurm",
+    "browser": "the page in Chromium",
+    "network": "real weights from the package index",
+}
+# Files whose tests share no costly fixture, but for those that are made once for all processes.
+SPREAD = {
+    "test_caching", "test_commands", "test_config_keys", "test_disks", "test_existing_adapters", "test_planning",
+    "test_prefixes_and_loss", "test_read_columns", "test_reader_properties", "test_training", "test_whole_dag",
+}  # fmt: skip
+LEFT_OUT = pytest.StashKey[Counter[str]]()
+
+
+def pytest_addoption(parser):
+    parser.addoption("--all", action="store_true", help=f"also what is slow: {', '.join(SLOW.values())}")
+
+
+def pytest_configure(config):
+    config.stash[LEFT_OUT] = Counter()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        return
+    folder = Path(tempfile.mkdtemp(prefix="mixtune-tests-"))
+    config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # or each process would compile the library anew
+    os.environ["MIXTUNE_TEST_FORKS"] = str(folder)
+    config.add_cleanup(fork_server.start(folder).stdin.close)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Leave out what is slow unless it is asked for, and put last what is spread: no process then waits for another."""
     for item in items:
-        of_cluster = item.path.parent.name == "cluster"
-        item.add_marker(pytest.mark.xdist_group("cluster" if of_cluster else item.path.name))
+        if item.path.parent.name in SLOW:
+            item.add_marker(item.path.parent.name)
+    if not config.option.all and not config.option.markexpr:
+        slow = {item: mark for item in items for mark in SLOW if item.get_closest_marker(mark)}
+        config.stash[LEFT_OUT].update(slow.values())
+        config.hook.pytest_deselected(items=list(slow))
+        items[:] = [item for item in items if item not in slow]
+    items.sort(key=lambda item: (item.path.stem in SPREAD, item.path.parent.name != "workflow"))
+
+
+def pytest_collection_finish():
+    gc.freeze()  # what is imported is a million objects, which need not be searched for garbage again and again
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config, log):
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFixtures(LoadScopeScheduling):
+        """A file's tests go to one process, for their fixtures, unless it is SPREAD; those of the one Slurm, too."""
+
+        def _split_scope(self, nodeid):
+            file = Path(nodeid.partition("::")[0])
+            return nodeid if file.stem in SPREAD else str(file.parent if file.parent.name == "cluster" else file)
+
+    config.option.loadscopereorder = False  # by the number of tests, which says nothing of their time
+    return ByFixtures(config, log)
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["left_out"] = dict(session.config.stash[LEFT_OUT])
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    node.config.stash[LEFT_OUT] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    left = [f"{number} of {SLOW[mark]}" for mark, number in config.stash[LEFT_OUT].items()]
+    if left:
+        terminalreporter.write_line(f"left out: {'; '.join(left)}. `make test-all` runs them, too (pytest --all)")
 
 
 @pytest.fixture(scope="session")

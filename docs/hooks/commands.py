@@ -8,7 +8,7 @@ from unittest import mock
 
 from mixtune.cli import parser
 
-_TARGET = re.compile(r"^# (.+)\n([a-z]+):", re.MULTILINE)
+_TARGET = re.compile(r"^# (.+)\n([a-z-]+):", re.MULTILINE)
 
 
 def page() -> str:

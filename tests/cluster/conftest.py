@@ -49,7 +49,9 @@ class Cluster:
         variables = slurm.environment(self.folder) | {"CUDA_VISIBLE_DEVICES": None} | environment
         variables["PATH"] = f"{Path(sys.executable).parent}:{variables['PATH']}"
         soon = ["--slurm-init-seconds-before-status-checks", "1"]
-        return project.snakemake(*arguments, *soon, profile="profiles/slurm", status=status, **variables).output
+        return project.snakemake(
+            *arguments, *soon, profile="profiles/slurm", status=status, forks=False, **variables
+        ).output
 
     def jobs(self, project: Project) -> list[Job]:
         """The project's jobs, ended ones too, in the order in which they were submitted."""

@@ -12,8 +12,6 @@ import yaml
 from tests.cluster import slurm
 from tests.workflow.projects import ROOT, overlay
 
-pytestmark = pytest.mark.slow
-
 # Before its work, the script notes that it was started; gids never works, conll04 and nyt11 hang at the first time.
 TROUBLE = """\
 import json, sys, time

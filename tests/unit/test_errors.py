@@ -2,14 +2,13 @@
 
 import errno
 import os
-import resource
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from mixtune.errors import UserError, naming, run
+from tests import fork_server
 
 # Writes a megabyte through one library; files may have 64 KiB.
 WRITERS = {
@@ -24,7 +23,7 @@ WRITERS = {
     ),
 }
 PROGRAM = """
-import os, sys
+import os, resource, sys
 from pathlib import Path
 from mixtune.errors import run
 from mixtune.manifests import replacing
@@ -33,20 +32,18 @@ def main():
     with replacing(Path(sys.argv[1])) as path:
         WRITE
 
+resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
 run(main)
 """
-
-
-def limited():
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2**16, 2**16))
 
 
 @pytest.mark.parametrize("library", WRITERS)
 def test_a_file_that_cannot_be_written_is_named_whichever_library_writes(tmp_path, library):
     code = WRITERS[library].replace("\n    ", "\n        ")
     program = PROGRAM.replace("        WRITE", f"        {code}")
-    command = [sys.executable, "-c", program, str(tmp_path / "file")]
-    ended = subprocess.run(command, capture_output=True, text=True, preexec_fn=limited, timeout=300)
+    command = [fork_server.python(), "-c", program, str(tmp_path / "file")]
+    environment = os.environ | fork_server.ENVIRONMENT
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
     assert ended.returncode == 1, ended.stderr
     assert "Traceback" not in ended.stderr
     line = ended.stderr.splitlines()[-1]

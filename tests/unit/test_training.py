@@ -1,7 +1,6 @@
 """Fine-tuning of a tiny model: the same adapter from the same seed, however often a run was interrupted."""
 
 import csv
-import gc
 import itertools
 import json
 import os
@@ -9,7 +8,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,6 +30,7 @@ from mixtune.fetching import fetch_model
 from mixtune.manifests import file_sha256, is_whole, read_json, write_manifest
 from mixtune.rendered_files import Rendered, write_rendered
 from mixtune.training import finetune
+from tests import fork_server
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 BF16 = Device("cpu", torch.bfloat16, "a test says so")
@@ -50,12 +49,8 @@ STEPS = 2 * EPOCH
 
 
 @pytest.fixture(autouse=True, scope="module")
-def quick():
-    """One thread; and what is loaded already is not searched for garbage, which Trainer does before each run."""
+def one_thread():
     torch.set_num_threads(1)
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def make_rows(number: int, seed: int) -> list[dict]:
@@ -240,8 +235,8 @@ def test_a_killed_process_is_resumed_by_another(base, reference, tmp_path):
         "with t.ending(7, end=lambda: os.kill(os.getpid(), signal.SIGKILL)):\n"
         "    t.tune(Path(sys.argv[1]), Path(sys.argv[2]))"
     )
-    command = [sys.executable, "-c", script, str(base), str(tmp_path), str(Path(__file__).parent)]
-    ended = subprocess.run(command, env=os.environ | {"PYTHONHASHSEED": "7"}, capture_output=True, timeout=300)
+    command = [fork_server.python(), "-c", script, str(base), str(tmp_path), str(Path(__file__).parent)]
+    ended = subprocess.run(command, env=os.environ | fork_server.ENVIRONMENT, capture_output=True, timeout=300)
     assert ended.returncode == -signal.SIGKILL, ended.stderr.decode()
     assert tune(base, tmp_path) == reference[1]
     assert result(tmp_path) == result(reference[0])
@@ -674,14 +669,16 @@ def test_a_checkpoint_is_as_large_as_is_estimated(base, tmp_path):
     assert size == pytest.approx(checkpoint_bytes(facts["trainable_parameters"], "cpu"), rel=0.1)
 
 
-# A job as a process of its own, which stops after a step until its input is closed.
+# A job as a process of its own, which tells its id, and stops after a step until its input is closed.
 JOB = """
+import os
 import sys
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
 import test_training as t
 
+print(os.getpid(), flush=True)
 t.torch.set_num_threads(1)
 on_log = t.training.Progress.on_log
 
@@ -709,8 +706,10 @@ def job(cell, tmp_path):
     started = []
 
     def start(output: str, step: int = 0) -> subprocess.Popen:
-        command = [sys.executable, "-c", JOB, str(Path(__file__).parent), str(tmp_path), output, str(step)]
-        started.append(subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True))
+        command = [fork_server.python(), "-c", JOB, str(Path(__file__).parent), str(tmp_path), output, str(step)]
+        pipes = dict.fromkeys(("stdin", "stdout"), subprocess.PIPE)
+        started.append(subprocess.Popen(command, env=os.environ | fork_server.ENVIRONMENT, text=True, **pipes))
+        started[-1].job_id = int(started[-1].stdout.readline())
         return started[-1]
 
     yield start
@@ -732,7 +731,7 @@ def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tm
     first = job("first", 1)
     read_until(first, "step 1/")
     second = job("second")
-    assert f"the same work is being done by pid {first.pid} on " in read_until(second, "the same work")
+    assert f"the same work is being done by pid {first.job_id} on " in read_until(second, "the same work")
     (rest, _), (then, _) = first.communicate(timeout=300), second.communicate(timeout=300)
     assert f"step {STEPS}/{STEPS}" in rest
     assert then.startswith("finished before: restored from ")

@@ -18,12 +18,6 @@ def pytest_addoption(parser):
     parser.addoption("--kills-seed", type=int, default=0)
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "whole_run" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session")
 def once(tmp_path_factory):
     """Makes a folder that all processes of a test run share."""

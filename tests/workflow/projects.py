@@ -14,6 +14,8 @@ from pathlib import Path
 import yaml
 from snakemake.utils import update_config
 
+from tests import fork_server
+
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config.yaml", "demo.yaml", "CITATION.cff", "workflow", "profiles", "resources", "envs", "src")
 
@@ -55,10 +57,9 @@ def overlay(model: Path, encoder: Path) -> dict:
 
 @dataclass(frozen=True)
 class Run:
-    """What a run of Snakemake printed, and the seconds of CPU that it took, its jobs included."""
+    """What a run of Snakemake printed."""
 
     output: str
-    seconds: float
 
 
 @dataclass(frozen=True)
@@ -71,28 +72,34 @@ class Project:
         return self.folder / path
 
     def start(
-        self, *arguments: str, profile: str = "profiles/test", detached: bool = False, **environment: str | None
+        self,
+        *arguments: str,
+        profile: str = "profiles/test",
+        detached: bool = False,
+        forks: bool = False,
+        **environment: str | None,
     ) -> subprocess.Popen:
         """Start Snakemake as a user would; a file tiny.yaml in the project is its overlay.
 
         Args:
             arguments: Targets and options.
             detached: Whether it is to have a session of its own, and to print into snakemake.log.
+            forks: Whether it and its jobs may be forks of tests/fork_server.py, whose process ids and parents
+                are none of a user's run.
             environment: Variables to set, or to take away (None).
         """
+        python = Path(os.environ["MIXTUNE_TEST_FORKS"] if forks else Path(sys.executable).parent) / "python"
         variables = os.environ | {
-            "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+            "PATH": os.pathsep.join([str(python.parent), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(self / "src"),
             "MIXTUNE_DEVICE": "cpu",
-            "CUDA_VISIBLE_DEVICES": "",
-            "OMP_NUM_THREADS": "1",
-            "HF_HUB_OFFLINE": "1",
+            **fork_server.ENVIRONMENT,
         }
         variables = {name: value for name, value in (variables | environment).items() if value is not None}
         config = ["--configfile", "tiny.yaml"] if (self / "tiny.yaml").is_file() else []
         with (self / "snakemake.log").open("a") if detached else nullcontext(subprocess.PIPE) as output:
             return subprocess.Popen(
-                [sys.executable, "-m", "snakemake", *config, "--profile", profile, *arguments],
+                [python, "-m", "snakemake", *config, "--profile", profile, *arguments],
                 cwd=self.folder,
                 env=variables,
                 stdout=output,
@@ -101,27 +108,22 @@ class Project:
                 start_new_session=detached,
             )
 
-    def snakemake(self, *arguments: str, status: int = 0, **options: str | None) -> Run:
-        """Run Snakemake.
+    def snakemake(self, *arguments: str, status: int = 0, forks: bool = True, **options: str | None) -> Run:
+        """Run Snakemake to its end.
 
         Args:
             arguments: Targets and options.
             status: The exit status to expect.
-            options: As for `start`.
+            forks, options: As for `start`.
         """
-        before = os.times()
-        with self.start(*arguments, **options) as run:
+        with self.start(*arguments, forks=forks, **options) as run:
             try:
                 output, _ = run.communicate(timeout=1800)
             except BaseException:
                 run.kill()
                 raise
-        after = os.times()
-        seconds = sum(
-            getattr(after, f"children_{kind}") - getattr(before, f"children_{kind}") for kind in ("user", "system")
-        )
         assert run.returncode == status, output
-        return Run(output, seconds)
+        return Run(output)
 
     def planned(self, *arguments: str, **environment: str | None) -> Counter[str]:
         """How many jobs of each rule would run (`all`, which runs nothing, left out)."""

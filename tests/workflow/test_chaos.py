@@ -12,7 +12,7 @@ from mixtune.tables import markdown
 LOGS = Path(__file__).resolve().parents[2] / "logs"
 
 
-@pytest.mark.slow
+@pytest.mark.chaos
 def test_killed_runs_end_as_undisturbed_ones(shipped, tiny, tmp_path, request):
     """`make chaos` asks for more kills, and keeps the table."""
     asked, kills = request.config.getoption("kills", None), request.config.getoption("kills", None) or 5

@@ -4,21 +4,20 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from mixtune.manifests import file_sha256, read_json
+from tests import fork_server
 
 CELL = "tiny/gentune/0-shot/seed-42"
 
 
 def mixtune(project, *arguments, status=0, **environment):
     """What a command prints in a project."""
-    variables = {"PYTHONPATH": str(project / "src"), "MIXTUNE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"} | environment
-    command = [sys.executable, "-m", "mixtune.cli", *arguments]
+    variables = {"PYTHONPATH": str(project / "src"), "MIXTUNE_DEVICE": "cpu", **fork_server.ENVIRONMENT, **environment}
+    command = [fork_server.python(), "-m", "mixtune.cli", *arguments]
     run = subprocess.run(
         command,
         cwd=project.folder,
@@ -210,16 +209,7 @@ def test_a_running_matrix_shows_what_runs(project):
         shutil.rmtree(project / f"results/{kind}/{CELL}")
     (project / f"results/scores/{CELL}.json").unlink()
     shutil.rmtree(project / "scratch")
-    variables = {"PYTHONPATH": str(project / "src"), "MIXTUNE_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
-    variables["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"  # jobs call python by its name
-    command = [sys.executable, "-m", "snakemake", "--configfile", "tiny.yaml", "--profile", "profiles/test"]
-    run = subprocess.Popen(
-        [*command, f"results/scores/{CELL}.json"],
-        cwd=project.folder,
-        env=os.environ | variables,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+    run = project.start(f"results/scores/{CELL}.json", detached=True, forks=True)
     seen = set()
     try:
         while run.poll() is None:

@@ -6,15 +6,14 @@ import multiprocessing
 import os
 import re
 import tempfile
+from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
-from functools import partial
+from functools import cache
 from pathlib import Path
 
 import pytest
 import yaml
 from snakemake.utils import update_config
-
-from mixtune.codehash import code_hash
 
 # Values of keys that allow a few words only; the second is taken where the first is set.
 WORDS = {
@@ -41,14 +40,14 @@ BIG = {
 }  # fmt: skip
 CELL = "SmolLM3-3B/mixtune/0-shot/seed-42"
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
-# Half of the cells suffice to see a difference. A balanced mixture needs both domains, so that all mixtures get
-# both, or gentune and littune could not be balanced.
+# Two models and no demonstrations suffice to see a difference. A balanced mixture needs both domains, so that all
+# mixtures get both, or gentune and littune could not be balanced.
 COMPARISONS = [
     {"name": "mixtures", "vary": "mixture", "of": ["gentune", "littune"]},
     {"name": "models", "vary": "model", "of": ["*", "SmolLM3-3B"]},
 ]
 BASE = {
-    "matrix": {"shots": [0], "frontier": ["big", "other"]},
+    "matrix": {"models": ["SmolLM2-360M-Instruct", "SmolLM3-3B"], "shots": [0], "frontier": ["big", "other"]},
     "frontier": {"big": BIG, "other": {**BIG, "model": "other"}},
     "statistics": {"comparisons": COMPARISONS},
     "mixtures": {name: {"benchmarks": SHIPPED["matrix"]["benchmarks"]} for name in SHIPPED["mixtures"]},
@@ -136,27 +135,40 @@ def commands(project, overlay):
     return text if status else set(re.findall(r"^Shell command: (.*)", text, re.MULTILINE))
 
 
+def forked(function, *arguments):
+    """What a function returns in a fork of this process."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as fork:
+        return fork.submit(function, *arguments).result()
+
+
 @pytest.fixture(scope="module")
-def plans(shipped):
-    """Commands of the shipped matrix with one key changed each, by the key's path; () is the unchanged one."""
-    import snakemake.cli  # noqa: F401 -- loaded once, for all processes that are forked, as are the syntax trees
-
-    for script in (shipped / "workflow/scripts").glob("*.py"):
-        code_hash(script)
-    overlays = {(): BASE}
-    for path, value in KEYS.items():
-        overlays[path] = copy.deepcopy(BASE)
-        update_config(overlays[path], nested(path[:-1], value))
-    with multiprocessing.get_context("fork").Pool(2, maxtasksperchild=1) as pool:
-        planned = pool.map(partial(commands, shipped), overlays.values(), chunksize=1)
-    return dict(zip(overlays, planned, strict=True))
+def plan(shipped):
+    """The commands that an overlay plans, found in a fork of a process that has planned before: `plan(overlay)`."""
+    with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as planner:
+        assert isinstance(planner.submit(commands, shipped, BASE).result(), set)
+        yield lambda overlay: planner.submit(forked, commands, shipped, overlay).result()
 
 
-@pytest.mark.slow
+@pytest.fixture(scope="module")
+def unchanged(plan):
+    """The commands of the unchanged config, for a matrix of these models: `unchanged(*models)`."""
+    return cache(lambda *models: plan(with_models(models)))
+
+
+def with_models(models):
+    overlay = copy.deepcopy(BASE)
+    overlay["matrix"]["models"] = list(models)
+    return overlay
+
+
 @pytest.mark.parametrize("path", KEYS, ids=".".join)
-def test_dead_config_key(plans, path):
-    assert isinstance(plans[path], set), f"planning failed:\n{plans[path]}"
-    assert plans[path] != plans[()]
+def test_dead_config_key(plan, unchanged, path):
+    models = tuple(dict.fromkeys([*BASE["matrix"]["models"], *(path[1:2] if path[0] == "models" else [])]))
+    overlay = with_models(models)
+    update_config(overlay, nested(path[:-1], KEYS[path]))
+    planned = plan(overlay)
+    assert isinstance(planned, set), f"planning failed:\n{planned}"
+    assert planned != unchanged(*models)
 
 
 def test_every_problem_is_told_before_any_job_runs(shipped, tmp_path):

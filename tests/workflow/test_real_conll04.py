@@ -12,7 +12,6 @@ REALDATA = os.environ.get("MIXTUNE_REALDATA")
 
 @pytest.mark.network
 @pytest.mark.realdata
-@pytest.mark.slow
 @pytest.mark.skipif(not REALDATA, reason="MIXTUNE_REALDATA is not set: no real benchmark files here")
 def test_a_short_real_cell_learns_conll04(shipped, tmp_path):
     project = shipped.copy(tmp_path / "project")

@@ -8,6 +8,8 @@ import sys
 
 import pytest
 
+from tests import fork_server
+
 CELL = "tiny/gentune/0-shot/seed-42"
 
 # Submits by running: the job has ended when sbatch has, in the state that squeue then tells.
@@ -15,6 +17,7 @@ SBATCH = """\
 number = str(len(list(HERE.glob("job-*"))) + 1)
 (HERE / f"job-{number}").write_text("RUNNING")
 wrapped = next(word.removeprefix("--wrap=") for word in sys.argv if word.startswith("--wrap="))
+wrapped = wrapped.replace(sys.executable, "python")  # a fork: tests/cluster runs the real ones
 environment = os.environ | {"SLURM_JOB_ID": number}
 with open(sys.argv[sys.argv.index("--output") + 1].replace("%j", number), "w") as log:
     status = subprocess.run(["bash", "-c", wrapped], env=environment, stdout=log, stderr=log).returncode
@@ -65,7 +68,7 @@ def cluster(whole_run, tmp_path_factory):
         "--slurm-init-seconds-before-status-checks",
         "1",
         profile="profiles/slurm",
-        PATH=os.pathsep.join([str(folder), str(os.path.dirname(sys.executable)), os.environ["PATH"]]),
+        PATH=os.pathsep.join([str(folder), os.path.dirname(fork_server.python()), os.environ["PATH"]]),
     )
     calls = [json.loads(line) for line in (folder / "calls").read_text().splitlines()]
     return project, calls
