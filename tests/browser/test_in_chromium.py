@@ -23,7 +23,7 @@ def percent(text):
 
 
 def numbers(cells):
-    return [float(found[0]) for cell in cells if (found := re.match(r"-?\d+\.\d", cell))]
+    return [float(found[0]) for cell in cells if (found := re.match(r"-?\d+(?:\.\d+)?", cell))]
 
 
 def link(system=SYSTEM, condition="schema", benchmark="tacred"):
