@@ -195,7 +195,8 @@ def pytest_collection_modifyitems(config, items):
         config.stash[LEFT_OUT].update(slow.values())
         config.hook.pytest_deselected(items=list(slow))
         items[:] = [item for item in items if item not in slow]
-    items.sort(key=lambda item: (item.path.stem in SPREAD, item.path.parent.name != "workflow"))
+    first = {"cluster": 0, "workflow": 1}  # Slurm's tests wait more than they work
+    items.sort(key=lambda item: (item.path.stem in SPREAD, first.get(item.path.parent.name, 2)))
 
 
 def pytest_collection_finish():

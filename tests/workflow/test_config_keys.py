@@ -40,8 +40,8 @@ BIG = {
 }  # fmt: skip
 CELL = "SmolLM3-3B/mixtune/0-shot/seed-42"
 SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
-# Two models and no demonstrations suffice to see a difference. A balanced mixture needs both domains, so that all
-# mixtures get both, or gentune and littune could not be balanced.
+# One model and no demonstrations suffice to see a difference, and two models where they are chosen. A balanced mixture
+# needs both domains, so that all mixtures get both, or gentune and littune could not be balanced.
 COMPARISONS = [
     {"name": "mixtures", "vary": "mixture", "of": ["gentune", "littune"]},
     {"name": "models", "vary": "model", "of": ["*", "SmolLM3-3B"]},
@@ -163,7 +163,8 @@ def with_models(models):
 
 @pytest.mark.parametrize("path", KEYS, ids=".".join)
 def test_dead_config_key(plan, unchanged, path):
-    models = tuple(dict.fromkeys([*BASE["matrix"]["models"], *(path[1:2] if path[0] == "models" else [])]))
+    both, own = BASE["matrix"]["models"], path[1:2] if path[0] == "models" else ()
+    models = tuple(dict.fromkeys(both if path[0] in ("matrix", "statistics") else [both[1], *own]))
     overlay = with_models(models)
     update_config(overlay, nested(path[:-1], KEYS[path]))
     planned = plan(overlay)
