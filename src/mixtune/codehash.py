@@ -26,9 +26,8 @@ def code_hash(script: Path, *modules: str) -> str:
         script: The job's program.
         modules: Modules that are loaded by name at run time, which no import statement shows.
     """
-    texts, pending = {}, list(modules)
-    texts[script.stem], imports = _meaning(script, "")
-    pending += imports
+    text, imports = _meaning(script, "")
+    texts, pending = {script.stem: text}, [*modules, *imports]
     while pending:
         name = pending.pop()
         if name not in texts and name not in NOT_PART_OF_A_JOB:

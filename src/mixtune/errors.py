@@ -33,7 +33,8 @@ def do_without(names: Sequence[str]) -> None:
     For Python, they are not installed; what has been loaded before stays.
     """
     sys.modules.update({name: None for name in names if name not in sys.modules})
-    os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that torch is not installed
+    if "torch" in names:
+        os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that torch is not installed
 
 
 def run(main: Callable[[], Any], without: Sequence[str] = ()) -> None:

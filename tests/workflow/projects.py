@@ -88,7 +88,7 @@ class Project:
                 are none of a user's run.
             environment: Variables to set, or to take away (None).
         """
-        python = Path(os.environ["MIXTUNE_TEST_FORKS"] if forks else Path(sys.executable).parent) / "python"
+        python = Path(fork_server.python() if forks else sys.executable)
         variables = os.environ | {
             "PATH": os.pathsep.join([str(python.parent), str(Path(sys.executable).parent), os.environ["PATH"]]),
             "PYTHONPATH": str(self / "src"),
