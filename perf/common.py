@@ -13,10 +13,10 @@ from typing import Any
 
 import yaml
 
-from mixtune.benchmarks import REGISTRY
-from mixtune.benchmarks.prepare import Prepared, prepare
-from mixtune.compute import choose_device
-from mixtune.rendering import Renderer, folder_renderer, render
+from mixtune.data import REGISTRY
+from mixtune.data.prepare_benchmark import Prepared, prepare
+from mixtune.devices.compute import choose_device
+from mixtune.prompts.rendering import Renderer, folder_renderer, render
 from mixtune.resources import resource
 
 ROOT = Path(__file__).parents[1]
@@ -56,7 +56,7 @@ def ratio(mine: Callable, baseline: Callable, rounds: int = 3) -> tuple[float, f
 @functools.cache
 def base_folder() -> Path:
     """The folder of the base model: the workflow's, fetched by its own code if it is not there."""
-    from mixtune.fetching import fetch_model
+    from mixtune.models.fetch_model import fetch_model
 
     manifest = ROOT / "results" / "models" / MODEL / "manifest.json"
     if not manifest.is_file():
@@ -74,7 +74,7 @@ def plain_base() -> Any:
     """
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    from mixtune.dense import dequantised
+    from mixtune.models.dequantise import dequantised
 
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,

@@ -17,12 +17,12 @@ from pathlib import Path
 import torch
 from peft import PeftModel
 
-from mixtune.benchmarks import REGISTRY
-from mixtune.decoding import TOKEN_BUDGET, Decoder, batches, label_trie
-from mixtune.models import load_adapter, load_base
-from mixtune.predicting import answer, by_label, freely
-from mixtune.prefixes import common_prefix
-from mixtune.training import finetune
+from mixtune.data import REGISTRY
+from mixtune.inference.decoder import TOKEN_BUDGET, Decoder, batches, label_trie
+from mixtune.inference.predict import answer, by_label, freely
+from mixtune.models.qlora import load_adapter, load_base
+from mixtune.prompts.prefix import common_prefix
+from mixtune.training.trainer import finetune
 
 from .common import (
     DEVICE,

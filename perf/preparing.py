@@ -63,7 +63,7 @@ def write_table(folder: Path) -> None:
 
 def prepare_one(benchmark: str, source: Path) -> None:
     """Prepare one benchmark in this process; prints seconds and bytes of memory."""
-    from mixtune.benchmarks.prepare import prepare, write
+    from mixtune.data.prepare_benchmark import prepare, write
 
     begin = time.perf_counter()
     write(prepare(benchmark, source, shares={"validation": 0.1, "test": 0.2}, seed=42, expect="sample"), source / "out")
@@ -72,7 +72,7 @@ def prepare_one(benchmark: str, source: Path) -> None:
 
 def rendering() -> None:
     """Print how many times faster all cores render than one."""
-    from mixtune.rendering import render
+    from mixtune.prompts.rendering import render
 
     from .common import benchmark, ratio, renderer, show
 

@@ -4,9 +4,9 @@ import time
 
 import numpy as np
 
-from mixtune.outcomes import Answers, counts, label_counts
-from mixtune.scoring import macro_f1, micro_f1
-from mixtune.statistics import Paired, bootstrap, generator
+from mixtune.evaluation.outcomes import Answers, counts, label_counts
+from mixtune.evaluation.scoring import macro_f1, micro_f1
+from mixtune.evaluation.significance import Paired, bootstrap, generator
 
 from .common import show
 

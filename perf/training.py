@@ -15,10 +15,10 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import Trainer, TrainingArguments
 
-from mixtune.losses import micro_batches
-from mixtune.models import add_adapter, load_base
-from mixtune.packing import ATTENTION, pack
-from mixtune.training import AnswerTrainer
+from mixtune.models.qlora import add_adapter, load_base
+from mixtune.training.loss import micro_batches
+from mixtune.training.packing import ATTENTION, pack
+from mixtune.training.trainer import AnswerTrainer
 
 from .common import DEVICE, LORA, WEIGHTS, base_folder, matmul_rate, mixed, plain_base, ratio, show
 

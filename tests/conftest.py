@@ -285,7 +285,7 @@ def tiny_model():
     from transformers import LlamaConfig, LlamaForCausalLM
     from transformers.utils.logging import disable_progress_bar
 
-    from mixtune.fetching import fetch_model
+    from mixtune.models.fetch_model import fetch_model
 
     torch.set_num_threads(1)
     disable_progress_bar()
@@ -326,7 +326,7 @@ def tiny_encoder():
     from transformers import RobertaConfig, RobertaModel
     from transformers.utils.logging import disable_progress_bar
 
-    from mixtune.fetching import fetch_model
+    from mixtune.models.fetch_model import fetch_model
 
     torch.set_num_threads(1)
     disable_progress_bar()
@@ -357,7 +357,7 @@ def tiny_encoder():
 @pytest.fixture(scope="session")
 def make_example():
     """Makes examples: `make_example(number, text, head, tail, **fields)`, with the mentions' first places."""
-    from mixtune.benchmarks.example import Example
+    from mixtune.data.example import Example
 
     def make(number: int, text: str, head: str, tail: str, **fields) -> Example:
         head_start, tail_start = text.find(head), text.find(tail)

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from .config import Config
+from .config.config import Config
 
 UNTUNED = "untuned"
 PATH = "{model}/{mixture}/{shots}-shot/seed-{seed}"

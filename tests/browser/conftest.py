@@ -8,7 +8,7 @@ from pathlib import Path
 import made_up
 import pytest
 
-from mixtune.page.writing import write_page
+from mixtune.reports.page.writing import write_page
 
 CHECKS = Path(__file__).with_name("checks.js")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

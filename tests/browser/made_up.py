@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from mixtune import tables
-from mixtune.benchmarks import REGISTRY
-from mixtune.matrices import AVERAGES, KEYS, setup_of
+from mixtune.data import REGISTRY
+from mixtune.reports.tables import scores as tables
+from mixtune.reports.tables.matrix import AVERAGES, KEYS, setup_of
 
 MODELS = {
     "SmolLM2-360M-Instruct": 0.36, "Qwen2.5-0.5B-Instruct": 0.5, "SmolLM3-3B": 3.1, "Qwen2.5-3B-Instruct": 3.1,
@@ -298,7 +298,7 @@ def data_tables(random):
 
 
 if __name__ == "__main__":
-    from mixtune.page.writing import write_page
+    from mixtune.reports.page.writing import write_page
 
     files, logs = write(Path(sys.argv[1]))
     write_page({"setup": SETTINGS}, files, logs, Path(sys.argv[1]) / "reports" / "index.html")

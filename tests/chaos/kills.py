@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from mixtune.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_whole, read_json
 
 from .plan import Kill, rounds
 

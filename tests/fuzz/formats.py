@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from hypothesis import strategies as st
 
-from mixtune.benchmarks import Example
+from mixtune.data import Example
 
 from . import records
 from .records import NUMBER, Record

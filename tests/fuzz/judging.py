@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields, replace
 from itertools import chain
 from pathlib import Path
 
-from mixtune.benchmarks import Example, ReadError, read
+from mixtune.data import Example, ReadError, read
 
 from .formats import Format
 from .mutations import WORDS, Mutant

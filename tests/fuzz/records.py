@@ -11,8 +11,8 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from mixtune.benchmarks import REGISTRY, Example
-from mixtune.benchmarks.example import text_group
+from mixtune.data import REGISTRY, Example
+from mixtune.data.example import text_group
 from mixtune.resources import resource
 
 NUMBER = "@"  # in an id: the record's place in the file

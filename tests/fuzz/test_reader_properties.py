@@ -14,7 +14,7 @@ from fuzz.__main__ import fuzz
 from fuzz.formats import FORMATS
 from fuzz.judging import Unchanged, place_in
 from fuzz.mutations import mutant
-from mixtune.benchmarks import Example, ReadError, example, read
+from mixtune.data import Example, ReadError, example, read
 
 SIZE = 50_000_000
 FORMAT = pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)

@@ -6,11 +6,11 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM
 
-from mixtune.adapter_sources import base_folder, fetch_adapter
-from mixtune.adapters import adapter_config, check_template
+from mixtune.artifacts.manifests import file_sha256, read_json, write_json
 from mixtune.errors import UserError
-from mixtune.manifests import file_sha256, read_json, write_json
-from mixtune.models import Device, load_adapter, load_base, load_tokenizer
+from mixtune.models.adapter_folder import adapter_config, check_template
+from mixtune.models.fetch_adapter import base_folder, fetch_adapter
+from mixtune.models.qlora import Device, load_adapter, load_base, load_tokenizer
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 TARGETS = ["q_proj", "v_proj", "down_proj"]

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks import read
-from mixtune.benchmarks.audit import describe, duplicates, shared, texts
+from mixtune.data import read
+from mixtune.data.audit import describe, duplicates, shared, texts
 
 REALDATA = os.environ.get("MIXTUNE_REALDATA")
 

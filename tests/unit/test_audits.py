@@ -5,13 +5,13 @@ import json
 import pandas as pd
 import pytest
 
-from mixtune import audits
-from mixtune.benchmarks import REGISTRY
-from mixtune.benchmarks.prepare import prepare, write
+from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.cli import main
-from mixtune.figures.data import draw
-from mixtune.manifests import read_json, write_json
-from mixtune.mixtures import build
+from mixtune.data import REGISTRY
+from mixtune.data.build_mixture import build
+from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.reports.figures.data import draw
+from mixtune.reports.tables import data as audits
 from mixtune.resources import resource
 
 NAMES = ["gids", "conll04"]

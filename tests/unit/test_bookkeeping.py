@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune import bookkeeping
-from mixtune.bookkeeping import begun, due, failures, last_log, overlays, record, steps
+from mixtune.runs import snakemake_records as bookkeeping
+from mixtune.runs.snakemake_records import begun, due, failures, last_log, overlays, record, steps
 
 LOG = """\
 Config file config.yaml is extended by additional config specified via the command line.

@@ -10,13 +10,13 @@ import torch
 import yaml
 from huggingface_hub import metadata_load
 
-from mixtune.cards import adapter_name, write_card
-from mixtune.licences import KNOWN, Licence, licence_of
-from mixtune.manifests import write_json, write_manifest
-from mixtune.models import Device, add_adapter, load_base
-from mixtune.rendering import Renderer, folder_renderer, render
-from mixtune.scoring import score
-from mixtune.usage import DEMONSTRATIONS, QUERY, snippet
+from mixtune.artifacts.manifests import write_json, write_manifest
+from mixtune.evaluation.scoring import score
+from mixtune.models.qlora import Device, add_adapter, load_base
+from mixtune.prompts.rendering import Renderer, folder_renderer, render
+from mixtune.publishing.card import adapter_name, write_card
+from mixtune.publishing.licences import KNOWN, Licence, licence_of
+from mixtune.publishing.snippet import DEMONSTRATIONS, QUERY, snippet
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 LABELS = ["Work_For", "Kill", "OrgBased_In", "Live_In", "Located_In"]  # CoNLL04's

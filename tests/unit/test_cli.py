@@ -20,21 +20,21 @@ from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForCausalLM
 
 import mixtune.commands.predict
-import mixtune.labelling
+import mixtune.inference.labeller
 from hub_stand_in import serving
-from mixtune.benchmarks.example import Example
-from mixtune.benchmarks.files import write_examples
-from mixtune.cells import finetune_cell
+from mixtune.artifacts.manifests import write_json, write_manifest
 from mixtune.cli import main
-from mixtune.compute import choose_device
-from mixtune.decoding import Decoder
-from mixtune.labels import recognise
-from mixtune.manifests import write_json, write_manifest
-from mixtune.models import load_base
-from mixtune.predicting import predict_system
-from mixtune.rendered import render_prompts
-from mixtune.rendered_files import write_rendered
-from mixtune.rendering import load_renderer, render
+from mixtune.data.example import Example
+from mixtune.data.files import write_examples
+from mixtune.data.labels import recognise
+from mixtune.devices.compute import choose_device
+from mixtune.inference.decoder import Decoder
+from mixtune.inference.predict import predict_system
+from mixtune.models.qlora import load_base
+from mixtune.prompts.files import write_rendered
+from mixtune.prompts.render_training import render_prompts
+from mixtune.prompts.rendering import load_renderer, render
+from mixtune.training.finetune import finetune_cell
 
 SETTINGS = {
     "epochs": 1.0,
@@ -126,7 +126,7 @@ def asked(monkeypatch):
         prompts.extend(given)
         return [("knows", None)] * len(given)
 
-    monkeypatch.setattr(mixtune.labelling, "answer", spy)
+    monkeypatch.setattr(mixtune.inference.labeller, "answer", spy)
     return prompts
 
 
@@ -234,7 +234,7 @@ def test_a_text_that_does_not_fit_is_a_bad_line_and_what_is_cut_is_told(tuned, c
 
 def test_windows_leave_the_answers_in_order(tuned, capsys, tmp_path, monkeypatch):
     expected, _ = predict(tuned, QUERIES, capsys, tmp_path)
-    monkeypatch.setattr(mixtune.labelling, "TOKENS_A_ROW", 2048)  # two rows a window on a CPU
+    monkeypatch.setattr(mixtune.inference.labeller, "TOKENS_A_ROW", 2048)  # two rows a window on a CPU
     written, write = [], mixtune.commands.predict._write
     monkeypatch.setattr(mixtune.commands.predict, "_write", lambda *given: written.append(given[1]) or write(*given))
     assert predict(tuned, QUERIES, capsys, tmp_path)[0] == expected
@@ -292,7 +292,7 @@ def test_wrong_usage_is_refused_before_torch_is_imported():
     )
     assert ended.returncode == 2
     modules = {line.rpartition("|")[2].strip() for line in ended.stderr.splitlines()}
-    assert "mixtune.streams" in modules
+    assert "mixtune.inference.streams" in modules
     assert not modules & {"torch", "transformers", "pyarrow"}
 
 
@@ -319,7 +319,7 @@ def test_an_output_takes_its_place_when_it_is_whole(tuned, capsys, tmp_path, mon
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(mixtune.labelling, "answer", interrupted)
+        patch.setattr(mixtune.inference.labeller, "answer", interrupted)
         predict(tuned, path, capsys, tmp_path, "--output", str(path), status=130)
     assert path.read_text() == before
     assert list(tmp_path.iterdir()) == [path]

@@ -12,12 +12,12 @@ LIBRARY = ROOT / "src/mixtune"
 
 MODULES = {
     "__init__.py": "",
-    "config.py": "LIMIT = 1\n",
-    "config_checks.py": "LIMIT = 1\n",
+    "config/config.py": "LIMIT = 1\n",
+    "config/checks.py": "LIMIT = 1\n",
     "direct.py": "from . import middle\n\nLIMIT = 1\n",
     "middle.py": "def late():\n    import mixtune.room.leaf\n\n    return mixtune.room.leaf.LIMIT\n",
     "room/__init__.py": "LIMIT = 1\n",
-    "room/leaf.py": "from ..base import LIMIT\nfrom .. import config\nfrom ..config_checks import LIMIT as more\n",
+    "room/leaf.py": "from ..base import LIMIT\nfrom ..config import config\nfrom ..config.checks import LIMIT as m\n",
     "room/reader.py": "LIMIT = 1\n",
     "base.py": "import mixtune.direct\n\nLIMIT = 1\n",  # imports in a circle
     "apart.py": "LIMIT = 1\n",
@@ -40,19 +40,20 @@ def main(argv=None):
 
 @pytest.fixture
 def library(tmp_path):
-    """A small library with the real codehash.py in it, in tmp_path/mixtune, and a script."""
+    """A small library with the real code_hash.py in it, in tmp_path/mixtune, and a script."""
     for name, text in MODULES.items():
         path = tmp_path / "mixtune" / name
         path.parent.mkdir(exist_ok=True)
         path.write_text(text)
-    shutil.copy(LIBRARY / "codehash.py", tmp_path / "mixtune")
+    (tmp_path / "mixtune/runs").mkdir()
+    shutil.copy(LIBRARY / "runs/code_hash.py", tmp_path / "mixtune/runs")
     (tmp_path / "job.py").write_text(SCRIPT)
     return tmp_path / "mixtune"
 
 
 def fresh(library: Path):
     """`code_hash` of a copy of the library, with empty caches, as in a fresh process."""
-    spec = importlib.util.spec_from_file_location("copied_codehash", library / "codehash.py")
+    spec = importlib.util.spec_from_file_location("copied_codehash", library / "runs/code_hash.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module.code_hash
@@ -147,7 +148,7 @@ def test_an_import_inside_a_function_counts(library):
     assert hash_of(library) != before
 
 
-@pytest.mark.parametrize("module", ["config.py", "config_checks.py", "apart.py", "room/reader.py"])
+@pytest.mark.parametrize("module", ["config/config.py", "config/checks.py", "apart.py", "room/reader.py"])
 def test_the_config_modules_and_what_is_not_imported_are_no_part(library, module):
     before = hash_of(library)
     edit(library / module, "LIMIT = 1", "LIMIT = 2")
@@ -171,9 +172,7 @@ def test_a_renamed_script_or_a_moved_checkout(library, tmp_path):
 
 
 def test_other_processes_agree(library):
-    program = (
-        "import sys; from pathlib import Path; from mixtune.codehash import code_hash; print(code_hash(Path('job.py')))"
-    )
+    program = "from pathlib import Path; from mixtune.runs.code_hash import code_hash;print(code_hash(Path('job.py')))"
     hashes = {
         subprocess.run(
             [sys.executable, "-c", program],
@@ -211,25 +210,25 @@ def checkout(tmp_path):
 
 def test_a_comment_in_every_module_of_the_library_reruns_no_job(checkout):
     copied, hashes = checkout
-    before = hashes("mixtune.benchmarks.tacred")
+    before = hashes("mixtune.data.readers.tacred")
     for path in [*copied.rglob("*.py"), *copied.parent.glob("*.py")]:
-        if path.name != "codehash.py":
+        if path.name != "code_hash.py":
             path.write_text(path.read_text(encoding="utf-8") + "\n\n# A comment.\n", encoding="utf-8")
-    assert hashes("mixtune.benchmarks.tacred") == before
+    assert hashes("mixtune.data.readers.tacred") == before
 
 
 @pytest.mark.parametrize(
     ("module", "reruns", "leaves"),
     [
-        ("prompts.py", {"render_training", "render_prompts"}, {"build_mixture", "score", "plot"}),
-        ("statistics.py", {"intervals", "compare"}, {"score", "predict", "aggregate"}),
-        ("scoring.py", {"score", "intervals", "compare"}, {"finetune", "prepare_benchmark", "fetch_model"}),
-        ("figures/style.py", {"plot"}, {"aggregate", "score", "predict"}),
-        ("mixtures.py", {"build_mixture"}, {"prepare_benchmark", "fetch_model", "fetch_benchmark"}),
-        ("config.py", set(), {"aggregate", "finetune", "score", "build_mixture", "prepare_benchmark"}),
-        ("run_cards.py", set(), {"aggregate", "audit", "finetune", "predict", "plot"}),
-        ("metering.py", set(), {"finetune", "predict"}),
-        ("scratch.py", set(), {"finetune", "predict"}),
+        ("prompts/messages.py", {"render_training", "render_prompts"}, {"build_mixture", "score", "plot"}),
+        ("evaluation/significance.py", {"intervals", "compare"}, {"score", "predict", "aggregate"}),
+        ("evaluation/scoring.py", {"score", "intervals", "compare"}, {"finetune", "prepare_benchmark", "fetch_model"}),
+        ("reports/figures/style.py", {"plot"}, {"aggregate", "score", "predict"}),
+        ("data/build_mixture.py", {"build_mixture"}, {"prepare_benchmark", "fetch_model", "fetch_benchmark"}),
+        ("config/config.py", set(), {"aggregate", "finetune", "score", "build_mixture", "prepare_benchmark"}),
+        ("artifacts/run_cards.py", set(), {"aggregate", "audit", "finetune", "predict", "plot"}),
+        ("training/meter.py", set(), {"finetune", "predict"}),
+        ("artifacts/cache.py", set(), {"finetune", "predict"}),
     ],
 )
 def test_a_changed_module_reruns_the_jobs_that_run_it(checkout, module, reruns, leaves):

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, Qwen2Config, SmolLM3Config
 
-from mixtune import prefixed
-from mixtune.compute import Device
-from mixtune.decoding import TOKEN_BUDGET, Decoder, batches, forced, label_trie
+from mixtune.devices.compute import Device
+from mixtune.inference import prefix_attention as prefixed
+from mixtune.inference.decoder import TOKEN_BUDGET, Decoder, batches, forced, label_trie
 
 CPU = Device("cpu", torch.float32, "a test says so")
 VOCABULARY, NEW = 64, 6

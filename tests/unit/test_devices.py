@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from mixtune import device_locks, devices
-from mixtune.device_locks import PARTS
-from mixtune.devices import Device, DeviceError, lease, pool
+from mixtune.devices import __main__ as devices
+from mixtune.devices import locks as device_locks
+from mixtune.devices.__main__ import Device, DeviceError, lease, pool
+from mixtune.devices.locks import PARTS
 
 TWO = "0, GPU-aaaa-1111\n1, GPU-bbbb-2222\n"
 ZERO, ONE = Device("0", "0"), Device("1", "1")

@@ -11,11 +11,13 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from mixtune import devices, diagnosis, diagnosis_matrix
+from mixtune.artifacts.manifests import write_json
 from mixtune.cli import main
-from mixtune.config import load
-from mixtune.diagnosis import FAIL, OK, WARNING, Check
-from mixtune.manifests import write_json
+from mixtune.config.config import load
+from mixtune.devices import __main__ as devices
+from mixtune.runs import machine_checks as diagnosis
+from mixtune.runs import matrix_checks as diagnosis_matrix
+from mixtune.runs.machine_checks import FAIL, OK, WARNING, Check
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))

@@ -18,9 +18,9 @@ from pydantic import BaseModel
 from snakemake.utils import update_config
 
 from mixtune.cli import parser
-from mixtune.config import Config, ConfigError, load
-from mixtune.prompts import messages
-from mixtune.scoring import score
+from mixtune.config.config import Config, ConfigError, load
+from mixtune.evaluation.scoring import score
+from mixtune.prompts.messages import messages
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -3,8 +3,8 @@
 import pandas as pd
 import pytest
 
-from mixtune.efficiency import COLUMNS, efficiency, write_efficiency
-from mixtune.manifests import write_json
+from mixtune.artifacts.manifests import write_json
+from mixtune.reports.tables.efficiency import COLUMNS, efficiency, write_efficiency
 
 TUNED, BARE = "small/mixtune/2-shot/seed-42", "small/untuned/2-shot/seed-0"
 KEYS = {"model": "small", "shots": 2, "condition": "schema"}

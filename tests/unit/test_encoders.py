@@ -15,18 +15,19 @@ import torch
 import yaml
 from safetensors.torch import load_file
 
-from mixtune import classifiers, encoders
-from mixtune.benchmarks.files import read_examples
-from mixtune.benchmarks.prepare import Prepared, prepare, write
-from mixtune.classifiers import MarkerClassifier, classify, load_classifier, load_tokenizer, tune
-from mixtune.compute import Device, choose_device
-from mixtune.encoders import finetune_encoder, predict_encoder
+from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.baselines import classifier as classifiers
+from mixtune.baselines import finetune_encoder as encoders
+from mixtune.baselines.classifier import MarkerClassifier, classify, load_classifier, load_tokenizer, tune
+from mixtune.baselines.entity_markers import encode
+from mixtune.baselines.finetune_encoder import finetune_encoder, predict_encoder
+from mixtune.data.build_mixture import draw
+from mixtune.data.files import read_examples
+from mixtune.data.prepare_benchmark import Prepared, prepare, write
+from mixtune.devices.compute import Device, choose_device
 from mixtune.errors import UserError
-from mixtune.fetching import fetch_model
-from mixtune.manifests import is_whole, read_json
-from mixtune.markers import encode
-from mixtune.mixtures import draw
-from mixtune.predictions import SCHEMA
+from mixtune.inference.predictions import SCHEMA
+from mixtune.models.fetch_model import fetch_model
 from tests import fork_server
 
 ROOT = Path(__file__).parents[2]

@@ -5,12 +5,12 @@ import random
 import pandas as pd
 import pytest
 
-from mixtune.benchmarks.files import write_examples
-from mixtune.error_tables import COLUMNS, analyse, write_errors
+from mixtune.artifacts.manifests import write_json, write_manifest
+from mixtune.data.files import write_examples
 from mixtune.errors import UserError
-from mixtune.manifests import write_json, write_manifest
-from mixtune.predictions import write_predictions
-from mixtune.scoring import negative_words, score
+from mixtune.evaluation.scoring import negative_words, score
+from mixtune.inference.predictions import write_predictions
+from mixtune.reports.tables.errors import COLUMNS, analyse, write_errors
 
 LABELS = ["kill", "live_in", "work_for", "none"]
 SETUP = {

@@ -7,9 +7,18 @@ import pytest
 import yaml
 from snakemake.utils import update_config
 
-from mixtune.config import load
-from mixtune.estimates import CHECKPOINTS, WEIGHT_BYTES, Estimate, Rate, checkpoint_bytes, disk, lora_parameters, rates
-from mixtune.manifests import write_json
+from mixtune.artifacts.manifests import write_json
+from mixtune.config.config import load
+from mixtune.runs.estimates import (
+    CHECKPOINTS,
+    WEIGHT_BYTES,
+    Estimate,
+    Rate,
+    checkpoint_bytes,
+    disk,
+    lora_parameters,
+    rates,
+)
 from mixtune.systems import System, systems
 
 ROOT = Path(__file__).resolve().parents[2]

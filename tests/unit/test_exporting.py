@@ -8,14 +8,14 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mixtune.benchmarks.files import read_examples, write_examples
-from mixtune.benchmarks.registry import REGISTRY
+from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.data.build_mixture import build
+from mixtune.data.files import read_examples, write_examples
+from mixtune.data.registry import REGISTRY
 from mixtune.errors import UserError
-from mixtune.exporting import Pool, conversation, export
-from mixtune.manifests import is_whole, read_json
-from mixtune.mixtures import build
-from mixtune.prompts import demonstrations
-from mixtune.rendering import Renderer, render
+from mixtune.prompts.messages import demonstrations
+from mixtune.prompts.rendering import Renderer, render
+from mixtune.publishing.export_mixture import Pool, conversation, export
 
 SYSTEM = (
     "You are a relation extraction system. Be concise and direct. Output ONLY the relation type that holds between "
@@ -297,7 +297,7 @@ def test_the_same_settings_give_the_same_bytes(exported):
 
 def test_batches_do_not_change_the_rows(exported, monkeypatch):
     whole = exported(name="whole")
-    monkeypatch.setattr("mixtune.exporting.BATCH", 7)
+    monkeypatch.setattr("mixtune.publishing.export_mixture.BATCH", 7)
     parts = exported(name="parts")
     assert pq.ParquetFile(parts / "data/train_2-00000-of-00001.parquet").num_row_groups > 1
     assert all(rows(whole, split) == rows(parts, split) for split in SPLITS)

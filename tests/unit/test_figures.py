@@ -10,8 +10,8 @@ from matplotlib.colors import to_rgb
 from matplotlib.text import Text
 
 from mixtune.errors import UserError
-from mixtune.figures import matrix, shots, style
-from mixtune.table_files import read_table
+from mixtune.reports.figures import matrix, shots, style
+from mixtune.reports.tables.files import read_table
 
 NAN = math.nan
 SETUP = {

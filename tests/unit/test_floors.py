@@ -8,12 +8,12 @@ from itertools import product
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune.benchmarks.audit import labels_of_inputs
-from mixtune.benchmarks.files import write_examples
-from mixtune.floors import answers, best_answers, predict_floors
-from mixtune.manifests import is_whole, write_json
-from mixtune.predictions import SCHEMA
-from mixtune.scoring import score
+from mixtune.artifacts.manifests import is_whole, write_json
+from mixtune.baselines.floors import answers, best_answers, predict_floors
+from mixtune.data.audit import labels_of_inputs
+from mixtune.data.files import write_examples
+from mixtune.evaluation.scoring import score
+from mixtune.inference.predictions import SCHEMA
 
 
 @pytest.fixture

@@ -15,16 +15,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune import frontier
-from mixtune.benchmarks.files import gather
-from mixtune.benchmarks.prepare import Prepared, write
-from mixtune.endpoints import NoAnswer, Reply, read_reply
+from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.baselines import predict_frontier as frontier
+from mixtune.baselines.endpoint import NoAnswer, Reply, read_reply
+from mixtune.baselines.paid_answers import Charge, PaidAnswers
+from mixtune.baselines.predict_frontier import estimate, predict_frontier
+from mixtune.data.files import gather
+from mixtune.data.prepare_benchmark import Prepared, write
 from mixtune.errors import UserError
-from mixtune.frontier import estimate, predict_frontier
-from mixtune.manifests import is_whole, read_json
-from mixtune.paid_answers import Charge, PaidAnswers
-from mixtune.predictions import SCHEMA
-from mixtune.prompts import messages
+from mixtune.inference.predictions import SCHEMA
+from mixtune.prompts.messages import messages
 
 ROOT = Path(__file__).parents[2]
 LABELS = ["lives", "works", "NA"]

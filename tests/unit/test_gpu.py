@@ -32,13 +32,13 @@ def test_a_device_is_leased():
 @pytest.mark.parametrize("device", ["cpu", CUDA])
 def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, capsys, monkeypatch):
     """Tunes an adapter on an NF4 base until it knows its one label, and predicts with it."""
-    from mixtune.benchmarks.example import Example
-    from mixtune.cells import finetune_cell
+    from mixtune.artifacts.manifests import write_manifest
     from mixtune.cli import main
-    from mixtune.compute import choose_device
-    from mixtune.manifests import write_manifest
-    from mixtune.rendered_files import write_rendered
-    from mixtune.rendering import load_renderer, render
+    from mixtune.data.example import Example
+    from mixtune.devices.compute import choose_device
+    from mixtune.prompts.files import write_rendered
+    from mixtune.prompts.rendering import load_renderer, render
+    from mixtune.training.finetune import finetune_cell
 
     monkeypatch.setenv("MIXTUNE_DEVICE", device)
     model = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base", initializer_range=0.3)
@@ -103,8 +103,8 @@ def rows(number: int, length: int) -> list[dict]:
 @pytest.fixture
 def tune(tmp_path, tiny_tokenizer, tiny_model):
     """Runs `finetune` on CUDA: `tune(name, data, micro_tokens=…)` returns the losses of its steps."""
-    from mixtune.compute import choose_device
-    from mixtune.training import finetune
+    from mixtune.devices.compute import choose_device
+    from mixtune.training.trainer import finetune
 
     model = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base", initializer_range=0.3)
 
@@ -149,7 +149,7 @@ def test_a_step_that_does_not_fit_into_the_devices_memory_is_taken_in_smaller_pa
 @on_cuda
 def test_an_interrupted_run_ends_as_an_undisturbed_one(tune, monkeypatch, capsys):
     """Not to the bit: sums of gradients come in another order each time on a GPU."""
-    from mixtune import training
+    from mixtune.training import trainer as training
 
     data = rows(64, 60)
     whole = tune("whole", data)
@@ -176,8 +176,8 @@ def test_dequantised_layers_answer_as_those_of_bitsandbytes(tmp_path, tiny_token
     from bitsandbytes.functional import dequantize_4bit
     from bitsandbytes.nn import Linear4bit
 
-    from mixtune import models
-    from mixtune.compute import choose_device
+    from mixtune.devices.compute import choose_device
+    from mixtune.models import qlora as models
 
     device = choose_device("cuda")
     folder = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base").parent
@@ -201,8 +201,8 @@ def test_dequantised_layers_answer_as_those_of_bitsandbytes(tmp_path, tiny_token
 def test_in_float32_answers_are_those_of_generate(tmp_path, tiny_tokenizer, tiny_model):
     from transformers import AutoModelForCausalLM
 
-    from mixtune.compute import Device
-    from mixtune.decoding import Decoder
+    from mixtune.devices.compute import Device
+    from mixtune.inference.decoder import Decoder
 
     folder = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base", initializer_range=0.3).parent
     model = AutoModelForCausalLM.from_pretrained(folder).cuda().eval()
@@ -222,9 +222,9 @@ def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_
     """Learns that the second mention's type tells the label."""
     import pyarrow.parquet as pq
 
-    from mixtune.benchmarks.prepare import Prepared, write
-    from mixtune.compute import choose_device
-    from mixtune.encoders import finetune_encoder, predict_encoder
+    from mixtune.baselines.finetune_encoder import finetune_encoder, predict_encoder
+    from mixtune.data.prepare_benchmark import Prepared, write
+    from mixtune.devices.compute import choose_device
 
     model = tiny_encoder(tiny_tokenizer("gemma"), tmp_path / "base")
     labels = {"city": "lives", "firm": "works"}

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune import tables
-from mixtune.comparing import COLUMNS, compare, readable
 from mixtune.errors import UserError
-from mixtune.evaluation import score_system
-from mixtune.intervals import write_intervals
-from mixtune.outcomes import counts, read_answers
-from mixtune.predictions import write_predictions
-from mixtune.statistics import Paired, generator, holm
+from mixtune.evaluation.intervals import write_intervals
+from mixtune.evaluation.outcomes import counts, read_answers
+from mixtune.evaluation.paired_tests import COLUMNS, compare, readable
+from mixtune.evaluation.score import score_system
+from mixtune.evaluation.significance import Paired, generator, holm
+from mixtune.inference.predictions import write_predictions
+from mixtune.reports.tables import scores as tables
 
 LABELS = ["a", "b", "none"]
 BENCHMARKS = {"gids": "general", "tacred": "general", "pg_fiction": "literary"}

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from mixtune.latex import LONGEST, Column, escape, marks, number, tabular
-from mixtune.markdown import Estimate
+from mixtune.reports.latex.tabular import LONGEST, Column, escape, marks, number, tabular
+from mixtune.reports.markdown import Estimate
 
 
 @pytest.mark.parametrize(

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from mixtune import lineage
+from mixtune.artifacts.manifests import file_sha256, write_json, write_manifest
 from mixtune.errors import UserError
-from mixtune.lineage import trace
-from mixtune.manifests import file_sha256, write_json, write_manifest
+from mixtune.runs import provenance as lineage
+from mixtune.runs.provenance import trace
 
 
 def put(path: str, text: str = "x") -> Path:
@@ -111,7 +111,7 @@ def test_a_large_input_is_known_by_its_time_alone(project):
 
 def test_the_code_of_today_is_compared(project):
     script = put("workflow/scripts/score.py", "X = 1\n")
-    from mixtune.codehash import code_hash
+    from mixtune.runs.code_hash import code_hash
 
     path = next(p for p in Path(".snakemake/metadata").rglob("*") if p.is_file() and '"score"' in p.read_text())
     settings = {"code": code_hash(script)}

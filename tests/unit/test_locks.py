@@ -12,7 +12,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from mixtune.locks import acquire, exclusive, is_held, signature
+from mixtune.artifacts.locks import acquire, exclusive, is_held, signature
 
 # Takes a lock, says so, and holds it until its input is closed.
 HOLDER = """

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from mixtune.manifests import (
+from mixtune.artifacts.manifests import (
     canonical,
     copy_whole,
     digest,

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mixtune.benchmarks.example import Example
+from mixtune.baselines.entity_markers import CHUNK, encode, mark
+from mixtune.data.example import Example
 from mixtune.errors import UserError
-from mixtune.markers import CHUNK, encode, mark
 
 BOS = 258  # of the byte tokenizer, which stands before every text: byte n of a text is token n + 1
 

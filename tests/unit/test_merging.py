@@ -6,9 +6,9 @@ from peft import PeftModel
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
+from mixtune.artifacts.manifests import write_json
 from mixtune.cli import main
-from mixtune.manifests import write_json
-from mixtune.models import Device, add_adapter, load_base
+from mixtune.models.qlora import Device, add_adapter, load_base
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "v_proj", "down_proj"]}
@@ -92,7 +92,7 @@ def test_what_fails_leaves_nothing_behind(folders, tmp_path, monkeypatch):
     def full(*_):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("mixtune.merging.os.replace", full)
+    monkeypatch.setattr("mixtune.models.merge.os.replace", full)
     with pytest.raises(OSError, match="no space"):
         merge(folders, tmp_path / "merged")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["adapter", "base"]

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks.example import Example
-from mixtune.benchmarks.files import read_examples, write_examples
+from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.data.build_mixture import build, composition, draw, mix
+from mixtune.data.example import Example
+from mixtune.data.files import read_examples, write_examples
 from mixtune.errors import UserError
-from mixtune.manifests import is_whole, read_json
-from mixtune.mixtures import build, composition, draw, mix
 
 DOMAINS = {"news": "general", "web": "general", "tales": "literary"}
 

@@ -24,13 +24,14 @@ from transformers import (
     SmolLM3Config,
 )
 
-from mixtune import fetching, models
-from mixtune.compute import Device, choose_device
-from mixtune.dense import fits
+from mixtune.artifacts.manifests import file_sha256, read_json
+from mixtune.devices.compute import Device, choose_device
 from mixtune.errors import UserError
-from mixtune.fetching import convert_gguf, fetch_model, parameters
-from mixtune.manifests import file_sha256, read_json
-from mixtune.models import add_adapter, load_adapter, load_base, load_tokenizer
+from mixtune.models import fetch_model as fetching
+from mixtune.models import qlora as models
+from mixtune.models.dequantise import fits
+from mixtune.models.fetch_model import convert_gguf, fetch_model, parameters
+from mixtune.models.qlora import add_adapter, load_adapter, load_base, load_tokenizer
 
 BF16 = Device("cpu", torch.bfloat16, "a test says so")
 FLOAT32 = Device("cpu", torch.float32, "a test says so")

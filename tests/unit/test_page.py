@@ -8,14 +8,15 @@ import pandas as pd
 import pytest
 import vl_convert
 
-from mixtune import chart_rows, tables
 from mixtune.errors import UserError
-from mixtune.matrices import setup_of
-from mixtune.page import details
-from mixtune.page.charts import draw_all
-from mixtune.page.embedding import pack, to_json
-from mixtune.page.inputs import TABLES, read_tables
-from mixtune.page.writing import write_page
+from mixtune.reports import chart_data as chart_rows
+from mixtune.reports.page import details
+from mixtune.reports.page.charts import draw_all
+from mixtune.reports.page.embedding import pack, to_json
+from mixtune.reports.page.inputs import TABLES, read_tables
+from mixtune.reports.page.writing import write_page
+from mixtune.reports.tables import scores as tables
+from mixtune.reports.tables.matrix import setup_of
 
 SETTINGS = {
     "setup": {

@@ -12,10 +12,11 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
-from mixtune import papers, tables
-from mixtune.figures.style import HIGH, WIDE
-from mixtune.matrices import setup_of
-from mixtune.table_files import read_table, training_log
+from mixtune.reports.figures.style import HIGH, WIDE
+from mixtune.reports.latex import typeset as papers
+from mixtune.reports.tables import scores as tables
+from mixtune.reports.tables.files import read_table, training_log
+from mixtune.reports.tables.matrix import setup_of
 from tests.browser import made_up
 
 SMALL = made_up.SETTINGS["models"][0]
@@ -78,7 +79,7 @@ def boxes(monkeypatch):
 @pytest.mark.parametrize("size", ["whole", "one_model", "nothing"])
 @pytest.mark.parametrize("name", tables.FIGURES)
 def test_a_figure_is_legible_in_print(name, size, boxes, request):
-    figure = import_module(f"mixtune.figures.{name}").draw(*request.getfixturevalue(size))
+    figure = import_module(f"mixtune.reports.figures.{name}").draw(*request.getfixturevalue(size))
     width, height = figure.get_size_inches()
     assert width <= WIDE and height <= HIGH
     texts, places = boxes(figure)
@@ -99,7 +100,7 @@ def test_a_figure_is_legible_in_print(name, size, boxes, request):
      ("scaling", "several sizes")],
 )  # fmt: skip
 def test_a_figure_with_nothing_to_show_says_so(nothing, name, told):
-    figure = import_module(f"mixtune.figures.{name}").draw(*nothing)
+    figure = import_module(f"mixtune.reports.figures.{name}").draw(*nothing)
     assert not figure.axes
     assert told in " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
 
@@ -108,7 +109,7 @@ def test_figures_have_the_names_of_print(whole):
     found, setup = whole
     named = setup | {"names": {"gentune": "GenTune", SMALL: "Small $x$"}}
     for name, models in {"matrix": 1, "shots": 1, "benchmarks": 1, "domains": 1, "training": 1, "scaling": 0}.items():
-        figure = import_module(f"mixtune.figures.{name}").draw(found, named)
+        figure = import_module(f"mixtune.reports.figures.{name}").draw(found, named)
         words = [text.get_text() for text in figure.findobj(Text)]
         assert "Small $x$" in words or not models
         assert any(word.startswith("GenTune") for word in words) and "gentune" not in words
@@ -119,7 +120,7 @@ def test_of_several_seeds_the_interval_of_the_mean_is_drawn(whole):
     one = found["intervals"].query("model == @SMALL and mixture == 'mixtune' and shots == 0 and benchmark == 'gids'")
     rows = [one.assign(seed=seed, value=value) for seed, value in ((1, 0.2), (2, 0.6))]
     rows.append(one.assign(seed=None, value=0.4, seeds=2))
-    draw = import_module("mixtune.figures.benchmarks").draw
+    draw = import_module("mixtune.reports.figures.benchmarks").draw
     axes = draw({"intervals": pd.concat(rows)}, setup | {"seeds": [1, 2]}).axes[0]
     dots = [point for group in axes.collections for point in group.get_offsets().tolist() if len(point)]
     place = [name for name in setup["benchmarks"]].index("gids")

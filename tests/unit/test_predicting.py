@@ -12,19 +12,19 @@ from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from mixtune import predicting
-from mixtune.benchmarks.example import Example
-from mixtune.benchmarks.files import write_examples
-from mixtune.compute import Device
-from mixtune.decoding import Decoder, batches, label_trie
+from mixtune.artifacts.locks import exclusive, is_held
+from mixtune.artifacts.manifests import file_sha256, read_json, write_json, write_manifest
+from mixtune.data.example import Example
+from mixtune.data.files import write_examples
+from mixtune.devices.compute import Device
 from mixtune.errors import UserError
-from mixtune.fetching import fetch_model
-from mixtune.locks import exclusive, is_held
-from mixtune.manifests import file_sha256, read_json, write_json, write_manifest
-from mixtune.models import add_adapter, load_adapter, load_base, load_tokenizer
-from mixtune.predicting import answer, predict_system
-from mixtune.prefixes import common_prefix
-from mixtune.rendered_files import Rendered, write_rendered
+from mixtune.inference import predict as predicting
+from mixtune.inference.decoder import Decoder, batches, label_trie
+from mixtune.inference.predict import answer, predict_system
+from mixtune.models.fetch_model import fetch_model
+from mixtune.models.qlora import add_adapter, load_adapter, load_base, load_tokenizer
+from mixtune.prompts.files import Rendered, write_rendered
+from mixtune.prompts.prefix import common_prefix
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 BF16 = Device("cpu", torch.bfloat16, "a test says so")

@@ -18,12 +18,12 @@ from transformers import (
     TrainingArguments,
 )
 
-from mixtune import packing
-from mixtune.compute import Device
-from mixtune.losses import answer_loss, micro_batches
-from mixtune.packing import ATTENTION, pack, packs
-from mixtune.prefixes import SHORTEST, common_prefix
-from mixtune.training import AnswerTrainer
+from mixtune.devices.compute import Device
+from mixtune.prompts.prefix import SHORTEST, common_prefix
+from mixtune.training import packing
+from mixtune.training.loss import answer_loss, micro_batches
+from mixtune.training.packing import ATTENTION, pack, packs
+from mixtune.training.trainer import AnswerTrainer
 
 CPU = Device("cpu", torch.float32, "a test says so")
 EOS, VOCABULARY = 2, 64

@@ -12,12 +12,12 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks import REGISTRY, SPLITS, MissingSplit, ReadError, read
-from mixtune.benchmarks.example import Example
-from mixtune.benchmarks.files import read_examples, read_labels
-from mixtune.benchmarks.official import difference, unknown_label
-from mixtune.benchmarks.prepare import carve, prepare, write
-from mixtune.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
+from mixtune.data.example import Example
+from mixtune.data.files import read_examples, read_labels
+from mixtune.data.official import difference, unknown_label
+from mixtune.data.prepare_benchmark import carve, prepare, write
 from mixtune.resources import resource
 
 SHARES = {"validation": 0.1, "test": 0.2}

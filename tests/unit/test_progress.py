@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mixtune.cli import main
-from mixtune.progress import Run, left, state
+from mixtune.runs.progress import Run, left, state
 from mixtune.systems import System
 
 FIRST, SECOND, UNTUNED = System("m", "gentune", 0, 1), System("m", "gentune", 2, 1), System("m", "untuned", 0, 0)

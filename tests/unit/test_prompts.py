@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from mixtune.benchmarks.example import Example
+from mixtune.data.example import Example
 from mixtune.errors import UserError
-from mixtune.prompts import demonstrations, messages, question, shorten, system
+from mixtune.prompts.messages import demonstrations, messages, question, shorten, system
 
 FOUR_LINES = ["Sentence:", "Entity 1:", "Entity 2:", "Relation:"]
 # What a text or a mention may hold that looks like a part of the prompt, or like its end.

@@ -7,12 +7,12 @@ import matplotlib.text
 import pandas as pd
 import pytest
 
-from mixtune import published
-from mixtune.benchmarks import REGISTRY
-from mixtune.figures.published import draw
-from mixtune.figures.style import save
+from mixtune.data import REGISTRY
+from mixtune.evaluation.scoring import domain_averages
+from mixtune.reports.figures.published import draw
+from mixtune.reports.figures.style import save
+from mixtune.reports.tables import published
 from mixtune.resources import resource
-from mixtune.scoring import domain_averages
 
 PAPER = resource("paper")
 GENERAL = ["tacred", "semeval2010_task8", "conll04", "nyt11", "gids", "re_docred", "rebel"]

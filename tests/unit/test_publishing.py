@@ -6,9 +6,9 @@ import huggingface_hub.constants
 import pytest
 
 from hub_stand_in import serving
+from mixtune.artifacts.manifests import read_json, write_json, write_manifest
 from mixtune.errors import UserError
-from mixtune.manifests import read_json, write_json, write_manifest
-from mixtune.publishing import publish
+from mixtune.publishing.publish import publish
 
 TOKEN = "hf_neverToBeShown"
 CARD = """\

@@ -4,8 +4,8 @@ from collections import Counter
 
 import pytest
 
-from mixtune.benchmarks import biographical
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError, text_group
+from mixtune.data.example import Example, MissingSplit, ReadError, text_group
+from mixtune.data.readers import biographical
 from mixtune.resources import resource
 
 HEADER = "sentence\trelation\tP1\tP2\tANNOTATION\twp_id\tset"

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mixtune.benchmarks.example import Example, ReadError, text_group
-from mixtune.benchmarks.hub import read
+from mixtune.data.example import Example, ReadError, text_group
+from mixtune.data.readers.hub_copy import read
 
 ROOT = Path(__file__).parents[2]
 TEXT = "A “heavy” dose of aspirin led to tinnitus."

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks.conll04 import read
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError, text_group
+from mixtune.data.example import Example, MissingSplit, ReadError, text_group
+from mixtune.data.readers.conll04 import read
 from mixtune.resources import resource
 
 TOKENS = ["In", "Lund", ",", "Ann", "Lund", "of", "Acme", "Ltd.", "was", "shot", "by", "Bo", "Ek", "."]

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError
-from mixtune.benchmarks.gids import read
+from mixtune.data.example import Example, MissingSplit, ReadError
+from mixtune.data.readers.gids import read
 from mixtune.resources import resource
 
 DEGREE = "/people/person/education./education/education/degree"

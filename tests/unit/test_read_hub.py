@@ -8,8 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError, text_group
-from mixtune.benchmarks.hub import is_hub_copy, read
+from mixtune.data.example import Example, MissingSplit, ReadError, text_group
+from mixtune.data.readers.hub_copy import is_hub_copy, read
 
 TEXT = "Ann Ek was born in Lund."
 ROW = {"text": TEXT, "entity1": "Ann Ek", "entity2": "Lund", "relation": "NA"}

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from mixtune.benchmarks import nyt11
-from mixtune.benchmarks.example import SPLITS, Example, MissingSplit, ReadError, text_group
+from mixtune.data.example import SPLITS, Example, MissingSplit, ReadError, text_group
+from mixtune.data.readers import nyt11
 from mixtune.resources import resource
 
 TEXT = "Brynja Holm , who died in Tallinn , the capital of Estonia , never learned Estonian ."

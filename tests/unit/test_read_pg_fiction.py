@@ -8,8 +8,8 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 
-from mixtune.benchmarks import pg_fiction
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError
+from mixtune.data.example import Example, MissingSplit, ReadError
+from mixtune.data.readers import pg_fiction
 from mixtune.resources import resource
 
 COLUMNS = ["book_id", "title", "author", "author_gender", "author_birth_year", "author_death_year"]

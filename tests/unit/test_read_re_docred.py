@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError
-from mixtune.benchmarks.re_docred import read
-from mixtune.mixtures import draw
+from mixtune.data.build_mixture import draw
+from mixtune.data.example import Example, MissingSplit, ReadError
+from mixtune.data.readers.re_docred import read
 from mixtune.resources import resource
 
 

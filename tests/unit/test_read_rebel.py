@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks import rebel
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError
+from mixtune.data.example import Example, MissingSplit, ReadError
+from mixtune.data.readers import rebel
 from mixtune.resources import resource
 
 TEXT = "Corva Mill is a watermill in Jutland.\n\nCorva Mill was built in 1812, in Jutland's worst year."

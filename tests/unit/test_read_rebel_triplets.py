@@ -9,9 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune.benchmarks import reading, rebel
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError
-from mixtune.benchmarks.rebel_triplets import parse
+from mixtune.data import reading
+from mixtune.data.example import Example, MissingSplit, ReadError
+from mixtune.data.readers import rebel
+from mixtune.data.readers.rebel_triplets import parse
 
 # Respaced as the data set's script does it, mentions not: "St. Orm" is not in the text.
 CONTEXT = "Corva Mill , built in 1812 , is a watermill in St . Orm , Jutland . "

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError, text_group
-from mixtune.benchmarks.semeval2010_task8 import read
+from mixtune.data.example import Example, MissingSplit, ReadError, text_group
+from mixtune.data.readers.semeval2010_task8 import read
 
 ROOT = Path(__file__).parents[2]
 SAMPLE = ROOT / "resources/sample/semeval2010_task8"

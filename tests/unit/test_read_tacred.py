@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.benchmarks.example import Example, MissingSplit, ReadError, text_group
-from mixtune.benchmarks.tacred import FILES, read
+from mixtune.data.example import Example, MissingSplit, ReadError, text_group
+from mixtune.data.readers.tacred import FILES, read
 from mixtune.resources import resource
 
 SAMPLE = resource("sample", "tacred")

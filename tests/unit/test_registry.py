@@ -4,10 +4,10 @@ from pathlib import Path
 import huggingface_hub
 import pytest
 
-from mixtune.benchmarks import REGISTRY, SPLITS, MissingSplit, ReadError, read
-from mixtune.benchmarks.registry import Benchmark
+from mixtune.artifacts.download import DATA_FILES
+from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
+from mixtune.data.registry import Benchmark
 from mixtune.resources import resource
-from mixtune.sources import DATA_FILES
 
 LABELS = {
     "tacred": 42,

@@ -8,14 +8,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune.benchmarks.files import read_examples, write_examples
-from mixtune.benchmarks.prepare import prepare, write
-from mixtune.manifests import file_sha256, is_whole, read_json
-from mixtune.mixtures import build, draw
-from mixtune.prompts import question
-from mixtune.rendered import render_prompts, render_training
-from mixtune.rendered_files import Rendered, read_rendered, write_rendered
-from mixtune.rendering import Renderer, RenderError
+from mixtune.artifacts.manifests import file_sha256, is_whole, read_json
+from mixtune.data.build_mixture import build, draw
+from mixtune.data.files import read_examples, write_examples
+from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.prompts.files import Rendered, read_rendered, write_rendered
+from mixtune.prompts.messages import question
+from mixtune.prompts.render_training import render_prompts, render_training
+from mixtune.prompts.rendering import Renderer, RenderError
 from mixtune.resources import resource
 
 BENCHMARKS = ["conll04", "gids"]

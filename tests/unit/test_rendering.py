@@ -6,9 +6,9 @@ from itertools import pairwise
 import pytest
 from transformers.utils import chat_template_utils
 
-from mixtune import rendering
-from mixtune.prompts import messages, question, shorten, system
-from mixtune.rendering import Renderer, RenderError, load_renderer, render
+from mixtune.prompts import rendering
+from mixtune.prompts.messages import messages, question, shorten, system
+from mixtune.prompts.rendering import Renderer, RenderError, load_renderer, render
 
 TEMPLATES = ["chatml", "llama", "gemma", "smollm3", "qwen3"]
 LABELS = {"toy": ["Work_For", "Kill", "none"]}

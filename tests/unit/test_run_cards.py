@@ -4,9 +4,9 @@ import subprocess
 
 import pytest
 
-from mixtune import run_cards
-from mixtune.manifests import file_sha256, write_json
-from mixtune.run_cards import Costs, code_version, memory, run_card
+from mixtune.artifacts import run_cards
+from mixtune.artifacts.manifests import file_sha256, write_json
+from mixtune.artifacts.run_cards import Costs, code_version, memory, run_card
 
 
 def test_costs_add_up_and_peaks_do_not():

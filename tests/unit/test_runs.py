@@ -7,8 +7,9 @@ import sys
 
 import pytest
 
-from mixtune import locks, runs
+from mixtune.artifacts import locks
 from mixtune.errors import UserError
+from mixtune.runs import run_lock as runs
 
 # Looks like a job of the workflow to whoever reads the list of processes.
 JOB = "import sys; print('runs', flush=True); sys.stdin.read()"

@@ -8,13 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn import metrics
 
-from mixtune.labels import normalise, recognise
-from mixtune.scoring import (
-    PAPER_NEGATIVES,
-    domain_averages,
-    negative_words,
-    score,
-)
+from mixtune.data.labels import normalise, recognise
+from mixtune.evaluation.scoring import PAPER_NEGATIVES, domain_averages, negative_words, score
 
 LABELS = ["Kill", "Live_In", "Work_For", "none"]
 CAUSE, EFFECT = "Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)"

@@ -6,9 +6,9 @@ import time
 
 import pytest
 
+from mixtune.artifacts.cache import entries, hold, remove, sign, to_remove
+from mixtune.artifacts.manifests import write_json
 from mixtune.cli import main
-from mixtune.manifests import write_json
-from mixtune.scratch import entries, hold, remove, sign, to_remove
 
 RESULT = "results/adapters/m/gentune/0-shot/seed-{}/manifest.json"
 

@@ -12,9 +12,9 @@ import huggingface_hub
 import huggingface_hub.constants
 import pytest
 
-from mixtune.adapter_sources import fetch_adapter
-from mixtune.manifests import read_json
-from mixtune.sources import SourceError, fetch_hub, fetch_wheel, local_folder
+from mixtune.artifacts.download import SourceError, fetch_hub, fetch_wheel, local_folder
+from mixtune.artifacts.manifests import read_json
+from mixtune.models.fetch_adapter import fetch_adapter
 
 TOKEN = "hf_neverToBeShown"
 COMMITS = {"main": "a" * 40, "v2": "b" * 40}

@@ -9,17 +9,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mixtune.outcomes import Answers, counts, label_counts
-from mixtune.scoring import macro_f1, micro_f1, score
-from mixtune.statistics import (
-    Paired,
-    bootstrap,
-    generator,
-    holm,
-    interval,
-    mcnemar,
-    randomise,
-)
+from mixtune.evaluation.outcomes import Answers, counts, label_counts
+from mixtune.evaluation.scoring import macro_f1, micro_f1, score
+from mixtune.evaluation.significance import Paired, bootstrap, generator, holm, interval, mcnemar, randomise
 
 NEGATIVE = frozenset({"none", ""})
 KINDS = np.array([[1, 0, 0], [0, 1, 0], [0, 0, 1], [0, 1, 1], [0, 0, 0]], dtype=np.int8)
@@ -131,7 +123,7 @@ def test_a_loop_over_rows_has_the_same_distribution():
 def test_memory_is_bounded_and_does_not_change_a_draw(monkeypatch):
     rows = both_counts(*random_rows(60, seed=3))[1]
     whole = bootstrap(rows, macro_f1, generator("chunks"), 500)
-    monkeypatch.setattr("mixtune.statistics.CHUNK", 100)
+    monkeypatch.setattr("mixtune.evaluation.significance.CHUNK", 100)
     assert np.array_equal(bootstrap(rows, macro_f1, generator("chunks"), 500), whole)
 
 

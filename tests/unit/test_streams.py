@@ -5,9 +5,9 @@ import os
 
 import pytest
 
-from mixtune.benchmarks.example import LONGEST
+from mixtune.data.example import LONGEST
 from mixtune.errors import UserError
-from mixtune.streams import Lines, as_example, read_label_list, read_rows, windows
+from mixtune.inference.streams import Lines, as_example, read_label_list, read_rows, windows
 
 GOOD = {"text": "Ada met Bob.", "head": "Ada", "tail": "Bob"}
 SPANS = {"head_start": 0, "head_end": 3, "tail_start": 8, "tail_end": 11}

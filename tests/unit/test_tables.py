@@ -8,10 +8,10 @@ import pytest
 from docutils.core import publish_doctree
 from jinja2 import Environment, StrictUndefined
 
-from mixtune import tables
 from mixtune.errors import UserError
-from mixtune.scoring import score
-from mixtune.table_files import read_table
+from mixtune.evaluation.scoring import score
+from mixtune.reports.tables import scores as tables
+from mixtune.reports.tables.files import read_table
 
 SETUP = {
     "models": ["small", "large"],

@@ -20,16 +20,18 @@ from tokenizers import Tokenizer, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
-from mixtune import cells, metering, training
-from mixtune.cells import finetune_cell
-from mixtune.checkpoints import LOG_COLUMNS, StepSampler, last_whole_checkpoint
-from mixtune.compute import Device
+from mixtune.artifacts.manifests import file_sha256, is_whole, read_json, write_manifest
+from mixtune.devices.compute import Device
 from mixtune.errors import UserError
-from mixtune.estimates import checkpoint_bytes
-from mixtune.fetching import fetch_model
-from mixtune.manifests import file_sha256, is_whole, read_json, write_manifest
-from mixtune.rendered_files import Rendered, write_rendered
-from mixtune.training import finetune
+from mixtune.models.fetch_model import fetch_model
+from mixtune.prompts.files import Rendered, write_rendered
+from mixtune.runs.estimates import checkpoint_bytes
+from mixtune.training import finetune as cells
+from mixtune.training import meter as metering
+from mixtune.training import trainer as training
+from mixtune.training.checkpoints import LOG_COLUMNS, StepSampler, last_whole_checkpoint
+from mixtune.training.finetune import finetune_cell
+from mixtune.training.trainer import finetune
 from tests import fork_server
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")

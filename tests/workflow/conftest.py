@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
-from mixtune.locks import exclusive
+from mixtune.artifacts.locks import exclusive
 
 # By its whole name: several folders have a conftest.py, and what is pickled must be found again.
 from tests.workflow.projects import PARTS, ROOT, TWO_CORES, Project, Run, overlay

@@ -44,12 +44,12 @@ def stamps(folder):
 
 
 def test_a_figures_style_redraws_the_figures(project):
-    project.edit("src/mixtune/figures/style.py", '"font.size": 7', '"font.size": 8')
+    project.edit("src/mixtune/reports/figures/style.py", '"font.size": 7', '"font.size": 8')
     assert project.planned() == ALL_FIGURES
 
 
 def test_a_figures_code_redraws_that_figure(project):
-    edit_code(project, "src/mixtune/figures/scaling.py")
+    edit_code(project, "src/mixtune/reports/figures/scaling.py")
     assert project.planned() == {"plot": 1}
 
 
@@ -187,7 +187,7 @@ def test_a_benchmark_for_evaluation_costs_its_own_prompts_only(with_own_benchmar
 
 
 def test_a_readers_code_prepares_its_benchmark(project):
-    edit_code(project, "src/mixtune/benchmarks/conll04.py")
+    edit_code(project, "src/mixtune/data/readers/conll04.py")
     reruns = project.planned()
     assert reruns["prepare_benchmark"] == 1
     assert reruns["build_mixture"] == 2  # gentune and mixtune, planned since their input may change
@@ -195,7 +195,7 @@ def test_a_readers_code_prepares_its_benchmark(project):
 
 
 def test_a_readers_code_with_the_same_rows_costs_no_gpu_time(project):
-    edit_code(project, "src/mixtune/benchmarks/conll04.py")
+    edit_code(project, "src/mixtune/data/readers/conll04.py")
     run = project.snakemake(PREDICTED)
     assert "(Rule: finetune)" in run.output
     assert "finished before: restored from" in (project / f"logs/finetune/{CELL}.log").read_text()

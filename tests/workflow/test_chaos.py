@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from chaos.kills import EVERYTHING, overlay, torment
-from mixtune.tables import markdown
+from mixtune.reports.tables.scores import markdown
 
 LOGS = Path(__file__).resolve().parents[2] / "logs"
 

@@ -8,7 +8,7 @@ import time
 
 import pytest
 
-from mixtune.manifests import file_sha256, read_json
+from mixtune.artifacts.manifests import file_sha256, read_json
 from tests import fork_server
 
 CELL = "tiny/gentune/0-shot/seed-42"
@@ -118,7 +118,7 @@ def test_what_has_changed_since_is_noted(project):
     (project / "reports/tables/matrix.csv").write_text("edited\n")
     path = project / f"results/scores/{CELL}.json"
     path.write_text(json.dumps(read_json(path) | {"edited": True}))
-    project.edit("src/mixtune/figures/style.py", '"font.size": 7', '"font.size": 8')
+    project.edit("src/mixtune/reports/figures/style.py", '"font.size": 7', '"font.size": 8')
     (project / f"results/adapters/{CELL}/adapter_model.safetensors").unlink()
     told = mixtune(project, "why", "reports/figures/matrix.png")
     assert "changed since: input reports/tables/matrix.csv has other contents now" in told

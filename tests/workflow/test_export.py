@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from mixtune.manifests import is_whole
+from mixtune.artifacts.manifests import is_whole
 
 MIXTURES = ("gentune", "littune", "mixtune")
 SPLITS = [f"{split}_{shots}" for shots in (0, 2) for split in ("train", "eval", "test")]

@@ -11,7 +11,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from mixtune.locks import is_held
+from mixtune.artifacts.locks import is_held
 
 CELL = "tiny/gentune/0-shot/seed-42"
 TARGET = f"results/adapters/{CELL}/manifest.json"

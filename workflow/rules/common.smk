@@ -5,12 +5,12 @@ from functools import cache
 from itertools import product
 from pathlib import Path
 
-from mixtune import runs
-from mixtune.benchmarks.registry import REGISTRY
-from mixtune.codehash import code_hash
-from mixtune.config import ConfigError, load
+from mixtune.runs import run_lock as runs
+from mixtune.data.registry import REGISTRY
+from mixtune.runs.code_hash import code_hash
+from mixtune.config.config import ConfigError, load
 from mixtune.errors import UserError
-from mixtune.manifests import canonical, digest, file_sha256
+from mixtune.artifacts.manifests import canonical, digest, file_sha256
 from mixtune.resources import resource
 from mixtune.systems import PATH, UNTUNED, systems
 
@@ -142,7 +142,7 @@ def benchmark_settings(wildcards):
     name = wildcards.benchmark
     entry = CONFIG.benchmarks[name]
     known = REGISTRY.get(name)
-    reader = [f"mixtune.benchmarks.{name}"] if known else []
+    reader = [f"mixtune.data.readers.{name}"] if known else []
     labels = known.labels if known else None  # the inventory that ships, if one does
     return canonical(
         {
@@ -381,7 +381,7 @@ def mixture_sources(mixture):
 
 
 def page_settings(wildcards):
-    templates = sorted(Path("src/mixtune/page/templates").iterdir())
+    templates = sorted(Path("src/mixtune/reports/page/templates").iterdir())
     return canonical(
         {
             "setup": report_setup(),

@@ -20,7 +20,7 @@ wildcard_constraints:
 def plot_settings(wildcards):
     name = wildcards.figure
     return canonical(
-        {"figure": name, "setup": report_setup(), "code": code("plot", f"mixtune.figures.{name}")}
+        {"figure": name, "setup": report_setup(), "code": code("plot", f"mixtune.reports.figures.{name}")}
     )
 
 

@@ -1,8 +1,8 @@
 # Which systems have intervals and comparisons, and what these jobs depend on. No rules here.
 from itertools import groupby
 
-from mixtune.comparisons import arm, pairs
-from mixtune.comparisons import runs as runs_of
+from mixtune.evaluation.pairing import arm, pairs
+from mixtune.evaluation.pairing import runs as runs_of
 
 CONDITIONS = {system: asked(system) for system in SYSTEMS}
 

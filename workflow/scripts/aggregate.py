@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.reports import write_tables
+from mixtune.reports.aggregate import write_tables
 
 
 def main(argv=None):

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
-from mixtune.error_tables import write_errors
+from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.matrices import setup_of
+from mixtune.reports.tables.errors import write_errors
+from mixtune.reports.tables.matrix import setup_of
 
 
 def main(argv=None):

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.data.build_mixture import build
 from mixtune.errors import run
-from mixtune.mixtures import build
 
 
 def main(argv=None):

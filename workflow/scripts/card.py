@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.cards import write_card
 from mixtune.errors import run
+from mixtune.publishing.card import write_card
 
 
 def main(argv=None):

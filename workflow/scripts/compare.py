@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
-from mixtune.comparing import write_comparisons
+from mixtune.data.files import folders
 from mixtune.errors import run
+from mixtune.evaluation.paired_tests import write_comparisons
 
 
 def main(argv=None):

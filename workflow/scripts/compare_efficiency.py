@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.efficiency import write_efficiency
 from mixtune.errors import run
-from mixtune.matrices import setup_of
+from mixtune.reports.tables.efficiency import write_efficiency
+from mixtune.reports.tables.matrix import setup_of
 
 
 def main(argv=None):

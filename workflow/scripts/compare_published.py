@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.matrices import setup_of
-from mixtune.published import write_published
+from mixtune.reports.tables.matrix import setup_of
+from mixtune.reports.tables.published import write_published
 
 
 def main(argv=None):

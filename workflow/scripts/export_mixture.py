@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.exporting import export
+from mixtune.publishing.export_mixture import export
 
 
 def main(argv=None):

@@ -4,8 +4,8 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.adapter_sources import fetch_adapter
 from mixtune.errors import run
+from mixtune.models.fetch_adapter import fetch_adapter
 
 
 def main(argv=None):

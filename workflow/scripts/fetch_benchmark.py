@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
+from mixtune.artifacts.download import fetch_hub
+from mixtune.artifacts.manifests import write_json
 from mixtune.errors import run
-from mixtune.manifests import write_json
-from mixtune.sources import fetch_hub
 
 
 def main(argv=None):

@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.fetching import fetch_model
+from mixtune.models.fetch_model import fetch_model
 
 
 def main(argv=None):

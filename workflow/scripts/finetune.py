@@ -21,8 +21,8 @@ def main(argv=None):
     # Here, since `run` tells first what these need not load.
     import torch
 
-    from mixtune.cells import finetune_cell
-    from mixtune.compute import choose_device
+    from mixtune.devices.compute import choose_device
+    from mixtune.training.finetune import finetune_cell
 
     torch.set_num_threads(args.threads)
     finetune_cell(

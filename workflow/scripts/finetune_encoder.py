@@ -5,7 +5,7 @@ import json
 import os
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
+from mixtune.data.files import folders
 from mixtune.errors import NOT_FOR_TUNING, run
 
 
@@ -21,8 +21,8 @@ def main(argv=None):
     # Here, since `run` tells first what these need not load.
     import torch
 
-    from mixtune.compute import choose_device
-    from mixtune.encoders import finetune_encoder
+    from mixtune.baselines.finetune_encoder import finetune_encoder
+    from mixtune.devices.compute import choose_device
 
     torch.set_num_threads(args.threads)
     device, benchmarks = choose_device(os.environ.get("MIXTUNE_DEVICE")), folders(args.benchmarks)

@@ -3,7 +3,7 @@
 import argparse
 from pathlib import Path
 
-from mixtune.benchmarks.files import gather
+from mixtune.data.files import gather
 from mixtune.errors import run
 
 

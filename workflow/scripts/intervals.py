@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
+from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.intervals import write_intervals
+from mixtune.evaluation.intervals import write_intervals
 
 
 def main(argv=None):

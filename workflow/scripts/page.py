@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.page.writing import write_page
+from mixtune.reports.page.writing import write_page
 
 
 def main(argv=None):

@@ -6,9 +6,9 @@ from importlib import import_module
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.figures.style import save
-from mixtune.matrices import setup_of
-from mixtune.table_files import read_table, training_log
+from mixtune.reports.figures.style import save
+from mixtune.reports.tables.files import read_table, training_log
+from mixtune.reports.tables.matrix import setup_of
 
 
 def main(argv=None):
@@ -19,7 +19,7 @@ def main(argv=None):
     parser.add_argument("--output", type=Path, required=True, help="path without ending, for .png and .pdf")
     args = parser.parse_args(argv)
     tables = {path.stem: read_table(path) for path in args.tables} | {"training_log": training_log(args.logs)}
-    figure = import_module(f"mixtune.figures.{args.settings['figure']}")
+    figure = import_module(f"mixtune.reports.figures.{args.settings['figure']}")
     save(figure.draw(tables, setup_of(args.settings["setup"])), args.output)
 
 

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
+from mixtune.baselines.floors import predict_floors
+from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.floors import predict_floors
 
 
 def main(argv=None):

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
+from mixtune.baselines.predict_frontier import predict_frontier
+from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.frontier import predict_frontier
 
 
 def main(argv=None):

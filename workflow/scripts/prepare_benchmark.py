@@ -4,7 +4,7 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.prepare import prepare, write
+from mixtune.data.prepare_benchmark import prepare, write
 from mixtune.errors import run
 from mixtune.resources import resource
 

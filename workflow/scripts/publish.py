@@ -5,7 +5,7 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.publishing import publish
+from mixtune.publishing.publish import publish
 
 
 def main(argv=None):

@@ -4,10 +4,10 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
+from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.rendered import render_prompts
-from mixtune.rendering import load_renderer
+from mixtune.prompts.render_training import render_prompts
+from mixtune.prompts.rendering import load_renderer
 
 
 def main(argv=None):

@@ -5,8 +5,8 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.rendered import render_training
-from mixtune.rendering import load_renderer
+from mixtune.prompts.render_training import render_training
+from mixtune.prompts.rendering import load_renderer
 
 
 def main(argv=None):

@@ -4,9 +4,9 @@ import argparse
 import json
 from pathlib import Path
 
-from mixtune.benchmarks.files import folders
+from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.evaluation import score_system
+from mixtune.evaluation.score import score_system
 
 
 def main(argv=None):

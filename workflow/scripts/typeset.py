@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.matrices import setup_of
-from mixtune.papers import write_papers
-from mixtune.table_files import read_table
+from mixtune.reports.latex.typeset import write_papers
+from mixtune.reports.tables.files import read_table
+from mixtune.reports.tables.matrix import setup_of
 
 
 def main(argv=None):

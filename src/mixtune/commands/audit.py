@@ -4,8 +4,8 @@ import argparse
 from pathlib import Path
 from typing import Any
 
+from ..artifacts.manifests import read_json
 from ..errors import UserError
-from ..manifests import read_json
 
 
 def add(commands: Any) -> None:
@@ -24,10 +24,10 @@ def add(commands: Any) -> None:
 
 def audit(args: argparse.Namespace) -> None:
     """Print the audit of prepared benchmarks, or of a folder's files."""
-    from ..audits import readable
+    from ..reports.tables.data import readable
 
     if args.path:
-        from ..benchmarks.prepare import prepare
+        from ..data.prepare_benchmark import prepare
 
         if len(args.benchmarks) != 1:
             raise UserError("--path needs the name of one benchmark, as `mixtune audit conll04 --path data/conll04`")

@@ -35,7 +35,7 @@ def add(commands: Any) -> None:
 
 def clean(args: argparse.Namespace) -> None:
     """List what is in scratch/, then remove what was chosen, or say what would go."""
-    from ..scratch import entries, remove, to_remove
+    from ..artifacts.cache import entries, remove, to_remove
     from ..terminal import age, console, size, table
 
     if not SCRATCH.is_dir():

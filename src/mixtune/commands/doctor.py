@@ -23,10 +23,10 @@ def add(commands: Any) -> None:
 
 def doctor(args: argparse.Namespace) -> None:
     """Print all checks, what will work and what not, and the estimates."""
-    from .. import diagnosis as machine
-    from .. import diagnosis_matrix as matrix
-    from ..estimates import disk, rates
-    from ..overlays import load_files, read_profile
+    from ..config.overlays import load_files, read_profile
+    from ..runs import machine_checks as machine
+    from ..runs import matrix_checks as matrix
+    from ..runs.estimates import disk, rates
     from ..terminal import console, table
 
     profile, overlays = read_profile(args.profile)
@@ -63,8 +63,8 @@ def doctor(args: argparse.Namespace) -> None:
 
 def _estimates(config: Any, here: list[Any], unknown: list[str]) -> list[str]:
     """What the matrix will take, as far as it has been measured."""
-    from ..estimates import Estimate
-    from ..progress import OUTPUTS
+    from ..runs.estimates import Estimate
+    from ..runs.progress import OUTPUTS
     from ..systems import systems
     from ..terminal import age
 

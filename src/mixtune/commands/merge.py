@@ -20,6 +20,6 @@ def add(commands: Any) -> None:
 
 def merge(args: argparse.Namespace) -> None:
     """Merge, and say what the result is not."""
-    from ..merging import merge as merge_folders  # torch takes seconds to import
+    from ..models.merge import merge as merge_folders  # torch takes seconds to import
 
     merge_folders(args.adapter, args.base, args.output)

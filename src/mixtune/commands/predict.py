@@ -12,10 +12,10 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..benchmarks.example import Example
+from ..artifacts.manifests import replacing
+from ..data.example import Example
 from ..errors import UserError
-from ..manifests import replacing
-from ..streams import FIELDS, FORMATS, Lines, Row, as_example, read_label_list, read_rows, windows
+from ..inference.streams import FIELDS, FORMATS, Lines, Row, as_example, read_label_list, read_rows, windows
 from ..terminal import bar
 
 ABOUT = """\
@@ -115,9 +115,9 @@ def predict(args: argparse.Namespace, rows: list[Row] | None = None) -> int:
         given = read_rows(lines, _format(args.input, args.format), name) if lines else iter(rows)
 
         # torch takes seconds to import: what can be refused before has been by now.
-        from ..adapter_sources import adapter_folder, base_folder
-        from ..compute import choose_device
-        from ..labelling import Labeller
+        from ..devices.compute import choose_device
+        from ..inference.labeller import Labeller
+        from ..models.fetch_adapter import adapter_folder, base_folder
 
         adapter = adapter_folder(args.adapter)
         labeller = Labeller(

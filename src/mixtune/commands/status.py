@@ -32,7 +32,7 @@ def status(args: argparse.Namespace) -> None:
     """Print the state of a matrix, once or again and again."""
     from rich.live import Live
 
-    from ..progress import Run
+    from ..runs.progress import Run
     from ..terminal import console
 
     out, run = console(), Run()
@@ -50,9 +50,9 @@ def _shown(run: Any, given: list[Path] | None) -> Any:
     """A run's state: how many systems of each model are done, what runs, what failed, and what is left."""
     from rich.console import Group
 
-    from .. import bookkeeping
-    from ..overlays import load_files
-    from ..progress import state
+    from ..config.overlays import load_files
+    from ..runs import snakemake_records as bookkeeping
+    from ..runs.progress import state
     from ..systems import systems
     from ..terminal import age, table
 
@@ -87,9 +87,9 @@ def _shown(run: Any, given: list[Path] | None) -> Any:
 
 def _pace(run: Any, jobs: list[Any], now: float, config: Any) -> list[str]:
     """The rate of a run, and what is left by measured rates."""
-    from ..bookkeeping import steps
-    from ..estimates import Estimate, rates
-    from ..progress import left
+    from ..runs.estimates import Estimate, rates
+    from ..runs.progress import left
+    from ..runs.snakemake_records import steps
     from ..terminal import age
 
     done, seconds, scored = steps(run.log) or (0, 0), now - run.began, run.scored(jobs)

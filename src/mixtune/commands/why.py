@@ -28,7 +28,7 @@ def why(args: argparse.Namespace) -> None:
     from rich.tree import Tree
     from yaml import safe_dump
 
-    from ..lineage import trace
+    from ..runs.provenance import trace
     from ..terminal import console
 
     told = set()

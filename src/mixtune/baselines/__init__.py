@@ -1,0 +1,1 @@
+"""Encoders, frontier models, trivial baselines and an upper bound."""

@@ -1,0 +1,88 @@
+"""NYT11 (24 labels, no negative) in PRGC's JSON: sentences with [head, relation, tail] triples of strings.
+
+A file is one JSON array of `{"text": …, "triple_list": [[head, relation, tail], …]}`, or the same records as
+JSON Lines. Texts are tokenised newswire. Traps of the format:
+
+- No offsets. Mentions are searched as plain strings, so that one may be found inside a longer word; where the
+  triple has an accent that the text lacks (`Cancún`, `Cancun`), the mention is not found.
+- One pair often has several labels in one sentence, and some triples are repeated exactly: both stay rows,
+  because the official counts (8,489 validation, 8,616 test) contain them.
+- NYT*, a variant that keeps only the last word of a mention, has the same form and fewer rows (7,976, 8,110).
+"""
+
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from reprlib import repr as shown
+from typing import Any
+
+from ..example import Example, ReadError, json_lines, json_records, locate, native_file, text_group
+
+FILES = {
+    "train": ("train_triples.json", "train.json"),
+    "validation": ("val_triples.json", "val.json", "dev.json"),
+    "test": ("test_triples.json", "test.json"),
+}
+
+
+def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
+    """One example a triple, exact repetitions included; ids number records and triples from 0."""
+    path = native_file(folder, split, FILES)
+    for number, (where, record) in enumerate(_records(path)):
+        try:
+            text, triples = record["text"], record["triple_list"]
+            _check(text, triples)
+            counts["sentences"] += 1
+            counts["sentences without a relation"] += not triples
+            distinct = dict.fromkeys(map(tuple, triples))
+            counts["triple repeated in its text"] += len(triples) - len(distinct)
+            labels_of_pair = Counter((head, tail) for head, _, tail in distinct)
+            counts["pair with several labels in its text"] += sum(n > 1 for n in labels_of_pair.values())
+            for index, (head, relation, tail) in enumerate(triples):
+                head_start, head_end, tail_start, tail_end = locate(text, head, tail, counts)
+                yield Example(
+                    id=f"nyt11/{split}/{number}/{index}",
+                    benchmark="nyt11",
+                    split=split,
+                    text=text,
+                    head=head,
+                    tail=tail,
+                    head_start=head_start,
+                    head_end=head_end,
+                    tail_start=tail_start,
+                    tail_end=tail_end,
+                    head_type="",
+                    tail_type="",
+                    relation=relation,
+                    group=text_group(text),
+                )
+        except (KeyError, TypeError, ValueError) as error:
+            raise ReadError(path, where, f"not a PRGC sentence ({error!r})") from error
+
+
+def _records(path: Path) -> Iterator[tuple[int | str, Any]]:
+    """Records with their place in the file: the line of JSON Lines, or the record number of an array."""
+    with path.open("rb") as file:
+        first = file.read(1)
+        while first.isspace():
+            first = file.read(1)
+    if first == b"{":
+        yield from json_lines(path)
+    else:
+        for number, record in json_records(path):
+            yield f"record {number}", record
+
+
+def _check(text: Any, triples: Any) -> None:
+    """A string as a triple would unpack into its letters, hence a check of types before any use.
+
+    Raises:
+        TypeError: The text is no string, or the triples are not lists of three strings.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"text must be a string, not {shown(text)}")
+    if not isinstance(triples, list):
+        raise TypeError(f"triple_list must be a list, not {shown(triples)}")
+    for triple in triples:
+        if not isinstance(triple, list) or [type(part) for part in triple] != [str] * 3:
+            raise TypeError(f"a triple must be [head, relation, tail], three strings, not {shown(triple)}")

@@ -1,0 +1,97 @@
+"""REBEL in the Hugging Face form: one piece of a document a record, its triples linearised into one string.
+
+Columns are `id`, `title`, `context` and `triplets`, in JSON Lines or parquet. The string reads
+`<triplet> S <subj> O <obj> relation <subj> O2 <obj> relation2 <triplet> S2 ...` (the data set's script): the
+markers FOLLOW their spans, and a subject may carry several objects. Traps: there are no offsets, and the context
+is respaced around punctuation (`St . Louis`) while mentions are not, so some are not found in it.
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..example import Example, ReadError, json_lines, locate
+
+COLUMNS = ("id", "context", "triplets")
+
+
+def records(path: Path) -> Iterator[tuple[int | str, Any]]:
+    """Records of a JSON Lines or parquet file, each with its place for messages: line from 1, row from 0."""
+    if path.suffix == ".csv":
+        raise ReadError(path, None, "REBEL is not read from CSV; convert the file to .jsonl or .parquet")
+    return _rows(path) if path.suffix == ".parquet" else json_lines(path)
+
+
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+    number = 0
+    try:
+        with pq.ParquetFile(path) as file:
+            names = file.schema_arrow.names
+            wrong = [name for name in COLUMNS if names.count(name) != 1]
+            if wrong:
+                raise ValueError(f"column missing or twice: {', '.join(wrong)}; found: {', '.join(names)}")
+            for batch in file.iter_batches(1024, columns=list(COLUMNS)):
+                for row in batch.to_pylist():
+                    yield f"row {number}", row
+                    number += 1
+    except (pa.ArrowException, OSError, ValueError) as error:
+        # Rows are decoded in batches, so the broken one may stand behind the first not yet read.
+        raise ReadError(path, f"row {number} or later", f"not a parquet file of REBEL ({error})") from None
+
+
+def parse(triplets: str) -> list[tuple[str, str, str]]:
+    """The (subject, object, relation) triples of a linearisation, in its order; a blank one has none.
+
+    Raises:
+        ValueError: A marker is missing or out of order, or a part is empty.
+    """
+    before, *chunks = triplets.split("<triplet>")
+    if before.strip():
+        raise ValueError(f"no <triplet> before {before.strip()[:40]!r}")
+    found = []
+    for chunk in chunks:
+        subject, *rest = chunk.split("<subj>")
+        if not rest or "<obj>" in subject:
+            raise ValueError(f"no <subj> after the subject in {chunk.strip()[:40]!r}")
+        for part in rest:
+            target, *relation = part.split("<obj>")
+            if len(relation) != 1:
+                raise ValueError(f"expected one <obj> between object and relation in {part.strip()[:40]!r}")
+            triple = subject.strip(), target.strip(), relation[0].strip()
+            if not all(triple):
+                raise ValueError(f"an empty part in (subject, object, relation) {triple}")
+            found.append(triple)
+    return found
+
+
+def examples(record: dict[str, Any], split: str, counts: Counter[str]) -> Iterator[Example]:
+    """One example a triple of a record; a broken record raises a KeyError, TypeError or ValueError."""
+    name, text, triplets = (record[column] for column in COLUMNS)
+    if not all(isinstance(value, str) for value in (name, text, triplets)):
+        raise TypeError("id, context and triplets must be strings")
+    triples = parse(triplets)
+    counts["records"] += 1
+    counts["records without triples"] += not triples
+    for index, (head, tail, relation) in enumerate(triples):
+        head_start, head_end, tail_start, tail_end = locate(text, head, tail, counts)
+        yield Example(
+            id=f"rebel/{split}/{name}/{index}",
+            benchmark="rebel",
+            split=split,
+            text=text,
+            head=head,
+            tail=tail,
+            head_start=head_start,
+            head_end=head_end,
+            tail_start=tail_start,
+            tail_end=tail_end,
+            head_type="",
+            tail_type="",
+            relation=relation,
+            group=re.sub(r"-\d+$", "", name),  # the document: its pieces are numbered `Q1-1`, `Q1-2`
+        )

@@ -1,0 +1,213 @@
+"""Tables: parquet, CSV, TSV and JSON Lines files, as rows of named values.
+
+CSV and TSV have a header, and an empty cell is null. CSV is quoted as in RFC 4180; in TSV quotation marks are
+plain characters, so that no cell holds a TAB or a line end. In JSON Lines a name may also be a path into nested
+objects (`subject.text`), unless a key is spelt just so. Blank lines are no rows, and counted.
+"""
+
+import csv
+import io
+import json
+import re
+import reprlib
+from collections import Counter
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import repeat
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ..example import LONGEST, ReadError, utf8_lines
+
+# What the libraries raise when a file is broken.
+BROKEN = (pa.ArrowException, csv.Error, OSError, RecursionError, ValueError)
+_ABSENT = object()
+
+
+@dataclass(slots=True)
+class Row:
+    """One row's values by our names; each is checked when it is taken, and what is changed is counted.
+
+    Attributes:
+        values: None where the file has null, or may lack the column and does.
+        columns: What the file calls them, for messages.
+        written: Whether an integer is written out in digits.
+    """
+
+    values: dict[str, Any]
+    columns: Mapping[str, str]
+    written: bool
+    counts: Counter[str]
+
+    def describe(self, name: str) -> str:
+        value = self.values[name]
+        return f"{self.columns[name]} is {'null' if value is None else reprlib.repr(value)}"
+
+    def string(self, name: str) -> str:
+        value = self.values[name]
+        if not isinstance(value, str):
+            raise ValueError(f"{self.describe(name)}, not a string")
+        if not value.isascii():
+            value.encode()  # JSON can escape half a surrogate pair, which no file could be written with
+        return value
+
+    def stripped(self, name: str, what: str) -> str:
+        value = self.string(name)
+        if value != value.strip():
+            self.counts[f"{what} had white space around it"] += 1
+        return value.strip()
+
+    def integer(self, name: str) -> int:
+        value = self.values[name]
+        if self.written and isinstance(value, str) and re.fullmatch("-1|[0-9]{1,9}", value):
+            return int(value)
+        if type(value) is not int:
+            raise ValueError(f"{self.describe(name)}, not an integer")
+        return value
+
+    def key(self, name: str) -> str:
+        """What rows are told apart or held together by: an integer, or a string that is not empty."""
+        key = str(self.values[name]) if type(self.values[name]) is int else self.stripped(name, name)
+        if not key:
+            raise ValueError(f"{self.columns[name]} is empty")
+        return key
+
+
+def rows(path: Path, columns: Mapping[str, str], optional: Collection[str], counts: Counter[str]) -> Iterator[Row]:
+    """Rows of a file, in its order.
+
+    Args:
+        columns: Our names to those of the file.
+        optional: The file's names of columns that it may lack.
+        counts: Gets `blank lines`, and what the rows count.
+
+    Raises:
+        ReadError: The file is broken, or lacks a column that is not optional; names file and row or line.
+    """
+    read = {".parquet": _parquet, ".csv": _csv, ".tsv": _tsv}.get(path.suffix, _json)
+    written, number = path.suffix in (".csv", ".tsv"), 0
+    try:
+        for cells in read(path, list(columns.values()), optional, counts):
+            yield Row(dict(zip(columns, cells, strict=True)), columns, written, counts)
+            number += 1
+    except ReadError:
+        raise
+    except BROKEN as error:
+        # Files are decoded in blocks, so the broken row may stand behind the first one not yet read.
+        raise ReadError(path, f"row {number} or later", f"broken {path.suffix} file ({error})") from None
+
+
+def header(path: Path) -> list[str]:
+    """Names of the columns of a file, of which only the start is read; [] where it is no table.
+
+    A native file, which is none, may be one line of 200 MB.
+
+    Raises:
+        One of BROKEN: The start of the file is broken.
+    """
+    if path.suffix == ".parquet":
+        return pq.read_schema(path).names
+    if path.suffix == ".csv":
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            return next(csv.reader(io.StringIO(file.read(LONGEST), newline="")), [])
+    with path.open("rb") as file:
+        if path.suffix == ".tsv":
+            return file.readline(LONGEST).decode("utf-8-sig").rstrip("\r\n").split("\t")
+        if file.read(64).lstrip()[:1] != b"{":
+            return []
+        file.seek(0)
+        return list(json.loads(next(filter(bytes.strip, io.BytesIO(file.read(LONGEST))))))
+
+
+def _parquet(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+    with pq.ParquetFile(path) as file:
+        names = file.schema_arrow.names
+        _check(path, columns, optional, names)
+        wanted = [name for name in dict.fromkeys(columns) if name in names]
+        for batch in file.iter_batches(1024, columns=wanted):
+            values = {name: batch.column(name).to_pylist() for name in wanted}
+            yield from zip(*(values.get(name, repeat(None, batch.num_rows)) for name in columns), strict=True)
+
+
+def _csv(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+    csv.field_size_limit(2**31 - 1)  # a text can pass the default of 131,072 characters
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        lines = csv.reader(file, strict=True)
+        names = next(lines, [])
+        places = _places(path, columns, optional, names)
+        for cells in lines:
+            if len(cells) != len(names):
+                if not cells:
+                    counts["blank lines"] += 1
+                    continue
+                raise ValueError(f"{len(cells)} cells under {len(names)} column names, in line {lines.line_num}")
+            cells.append("")
+            yield tuple([cells[place] or None for place in places])
+
+
+def _tsv(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+    lines = utf8_lines(path)
+    names = next(lines, (1, ""))[1].split("\t")
+    places = _places(path, columns, optional, names)
+    for number, line in lines:
+        cells = line.split("\t")
+        if len(cells) != len(names):
+            if not line:
+                counts["blank lines"] += 1
+                continue
+            raise ReadError(path, number, f"{len(cells)} cells under {len(names)} column names")
+        cells.append("")
+        yield tuple([cells[place] or None for place in places])
+
+
+def _places(path: Path, columns: Sequence[str], optional: Collection[str], names: list[str]) -> list[int]:
+    """Where in a row each of `columns` stands; behind its end where the file lacks it."""
+    _check(path, columns, optional, names)
+    return [names.index(name) if name in names else len(names) for name in columns]
+
+
+def _json(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+    for number, line in utf8_lines(path):
+        if not line.strip():
+            counts["blank lines"] += 1
+            continue
+        if not line.lstrip().startswith("{"):  # before it is parsed: a JSON array may be one line of 200 MB
+            raise ReadError(path, number, "expected one JSON object a line")
+        try:
+            record = json.loads(line)
+        except ValueError as error:
+            raise ReadError(path, number, f"not valid JSON ({error})") from None
+        row = tuple([record[name] if name in record else _nested(record, name) for name in columns])
+        if _ABSENT in row:
+            absent = dict.fromkeys(name for name, value in zip(columns, row, strict=True) if value is _ABSENT)
+            _refuse(path, number, [name for name in absent if name not in optional], [*_paths(record)])
+            row = tuple([None if value is _ABSENT else value for value in row])
+        yield row
+
+
+def _nested(record: Any, path: str) -> Any:
+    for key in path.split("."):
+        if not isinstance(record, dict) or key not in record:
+            return _ABSENT
+        record = record[key]
+    return record
+
+
+def _paths(record: dict[str, Any]) -> Iterator[str]:
+    for key, value in record.items():
+        yield from (f"{key}.{path}" for path in _paths(value)) if isinstance(value, dict) and value else (key,)
+
+
+def _check(path: Path, columns: Sequence[str], optional: Collection[str], names: list[str]) -> None:
+    wanted = dict.fromkeys(columns)
+    wrong = [name for name in wanted if names.count(name) > 1 or (name not in names and name not in optional)]
+    _refuse(path, None, wrong, names)
+
+
+def _refuse(path: Path, line: int | None, wrong: list[str], names: list[str]) -> None:
+    if wrong:
+        problem = f"column missing or twice: {', '.join(wrong)} (found: {', '.join(names)})"
+        raise ReadError(path, line, f"{problem}; say in benchmarks.<name>.columns what the columns are called")

@@ -1,0 +1,1 @@
+"""Base models and adapters: fetching, loading in NF4, merging."""

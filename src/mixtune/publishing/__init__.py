@@ -1,0 +1,1 @@
+"""Cards, exported data sets, uploads."""

@@ -1,0 +1,1 @@
+"""Tables, LaTeX, figures and the page."""

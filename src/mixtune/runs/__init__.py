@@ -1,0 +1,1 @@
+"""Runs of the workflow: Snakemake's records, code hashes, provenance, progress, estimates, checks."""

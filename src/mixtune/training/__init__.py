@@ -1,0 +1,1 @@
+"""From rendered rows to an adapter."""
