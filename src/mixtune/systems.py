@@ -1,16 +1,25 @@
-"""The systems of a matrix: its cells, and its untuned base models."""
+"""Systems that are evaluated, and their paths in results/."""
 
+import re
 from dataclasses import dataclass
-
-from .config.config import Config
+from typing import Literal, Self
 
 UNTUNED = "untuned"
-PATH = "{model}/{mixture}/{shots}-shot/seed-{seed}"
+ANY = "any"  # the condition of systems that have one way to predict
+Kind = Literal["cell", "untuned", "encoder", "frontier", "floor", "ceiling"]
+BASELINES = ("encoder", "frontier", "floor", "ceiling")  # kinds of systems that train on no mixture
+RUNS = "{model}/{mixture}/{shots}-shot"  # cells that differ in the seed alone
+PATH = RUNS + "/seed-{seed}"
+_CELL = re.compile(r"(?P<model>[^/]+)/(?P<mixture>[^/]+)/(?P<shots>\d+)-shot/seed-(?P<seed>\d+)")
 
 
 @dataclass(frozen=True)
 class System:
-    """A cell, or a base model without an adapter (mixture `untuned`, seed 0); as a string, its path in results/."""
+    """A cell, or an untuned base model (mixture `untuned`, seed 0); as a string, its path in results/.
+
+    >>> str(System("smol", "mixtune", 2, 42))
+    'smol/mixtune/2-shot/seed-42'
+    """
 
     model: str
     mixture: str
@@ -21,21 +30,20 @@ class System:
         return PATH.format(**vars(self))
 
     @classmethod
-    def of(cls, path: str) -> "System":
-        """The system of a path in results/."""
-        model, mixture, shots, seed = path.split("/")
-        return cls(model, mixture, int(shots.removesuffix("-shot")), int(seed.removeprefix("seed-")))
+    def parse(cls, path: str) -> Self | None:
+        """Return the cell or untuned model of a path in results/, or None for a baseline's path.
+
+        >>> System.parse("smol/untuned/0-shot/seed-0")
+        System(model='smol', mixture='untuned', shots=0, seed=0)
+        """
+        match = _CELL.fullmatch(path)
+        return cls(match["model"], match["mixture"], int(match["shots"]), int(match["seed"])) if match else None
 
 
-def systems(config: Config) -> list[System]:
-    """All systems of a configuration's matrix, the cells first."""
-    matrix = config.matrix
-    cells = [
-        System(model, mixture, shots, seed)
-        for model in matrix.models
-        for mixture in matrix.mixtures
-        for shots in matrix.shots
-        for seed in matrix.seeds
-    ]
-    untuned = matrix.models if matrix.untuned else ()
-    return cells + [System(model, UNTUNED, shots, 0) for model in untuned for shots in matrix.shots]
+def arm(path: str) -> str:
+    """Return the path of a system without its training seed.
+
+    >>> arm("smol/mixtune/2-shot/seed-42")
+    'smol/mixtune/2-shot'
+    """
+    return re.sub(r"/seed-\d+$", "", path)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mixtune.evaluation.pairing import arm, pairs, runs
+from mixtune.evaluation.pairing import pairs, runs
+from mixtune.systems import arm
 
 BOTH = ("generic", "schema")
 CELLS = [f"{model}/{mixture}/{shots}-shot/seed-7" for model in "AB" for mixture in ("gen", "lit") for shots in (0, 2)]

@@ -9,6 +9,7 @@ from snakemake.utils import update_config
 
 from mixtune.artifacts.manifests import write_json
 from mixtune.config.config import load
+from mixtune.config.matrix import systems
 from mixtune.runs.estimates import (
     CHECKPOINTS,
     WEIGHT_BYTES,
@@ -19,7 +20,7 @@ from mixtune.runs.estimates import (
     lora_parameters,
     rates,
 )
-from mixtune.systems import System, systems
+from mixtune.systems import System
 
 ROOT = Path(__file__).resolve().parents[2]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -112,7 +113,7 @@ def test_test_rows_of_unknown_number_are_not_guessed(results):
 def test_systems_are_the_paths_of_results_and_back():
     found = systems(configured(matrix={"models": [MODEL], "seeds": [1, 2], "untuned": True}))
     assert len(found) == 3 * 2 * 2 + 2
-    assert [System.of(str(system)) for system in found] == found
+    assert [System.parse(str(system)) for system in found] == found
     assert str(found[-1]) == f"{MODEL}/untuned/2-shot/seed-0"
 
 

@@ -11,11 +11,12 @@ import pytest
 from mixtune.errors import UserError
 from mixtune.evaluation.intervals import write_intervals
 from mixtune.evaluation.outcomes import counts, read_answers
-from mixtune.evaluation.paired_tests import COLUMNS, compare, readable
+from mixtune.evaluation.paired_tests import COLUMNS, compare
 from mixtune.evaluation.score import score_system
 from mixtune.evaluation.significance import Paired, generator, holm
 from mixtune.inference.predictions import write_predictions
 from mixtune.reports.tables import scores as tables
+from mixtune.reports.tables.comparisons import readable
 
 LABELS = ["a", "b", "none"]
 BENCHMARKS = {"gids": "general", "tacred": "general", "pg_fiction": "literary"}

@@ -12,7 +12,8 @@ from mixtune.config.config import ConfigError, load
 from mixtune.errors import UserError
 from mixtune.artifacts.manifests import canonical, digest, file_sha256
 from mixtune.resources import resource
-from mixtune.systems import PATH, UNTUNED, systems
+from mixtune.config.matrix import systems
+from mixtune.systems import ANY, PATH, RUNS, UNTUNED, arm
 
 # Thousands of jobs are millions of objects, and none is garbage: to look for it took an eighth of planning's time.
 gc.set_threshold(1_000_000, 50, 1000)
@@ -32,8 +33,6 @@ onstart:
 
 
 MATRIX = CONFIG.matrix
-ANY = "any"  # the condition of systems that are asked in one way only
-RUNS = "{model}/{mixture}/{shots}-shot"  # what the cells that differ in their seed alone have in common
 
 
 def alternatives(values):

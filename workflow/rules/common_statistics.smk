@@ -1,7 +1,7 @@
 # Which systems have intervals and comparisons, and what these jobs depend on. No rules here.
 from itertools import groupby
 
-from mixtune.evaluation.pairing import arm, pairs
+from mixtune.evaluation.pairing import pairs
 from mixtune.evaluation.pairing import runs as runs_of
 
 CONDITIONS = {system: asked(system) for system in SYSTEMS}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.evaluation.paired_tests import write_comparisons
+from mixtune.reports.tables.comparisons import write_comparisons
 
 
 def main(argv=None):

@@ -52,7 +52,7 @@ def finetune_encoder(
     """
     base, prepared = read_json(model), read_json(benchmark / "manifest.json")["files"]
     read = [prepared["train.parquet"], prepared["labels.json"]]
-    folder = scratch / "finetune_encoder" / digest(*map(canonical, [settings, base["files"], read, *_where(device)]))
+    folder = scratch / "finetune_encoder" / digest(*map(canonical, [settings, base["files"], read, *device.identity()]))
     sign(folder, output)
     done = folder / "encoder" / "manifest.json"
     with exclusive(folder / "lock"):
@@ -61,10 +61,6 @@ def finetune_encoder(
         else:
             _tune(settings, model, benchmark, folder, device)
         copy_whole(done, output.parent)
-
-
-def _where(device: Device) -> list[str]:
-    return [device.name, str(device.dtype)]
 
 
 def _tune(settings, model, benchmark, folder, device) -> None:
@@ -144,7 +140,7 @@ def predict_encoder(
         weights = read_json(tuned[name] / "manifest.json")["files"]
         weights = {file: sha for file, sha in weights.items() if file not in ("run_card.json", "training_log.csv")}
         read = [weights, prepared["test.parquet"], prepared["labels.json"]]
-        folder = scratch / "predict_encoder" / digest(*map(canonical, [settings, read, *_where(device)]))
+        folder = scratch / "predict_encoder" / digest(*map(canonical, [settings, read, *device.identity()]))
         sign(folder, manifest)
         used.append(f"predict_encoder/{folder.name}")
         done = folder / "manifest.json"

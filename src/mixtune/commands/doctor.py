@@ -63,9 +63,9 @@ def doctor(args: argparse.Namespace) -> None:
 
 def _estimates(config: Any, here: list[Any], unknown: list[str]) -> list[str]:
     """What the matrix will take, as far as it has been measured."""
+    from ..config.matrix import systems
     from ..runs.estimates import Estimate
     from ..runs.progress import OUTPUTS
-    from ..systems import systems
     from ..terminal import age
 
     estimate, total, left, unmeasured, example = Estimate(config, RESULTS, here), 0.0, 0.0, {}, None

@@ -50,10 +50,10 @@ def _shown(run: Any, given: list[Path] | None) -> Any:
     """A run's state: how many systems of each model are done, what runs, what failed, and what is left."""
     from rich.console import Group
 
+    from ..config.matrix import systems
     from ..config.overlays import load_files
     from ..runs import snakemake_records as bookkeeping
     from ..runs.progress import state
-    from ..systems import systems
     from ..terminal import age, table
 
     overlays = given

@@ -16,6 +16,10 @@ class Device:
     dtype: torch.dtype
     why: str
 
+    def identity(self) -> list[str]:
+        """Return what a result depends on: device type and dtype."""
+        return [self.name, str(self.dtype)]
+
     def autocast(self) -> AbstractContextManager:
         """The precision of every forward pass, in training and in prediction alike."""
         return torch.autocast(self.name, dtype=self.dtype, enabled=self.dtype != torch.float32)

@@ -1,6 +1,5 @@
 """Paired tests of all compared systems, joined by example id."""
 
-import time
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
@@ -9,8 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from ..artifacts.run_cards import write_table_card
-from ..reports.markdown import Estimate, write_table
 from .outcomes import check_ids, counts, read_answers, read_groups, read_negative
 from .pairing import Run, pairs, runs
 from .scoring import average_members
@@ -57,18 +54,6 @@ def compare(settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[
     return frame
 
 
-def write_comparisons(
-    settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[str, Path], table: Path
-) -> None:
-    """Write the table of comparisons as CSV and Markdown, and its run card; arguments as for `compare`."""
-    begin, folder = time.monotonic(), table.parent
-    frame = compare(settings, predictions, benchmarks)
-    write_table(table.with_suffix(""), frame, readable(frame))
-    folders = [*(predictions / system for system in settings["systems"]), *benchmarks.values()]
-    inputs = [folder / "manifest.json" for folder in folders]
-    write_table_card("compare", folder / f"run_card_{table.stem}.json", [table.stem], settings, inputs, begin)
-
-
 def _pairs(
     settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[str, Path]
 ) -> Callable[[str, Run, Run], Iterator[dict[str, Any]]]:
@@ -109,14 +94,3 @@ def _pairs(
             yield {"family": f"{family} averages", **pair, "benchmark": f"{part}_avg", **tests, **sizes}
 
     return rows
-
-
-def readable(comparisons: pd.DataFrame) -> pd.DataFrame:
-    """Comparisons as people read them: the difference with its interval; p-values that say when they are tiny."""
-    shown = comparisons.drop(columns=["low", "high"])
-    bounds = comparisons[["difference", "low", "high"]].itertuples(index=False, name=None)
-    estimates = [Estimate(value, interval=None if pd.isna(low) else (low, high)) for value, low, high in bounds]
-    shown["difference"] = pd.Series(estimates, index=shown.index, dtype=object)
-    for name in [name for name in COLUMNS if name.startswith("p_")]:
-        shown[name] = ["" if pd.isna(p) else f"{p:.4f}" if p >= 0.0001 else "< 0.0001" for p in shown[name]]
-    return shown

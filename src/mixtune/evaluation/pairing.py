@@ -1,31 +1,23 @@
 """Which systems are compared: the pairs that `statistics.comparisons` stands for."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import Any
 
-ANY = "any"  # the condition of systems that are asked in one way, which stands beside every other
-CELL = re.compile(r"(?P<model>[^/]+)/(?P<mixture>[^/]+)/(?P<shots>\d+)-shot/seed-(?P<seed>\d+)")
-UNTUNED = "untuned"
+from ..systems import ANY, UNTUNED, System
 
 Run = dict[str, str]
 """What made one set of predictions: `system`, `condition`; of cells and untuned models `model`, `mixture`, `shots`,
 `seed`."""
 
 
-def arm(system: str) -> str:
-    """A system without its training seed."""
-    return re.sub(r"/seed-\d+$", "", system)
-
-
 def runs(systems: Mapping[str, Sequence[str]]) -> list[Run]:
     """A run for each system and each of its conditions."""
     found = []
     for system, conditions in systems.items():
-        cell = CELL.fullmatch(system)
-        facts = {"system": system, **(cell.groupdict() if cell else {})}
+        cell = System.parse(system)
+        facts = {"system": system, **({name: str(value) for name, value in vars(cell).items()} if cell else {})}
         found += [{**facts, "condition": condition} for condition in conditions]
     return found
 

@@ -178,7 +178,7 @@ def predict_system(
         check_template(adapter.parent, rendered["template_hash"], tokenizer.get_chat_template())
         trained = adapter_card(adapter.parent)
         weights = {n: s for n, s in read_json(adapter)["files"].items() if n.startswith("adapter_")}
-    depends = [settings, base["files"], rendered["stop_ids"], weights, device.name, str(device.dtype)]
+    depends = [settings, base["files"], rendered["stop_ids"], weights, *device.identity()]
     folder = scratch / "predict" / digest(*map(canonical, depends))
     sign(folder, manifest)
     costs: dict[str, Costs] = {}

@@ -5,7 +5,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from .tables.matrix import AVERAGES, KEYS, UNTUNED, Setup
+from ..systems import UNTUNED
+from .tables.matrix import AVERAGES, KEYS, Setup
 
 SIZE = re.compile(r"(\d+(?:\.\d+)?)([MB])(?![A-Za-z])", re.IGNORECASE)
 ANSWERS = {"out_of_schema": "outside", "empty": "empty"}

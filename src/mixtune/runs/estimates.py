@@ -13,8 +13,9 @@ from typing import Any
 from ..artifacts.manifests import read_json
 from ..artifacts.run_cards import NAME
 from ..config.config import Config
+from ..config.matrix import systems
 from ..data.registry import REGISTRY
-from ..systems import UNTUNED, System, systems
+from ..systems import UNTUNED, System
 
 WEIGHT_BYTES = 4  # adapters are trained and kept in float32
 # AdamW's two moments of a weight: in float32, or in 8 bits with a float32 for each block of 256.

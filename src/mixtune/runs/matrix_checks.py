@@ -6,9 +6,10 @@ from pathlib import Path
 from typing import Any
 
 from ..config.config import Benchmark, Config
+from ..config.matrix import systems
 from ..data.example import SPLITS, MissingSplit, ReadError
 from ..data.reading import read
-from ..systems import UNTUNED, systems
+from ..systems import UNTUNED
 from .machine_checks import FAIL, OK, WARNING, Check
 
 HUB_SECONDS = 5

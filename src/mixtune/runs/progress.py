@@ -60,7 +60,7 @@ class Run:
         """Systems that have results, or will have once this run has ended."""
         here = (path.as_posix() for kind in KINDS for path in Path("results", kind).rglob("seed-*/manifest.json"))
         found = {match[1] for path in (*here, *self.due) if (match := MANIFEST.fullmatch(path))}
-        return [System.of(path) for path in sorted(found)]
+        return [system for path in sorted(found) if (system := System.parse(path))]
 
     def jobs(self, system: System) -> list[Job]:
         """The jobs of a system in their order; an untuned model and an adapter made elsewhere have no fine-tuning."""

@@ -46,7 +46,7 @@ def finetune_cell(
         UserError: As `finetune`, or memory does not suffice for the model.
     """
     base, rows = read_json(model), read_json(rendered)
-    depends = [settings, base["files"], rows["files"], device.name, str(device.dtype)]
+    depends = [settings, base["files"], rows["files"], *device.identity()]
     folder = scratch / "finetune" / digest(*map(canonical, depends))
     sign(folder, output)
     done = folder / "adapter" / "manifest.json"

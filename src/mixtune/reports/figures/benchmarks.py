@@ -7,7 +7,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...evaluation.scoring import DOMAINS
-from ..tables.matrix import ANY, BESIDE, UNTUNED, Setup, by_domain, trained_on
+from ...systems import ANY, BASELINES, UNTUNED
+from ..tables.matrix import Setup, by_domain, trained_on
 from ..tables.seeds import ARM
 from .layout import blank, footnotes, legend_rows, of_scores, write_legends, write_notes
 from .rows import blocks, margin, rows
@@ -28,7 +29,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
         return blank(f"No benchmark has a score under the condition {setup['headline_condition']}.", setup)
     lines = scores.drop_duplicates(["model", "mixture"])
     named = blocks(lines, setup)
-    looks = of_shots(scores.loc[~scores["mixture"].isin(BESIDE), "shots"].unique())
+    looks = of_shots(scores.loc[~scores["mixture"].isin(BASELINES), "shots"].unique())
     level, other = tables["intervals"]["level"].iloc[0], not scores["own"].all()
     facts = [*of_scores(setup), f"Lines: {100 * level:g} % confidence intervals, where they are longer than a dot."]
     facts += ["Hollow: a domain that the mixture does not train on."] if other else []
@@ -67,8 +68,8 @@ def _scores(intervals: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     trains = {mixture: trained_on(setup, mixture) for mixture in setup["mixtures"]}
     domains = frame["benchmark"].map({name: one["domain"] for name, one in setup["benchmarks"].items()})
     own = [domain in trains.get(of, DOMAINS) for domain, of in zip(domains, frame["mixture"], strict=True)]
-    order = {name: n for n, name in enumerate([*setup["models"], UNTUNED, *setup["mixtures"], *BESIDE])}
-    beside = frame["mixture"].isin(BESIDE)
+    order = {name: n for n, name in enumerate([*setup["models"], UNTUNED, *setup["mixtures"], *BASELINES])}
+    beside = frame["mixture"].isin(BASELINES)
     frame = frame.assign(own=own, beside=beside, kind=frame["mixture"].map(order).where(beside, 0))
 
     def rank(column: pd.Series) -> pd.Series:

@@ -5,8 +5,9 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...systems import UNTUNED
 from .. import chart_data as chart_rows
-from ..tables.matrix import UNTUNED, Setup, printed
+from ..tables.matrix import Setup, printed
 from .layout import blank, of_scores, panels
 from .style import FAINT, MARKERS, of_mixtures, styled
 

@@ -7,7 +7,8 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ..tables.matrix import AVERAGES, BESIDE, SIZES, Setup, headline, printed
+from ...systems import BASELINES
+from ..tables.matrix import AVERAGES, SIZES, Setup, headline, printed
 from .style import EDGE, FAINT, HIGH, LETTER, TEXT
 
 ROW, LEAST, MODEL_GAP = 0.165, 0.125, 0.35  # inches: height of a row, and the least; in rows: room above a heading
@@ -30,7 +31,7 @@ def blocks(systems: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     Returns:
         `heading` of each system's block, its `label`, and whether it is `beside` the cells.
     """
-    beside = systems["mixture"].isin(BESIDE)
+    beside = systems["mixture"].isin(BASELINES)
     named = systems[["model", "mixture"]].map(printed(setup))
     headings = named["model"].mask(beside, systems["mixture"].str.capitalize())
     labels = named["mixture"].mask(beside, named["model"])

@@ -6,8 +6,9 @@ from math import floor, log10
 import pandas as pd
 from matplotlib.figure import Figure
 
+from ...systems import UNTUNED
 from .. import chart_data as chart_rows
-from ..tables.matrix import UNTUNED, Setup, printed
+from ..tables.matrix import Setup, printed
 from .layout import blank, of_scores, panels
 from .style import DASHES, FAINT, looks, styled
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 import pandas as pd
 from matplotlib.figure import Figure
 
-from ..tables.matrix import BESIDE, Setup
+from ...systems import BASELINES
+from ..tables.matrix import Setup
 from .layout import footnotes, of_scores, write_notes
 from .rows import blocks, means, rows
 from .style import FAINT, LINE, NARROW, SCORE, of_shots, styled
@@ -22,7 +23,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
         UserError: There is no score under the headline condition.
     """
     matrix = tables["matrix"]
-    scores = means(matrix[~matrix["mixture"].isin(BESIDE)], setup)
+    scores = means(matrix[~matrix["mixture"].isin(BASELINES)], setup)
     lines = scores.drop_duplicates(["model", "mixture"])
     shots = sorted(scores["shots"].unique())
     looks, notes = of_shots(shots), footnotes(of_scores(setup), setup, NARROW)

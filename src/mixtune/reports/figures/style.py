@@ -10,7 +10,8 @@ from matplotlib import style
 from matplotlib.figure import Figure
 
 from ...artifacts.manifests import replacing
-from ..tables.matrix import BESIDE, UNTUNED, Setup
+from ...systems import BASELINES, UNTUNED
+from ..tables.matrix import Setup
 
 # The whole style: a user's matplotlibrc changes nothing.
 STYLE = {
@@ -70,7 +71,7 @@ def looks(values: Iterable[Any]) -> dict[Any, dict[str, Any]]:
 
 def of_mixtures(setup: Setup) -> dict[str, dict[str, Any]]:
     """Colour and marker of each mixture and kind: in all figures the same, whatever each of them shows."""
-    beside = {kind: {"color": TEXT, "marker": MARKERS[-1 - n]} for n, kind in enumerate(BESIDE)}
+    beside = {kind: {"color": TEXT, "marker": MARKERS[-1 - n]} for n, kind in enumerate(BASELINES)}
     return {**looks(setup["mixtures"]), UNTUNED: {"color": FAINT, "marker": "X"}, **beside}
 
 

@@ -6,10 +6,11 @@ from pathlib import Path
 import pandas as pd
 
 from ...artifacts.manifests import write_text
+from ...systems import BASELINES
 from .. import chart_data as chart_rows
 from ..markdown import Estimate
 from ..tables import matrix as matrices
-from ..tables.matrix import AVERAGES, BESIDE, KEYS, PARTS, SAMPLE, Setup, headline, printed, titles
+from ..tables.matrix import AVERAGES, KEYS, PARTS, SAMPLE, Setup, headline, printed, titles
 from ..tables.seeds import over_seeds
 from .tabular import Block, Column, escape, marks, number, tabular, upright
 
@@ -27,7 +28,7 @@ def _by_model(frame: pd.DataFrame, setup: Setup, cells: Sequence[Sequence[str]])
     seeds = "seed" in frame and len(setup["seeds"]) > 1
     for system, row in zip(frame.to_dict("records"), cells, strict=True):
         model, mixture, shots = name(system["model"]), system["mixture"], str(system["shots"])
-        aside = mixture in BESIDE
+        aside = mixture in BASELINES
         first = [model, ""] if aside else [name(mixture), f"{shots} (seed {system['seed']:.0f})" if seeds else shots]
         heading = escape(mixture.capitalize() if aside else model)
         blocks.setdefault(heading, []).append([*map(escape, first), *row])

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 import altair as alt
 import pandas as pd
 
+from ...systems import UNTUNED
 from .. import chart_data as rows_of
 from ..chart_data import COSTS
-from ..tables.matrix import UNTUNED, Setup
+from ..tables.matrix import Setup
 from .drawing import Chart, bars, marks, panels, points
 
 Tables = Mapping[str, pd.DataFrame]

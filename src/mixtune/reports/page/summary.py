@@ -5,7 +5,8 @@ from typing import Any
 
 import pandas as pd
 
-from ..tables.matrix import KEYS, PARTS, UNTUNED, Setup
+from ...systems import UNTUNED
+from ..tables.matrix import KEYS, PARTS, Setup
 
 MEANS = {"overall": "Best over both domains", "general": "Best general average", "literary": "Best literary average"}
 

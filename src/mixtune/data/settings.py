@@ -1,0 +1,52 @@
+"""Settings of the jobs that prepare data."""
+
+from typing import Literal
+
+from pydantic import JsonValue
+
+from ..artifacts.settings import HubSource, Part, Settings
+
+
+class FetchBenchmarkSettings(Settings):
+    """A benchmark's copy on the hub."""
+
+    benchmark: str
+    hub: HubSource
+
+
+class SplitShares(Part):
+    """Shares of the train rows that become a split which a benchmark lacks."""
+
+    validation: float
+    test: float
+
+
+class PrepareBenchmarkSettings(Settings):
+    """A benchmark's files and how they are read.
+
+    Attributes:
+        labels: SHA-256 of the label inventory that ships; None for a benchmark without one.
+        options: Keyword arguments of its reader.
+    """
+
+    benchmark: str
+    origin: Literal["hub", "path", "sample"]
+    hub: HubSource | None
+    path: str | None
+    labels: str | None
+    negative: str | None
+    expect: Literal["official", "any", "sample"]
+    label_map: str | None
+    options: dict[str, JsonValue]
+    splits: SplitShares
+    data_seed: int
+
+
+class BuildMixtureSettings(Settings):
+    """A mixture: the domain of each of its benchmarks, its balance, and the cap on its training rows."""
+
+    mixture: str
+    domains: dict[str, str]
+    balance: Literal["natural", "domain"]
+    max_rows: int
+    data_seed: int

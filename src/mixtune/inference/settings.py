@@ -1,0 +1,12 @@
+"""Settings of prediction."""
+
+from typing import Literal
+
+from ..artifacts.settings import Settings
+
+
+class PredictSettings(Settings):
+    """Longest answer in tokens, and the search under condition `constrained`."""
+
+    max_new_tokens: int
+    constrained: Literal["greedy", "exact"]

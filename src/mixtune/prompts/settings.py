@@ -1,0 +1,22 @@
+"""Settings of the jobs that render prompts."""
+
+from ..artifacts.settings import Settings
+
+
+class RenderTrainingSettings(Settings):
+    """Training rows: prompt, longest sequence in tokens, rows for the validation loss."""
+
+    shots: int
+    condition: str
+    max_length: int
+    validation_rows: int
+    data_seed: int
+
+
+class RenderPromptsSettings(Settings):
+    """Prompts of test rows: longest prompt in tokens, cap on the rows of a benchmark (None: all)."""
+
+    shots: int
+    max_length: int
+    test_rows: int | None
+    data_seed: int
