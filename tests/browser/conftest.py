@@ -5,10 +5,10 @@ import shutil
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import made_up
 import pytest
 
 from mixtune.reports.page.writing import write_page
+from tests.browser import made_up
 
 CHECKS = Path(__file__).with_name("checks.js")
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")

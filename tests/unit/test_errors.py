@@ -26,7 +26,7 @@ PROGRAM = """
 import os, resource, sys
 from pathlib import Path
 from mixtune.errors import run
-from mixtune.manifests import replacing
+from mixtune.artifacts.manifests import replacing
 
 def main():
     with replacing(Path(sys.argv[1])) as path:

@@ -6,8 +6,8 @@ import pandas as pd
 import pytest
 import yaml
 
-from chaos.kills import EVERYTHING, overlay, torment
 from mixtune.reports.tables.scores import markdown
+from tests.chaos.kills import EVERYTHING, overlay, torment
 
 LOGS = Path(__file__).resolve().parents[2] / "logs"
 

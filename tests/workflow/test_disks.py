@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from chaos.kills import half_written
+from tests.chaos.kills import half_written
 
 CELL = "tiny/gentune/0-shot/seed-42"
 PREDICTED = f"results/predictions/{CELL}/manifest.json"

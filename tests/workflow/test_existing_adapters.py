@@ -10,7 +10,7 @@ from huggingface_hub import metadata_load
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from hub_stand_in import serving
+from tests.hub_stand_in import serving
 
 TUNED = "tiny/gentune/0-shot/seed-42"
 RELEASED = "tiny/gentune/0-shot"

@@ -22,107 +22,11 @@ so the "0" of two jobs is two locks. Containers must share the lock folder; neve
 
 import argparse
 import os
-import random
-import re
 import signal
-import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
 
-from .locks import PARTS, take
-
-FOLDER = "/tmp/mixtune-devices"  # noqa: S108 -- one for all users of a machine, whatever their TMPDIR
-SHARES = tuple(jobs for jobs in range(1, PARTS + 1) if PARTS % jobs == 0)  # jobs that can share a device
-PAUSE = (0.5, 2.0)  # seconds between attempts; random, lest two jobs that each grab half collide for ever
-REMINDER = 60.0  # seconds between two messages of a waiting job
-ENTRY = re.compile(r"\d+|(GPU|MIG)-[\w/-]+")  # what CUDA_VISIBLE_DEVICES may call a device
-
-
-class DeviceError(Exception):
-    """A job cannot be given devices, however long it waits; the message says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Device:
-    """One accelerator: its id in CUDA_VISIBLE_DEVICES (UUID, else index) and its index (else the id)."""
-
-    id: str
-    index: str
-
-    def __str__(self) -> str:
-        return f"device {self.index}" + (f" ({self.id})" if self.id != self.index else "")
-
-
-def pool(environment: Mapping[str, str]) -> list[Device]:
-    """The devices that a process with this environment may use.
-
-    Args:
-        environment: CUDA_VISIBLE_DEVICES chooses among the machine's devices; PATH leads to nvidia-smi.
-
-    Returns:
-        Each device once, in the order of CUDA_VISIBLE_DEVICES (or of nvidia-smi where that is not set). As in
-        CUDA, an entry may be the beginning of a UUID, and the first that cannot be a device ends the list.
-    """
-    uuids = _uuids(environment)
-    indices = {uuid: index for index, uuid in uuids.items()}
-    chosen = environment.get("CUDA_VISIBLE_DEVICES")
-    entries = uuids.values() if chosen is None else (entry.strip() for entry in chosen.split(","))
-    ids = [
-        next((uuid for index, uuid in uuids.items() if entry == index or uuid.startswith(entry)), entry)
-        for entry in takewhile(ENTRY.fullmatch, entries)
-    ]
-    return [Device(id, indices.get(id, id)) for id in dict.fromkeys(ids)]
-
-
-def lease(pool: Sequence[Device], count: int, folder: str, jobs_per_device: int = 1) -> list[Device]:
-    """Wait for devices and hold them until this process, or the program that it becomes by exec, has ended.
-
-    Args:
-        pool: the devices to choose from; the idlest are taken, and the first of those.
-        count: how many; none is kept while fewer are free.
-        folder: where the lock files are; made for all users if it does not exist.
-        jobs_per_device: what the job takes of each: all of it (1), a half (2), a third (3), ...
-
-    Returns:
-        The devices held, in the pool's order.
-
-    Raises:
-        DeviceError: the pool can never serve the job, or the folder cannot be used or is not safe to share.
-    """
-    if not pool:
-        raise DeviceError(
-            "no CUDA device: nvidia-smi lists none or CUDA_VISIBLE_DEVICES names none; "
-            "set MIXTUNE_DEVICE=cpu to run on the CPU, as `make demo` does"
-        )
-    if not 1 <= count <= len(pool):
-        raise DeviceError(
-            f"the job asks for {count} devices and may have 1 to {len(pool)} ({', '.join(map(str, pool))}); "
-            "change the rule's `gpu` (--set-resources RULE:gpu=N) or CUDA_VISIBLE_DEVICES"
-        )
-    if jobs_per_device not in SHARES:
-        raise DeviceError(
-            f"{jobs_per_device} jobs cannot share a device; {', '.join(map(str, SHARES))} can: "
-            "change --set-resources RULE:jobs_per_device=N"
-        )
-    told = -REMINDER
-    while True:
-        try:
-            held, busy = take([device.id for device in pool], count, PARTS // jobs_per_device, folder)
-        except OSError as error:
-            raise DeviceError(
-                f"no device can be locked in {folder}: {error}; it must be a folder of mode 1777 with files "
-                "of mode 666, no links: remove what is not, or let MIXTUNE_LOCKS name another folder"
-            ) from error
-        if held:
-            return [device for device in pool if device.id in held]
-        if time.monotonic() - told >= REMINDER:
-            told = time.monotonic()
-            holders = "; ".join(f"{device} by {busy[device.id]}" for device in pool if device.id in busy)
-            print(f"mixtune: waiting for {count} device(s){_shared(jobs_per_device)}; held: {holders}", file=sys.stderr)
-        time.sleep(random.uniform(*PAUSE))  # noqa: S311
+from .lease import FOLDER, DeviceError, lease, pool, shared
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -168,30 +72,13 @@ def _assign(count: int, jobs_per_device: int) -> None:
     elif not _has_own(os.environ, count):
         devices = lease(pool(os.environ), count, os.environ.get("MIXTUNE_LOCKS", FOLDER), jobs_per_device)
         os.environ["CUDA_VISIBLE_DEVICES"] = ",".join(device.id for device in devices)
-        print(f"mixtune: {', '.join(map(str, devices))} leased{_shared(jobs_per_device)}", file=sys.stderr)
+        print(f"mixtune: {', '.join(map(str, devices))} leased{shared(jobs_per_device)}", file=sys.stderr)
 
 
 def _has_own(environment: Mapping[str, str], count: int) -> bool:
     """Whether Slurm has given this job devices that no other job uses; the module's docstring says how."""
     step = {"SLURM_JOB_ID", "SLURM_STEP_ID"} <= environment.keys() and "SLURM_PTY_PORT" not in environment
     return step and len(environment.get("CUDA_VISIBLE_DEVICES", "").split(",")) <= count
-
-
-def _shared(jobs_per_device: int) -> str:
-    return "" if jobs_per_device == 1 else f", 1/{jobs_per_device} of each"
-
-
-def _uuids(environment: Mapping[str, str]) -> dict[str, str]:
-    """UUIDs of the machine's devices by index; none where nvidia-smi is missing or fails."""
-    query = ["nvidia-smi", "--query-gpu=index,uuid", "--format=csv,noheader"]
-    try:
-        listing = subprocess.check_output(query, env=environment, text=True, errors="replace", timeout=60)  # noqa: S603
-    except FileNotFoundError:
-        return {}
-    except (OSError, subprocess.SubprocessError) as error:
-        print(f"mixtune: the UUIDs of devices are not known: {error}", file=sys.stderr)
-        return {}
-    return dict(re.findall(r"^(\d+), (GPU-[\w-]+)$", listing, re.MULTILINE))
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from ..devices import __main__ as devices
+from ..devices.lease import FOLDER, pool
 from ..terminal import size
 
 OK, WARNING, FAIL = "ok", "warning", "will fail"
@@ -70,11 +70,11 @@ def device(found: Mapping[str, Any], elsewhere: bool = False) -> Iterator[Check]
     if found["device"] == "cuda":
         memory = f"{found['count']} device(s) with {size(found['memory'])}"
         yield Check(OK, "device", f"{found['name']}, {memory}; {found['dtype']} because {found['why']}")
-        leased = len(devices.pool(os.environ))
+        leased = len(pool(os.environ))
         fact = f"{leased} device(s) can be leased; give --resources gpu={leased} at most"
         none = "nvidia-smi lists no device, so that none can be leased; put nvidia-smi on PATH"
         yield Check(OK, "leases", fact) if leased else Check(FAIL, "leases", none)
-        yield locks(Path(os.environ.get("MIXTUNE_LOCKS", devices.FOLDER)))
+        yield locks(Path(os.environ.get("MIXTUNE_LOCKS", FOLDER)))
     else:
         state = OK if found["dtype"] == "bfloat16" else WARNING  # slower; by how much, nobody has measured
         yield Check(state, "device", f"{found['name']}: {found['why']} ({', '.join(found['instructions']) or 'none'})")

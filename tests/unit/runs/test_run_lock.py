@@ -13,7 +13,9 @@ from mixtune.runs import run_lock as runs
 
 # Looks like a job of the workflow to whoever reads the list of processes.
 JOB = "import sys; print('runs', flush=True); sys.stdin.read()"
-RECORD = "from mixtune import runs; runs.record(); print('runs', flush=True); import sys; sys.stdin.read()"
+RECORD = (
+    "from mixtune.runs import run_lock as runs; runs.record(); print('runs', flush=True); import sys; sys.stdin.read()"
+)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ import yaml
 from mixtune.data.example import Example, ReadError, text_group
 from mixtune.data.readers.hub_copy import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 TEXT = "A “heavy” dose of aspirin led to tinnitus."
 COLUMNS = {"text": "sentence", "head": "drug", "tail": "disease", "relation": "link"}
 ROW = {"sentence": TEXT, "drug": "aspirin", "disease": "tinnitus", "link": "causes"}

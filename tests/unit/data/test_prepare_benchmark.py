@@ -305,8 +305,8 @@ def test_another_process_writes_the_same_bytes(tmp_path):
     program = """
 import sys
 from pathlib import Path
-from mixtune.benchmarks import REGISTRY
-from mixtune.benchmarks.prepare import prepare, write
+from mixtune.data import REGISTRY
+from mixtune.data.prepare_benchmark import prepare, write
 from mixtune.resources import resource
 for name in REGISTRY:
     shares = {"test": 0.2, "validation": 0.1}

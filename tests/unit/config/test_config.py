@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 from mixtune.config.config import ConfigError, json_schema, load
 from mixtune.data import REGISTRY
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
 LOCAL = {"origin": "path", "path": "some/folder"}
 BIG = {
@@ -230,7 +230,7 @@ def test_an_unknown_reference_that_is_near_nothing_gets_the_list(raw):
 def test_source_name_typo(raw):
     raw["mixtures"]["mixtune"]["benchmarks"][1] = "semeval2010_task_8"
     assert problems(raw) == [
-        "mixtures.mixtune.data: 'semeval2010_task_8' is not under `benchmarks`; did you mean 'semeval2010_task8'?"
+        "mixtures.mixtune.benchmarks: 'semeval2010_task_8' is not under `benchmarks`; did you mean 'semeval2010_task8'?"
     ]
 
 
@@ -527,7 +527,7 @@ def test_balance_by_domain_needs_both_domains(raw, benchmarks):
     raw["mixtures"]["mixtune"]["benchmarks"] = benchmarks
     assert problems(raw) == [
         "mixtures.mixtune.balance: 'domain' needs benchmarks of both domains; "
-        "add one to mixtures.mixtune.data or set balance: natural"
+        "add one to mixtures.mixtune.benchmarks or set balance: natural"
     ]
 
 

@@ -145,7 +145,7 @@ def test_a_copy_replaces_an_earlier_one(manifest, tmp_path):
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from mixtune.manifests import replacing
+from mixtune.artifacts.manifests import replacing
 
 with replacing(Path(sys.argv[1])) as temporary:
     temporary.write_text("half")

@@ -30,7 +30,7 @@ from mixtune.inference.predictions import SCHEMA
 from mixtune.models.fetch_model import fetch_model
 from tests import fork_server
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 BF16 = Device("cpu", torch.bfloat16, "a test says so")
 SETTINGS = {
@@ -274,7 +274,7 @@ def test_a_killed_process_is_resumed_by_another(model, benchmark, job, tmp_path)
     """In truth: the kernel ends it between two checkpoints, and the job is started again."""
     script = (
         "import json, os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[1])\n"
-        "import test_encoders as t\n"
+        "import test_finetune_encoder as t\n"
         "t.torch.set_num_threads(1); t.tune.__kwdefaults__['checkpoint_seconds'] = 0.0\n"
         "with t.ending(7, end=lambda: os.kill(os.getpid(), signal.SIGKILL)):\n"
         "    t.finetune_encoder(t.SETTINGS, *map(Path, sys.argv[2:5]), device=t.FLOAT32, scratch=Path(sys.argv[5]))\n"

@@ -10,16 +10,21 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.devices import __main__ as devices
+from mixtune.devices import __main__ as program
+from mixtune.devices import lease as leases
 from mixtune.devices import locks as device_locks
-from mixtune.devices.__main__ import Device, DeviceError, lease, pool
+from mixtune.devices.lease import Accelerator, DeviceError, lease, pool
 from mixtune.devices.locks import PARTS
 
 TWO = "0, GPU-aaaa-1111\n1, GPU-bbbb-2222\n"
-ZERO, ONE = Device("0", "0"), Device("1", "1")
+ZERO, ONE = Accelerator("0", "0"), Accelerator("1", "1")
 
 # Says that it runs, with which devices, and stays until its input is closed.
 HOLDER = "import os, sys; print(os.environ['CUDA_VISIBLE_DEVICES'], flush=True); sys.stdin.read()"
+IMPATIENT = (
+    "import sys; from mixtune.devices import __main__ as program, lease; "
+    "lease.PAUSE = (0.01, 0.05); sys.exit(program.main())"
+)
 SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
 
 
@@ -27,7 +32,7 @@ SHOW = "import os; print(os.environ.get('CUDA_VISIBLE_DEVICES'))"
 def environment(tmp_path):
     """A machine without devices or nvidia-smi; nothing of the real environment shows through."""
     (tmp_path / "bin").mkdir()
-    source = Path(devices.__file__).parents[1]
+    source = Path(leases.__file__).parents[2]
     return {"PATH": str(tmp_path / "bin"), "MIXTUNE_LOCKS": str(tmp_path / "locks"), "PYTHONPATH": str(source)}
 
 
@@ -149,7 +154,7 @@ time.sleep(0.1)
 for mark in marks: os.unlink(mark)
 print(len(marks), os.environ["CUDA_VISIBLE_DEVICES"])
 """
-    impatient = "import sys; from mixtune import devices; devices.PAUSE = (0.01, 0.05); sys.exit(devices.main())"
+    impatient = IMPATIENT
     start = [sys.executable, "-c", impatient, "--count"]
     program = ["--", sys.executable, "-c", job, str(tmp_path)]
     counts = [1, 1, 1, 2, 1, 1, 2, 1]
@@ -244,8 +249,8 @@ def test_waiting_job_speaks_at_once_and_then_every_minute(tmp_path, monkeypatch,
         if clock[0] > 1130:
             raise InterruptedError
 
-    monkeypatch.setattr(devices.time, "sleep", sleep)
-    monkeypatch.setattr(devices.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(leases.time, "sleep", sleep)
+    monkeypatch.setattr(leases.time, "monotonic", lambda: clock[0])
     with pytest.raises(InterruptedError):
         lease([ZERO], 1, folder)
     assert capsys.readouterr().err.count("waiting") == 3  # at 0, 60 and 120 s
@@ -266,7 +271,7 @@ time.sleep(0.1)
 print(os.environ["CUDA_VISIBLE_DEVICES"], begin, time.monotonic_ns(), flush=True)
 os.kill(os.getpid(), int(sys.argv[1]))
 """
-    impatient = "import sys; from mixtune import devices; devices.PAUSE = (0.01, 0.05); sys.exit(devices.main())"
+    impatient = IMPATIENT
     start = [sys.executable, "-c", impatient, "--count", "1", "--jobs-per-device"]
     signals = [signal.SIGKILL if number % 4 == 0 else 0 for number in range(16)]
     jobs = [
@@ -298,7 +303,7 @@ def attempt(tmp_path, monkeypatch, capsys):
         raise InterruptedError
 
     def try_once(pool, jobs_per_device, count=1):
-        monkeypatch.setattr(devices.time, "sleep", no_time)
+        monkeypatch.setattr(leases.time, "sleep", no_time)
         try:
             return lease(pool, count, str(tmp_path / "locks"), jobs_per_device)
         except InterruptedError:
@@ -379,7 +384,7 @@ def test_program_not_found(environment):
 @pytest.mark.parametrize("arguments", [[], ["--count", "1"], ["--count", "1", "--"], ["--", "true"]])
 def test_usage(arguments, capsys):
     with pytest.raises(SystemExit, match="2"):
-        devices.main(arguments)
+        program.main(arguments)
     assert "usage: python -m mixtune.devices --count N -- PROGRAM [ARGS...]" in capsys.readouterr().err
 
 
@@ -483,7 +488,7 @@ def test_a_lock_file_that_was_removed_counts_no_more(tmp_path, monkeypatch):
         real(descriptor, operation)
 
     monkeypatch.setattr(device_locks.fcntl, "flock", remove_and_lock)
-    monkeypatch.setattr(devices, "PAUSE", (0, 0))
+    monkeypatch.setattr(leases, "PAUSE", (0, 0))
     assert lease([ZERO], 1, str(folder)) == [ZERO]
     assert not is_free({"MIXTUNE_LOCKS": str(folder)}, "0")
 
@@ -522,5 +527,7 @@ def test_signature_with_control_characters_reaches_no_terminal(tmp_path):
 
 
 def test_torch_is_not_imported():
-    code = "import sys, mixtune.devices; print([m for m in ('torch', 'pandas', 'pydantic') if m in sys.modules])"
+    code = (
+        "import sys, mixtune.devices.__main__; print([m for m in ('torch', 'pandas', 'pydantic') if m in sys.modules])"
+    )
     assert subprocess.check_output([sys.executable, "-c", code], text=True) == "[]\n"

@@ -18,7 +18,7 @@ from mixtune.artifacts.locks import acquire, exclusive, is_held, signature
 HOLDER = """
 import sys
 from pathlib import Path
-from mixtune.locks import exclusive
+from mixtune.artifacts.locks import exclusive
 
 with exclusive(Path(sys.argv[1])):
     print("held", flush=True)
@@ -74,7 +74,7 @@ def test_jobs_never_overlap(lock, tmp_path):
     job = """
 import os, sys, time
 from pathlib import Path
-from mixtune.locks import exclusive
+from mixtune.artifacts.locks import exclusive
 
 with exclusive(Path(sys.argv[1])):
     mark = Path(sys.argv[1]).parent / "mark"

@@ -232,7 +232,7 @@ def test_checkpoint_never_resumed(
 def test_a_killed_process_is_resumed_by_another(base, reference, tmp_path):
     """In truth: the kernel ends it, and Python hashes strings otherwise in the next."""
     script = (
-        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[3]); import test_training as t\n"
+        "import os, signal, sys; from pathlib import Path; sys.path.insert(0, sys.argv[3]); import test_trainer as t\n"
         "t.torch.set_num_threads(1)\n"
         "with t.ending(7, end=lambda: os.kill(os.getpid(), signal.SIGKILL)):\n"
         "    t.tune(Path(sys.argv[1]), Path(sys.argv[2]))"
@@ -678,7 +678,7 @@ import sys
 from pathlib import Path
 
 sys.path.insert(0, sys.argv[1])
-import test_training as t
+import test_trainer as t
 
 print(os.getpid(), flush=True)
 t.torch.set_num_threads(1)

@@ -295,7 +295,7 @@ def test_the_licence_on_disk_goes_before_the_known_one(written, tmp_path):
 
 
 def test_the_shipped_models_have_licences(tmp_path):
-    root = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text())
+    root = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
     found = {name: licence_of(entry["hub"]["id"], tmp_path) for name, entry in root["models"].items()}
     assert not [name for name, licence in found.items() if licence.unknown]
     assert found["Llama-3.2-3B-Instruct"].id == "llama3.2"

@@ -9,7 +9,7 @@ import pytest
 from mixtune.data.example import Example, MissingSplit, ReadError, text_group
 from mixtune.data.readers.semeval2010_task8 import read
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[4]
 SAMPLE = ROOT / "resources/sample/semeval2010_task8"
 LABELS = (ROOT / "resources/labels/semeval2010_task8.txt").read_text(encoding="utf-8").splitlines()
 

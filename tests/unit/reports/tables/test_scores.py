@@ -434,7 +434,7 @@ def test_a_headline_condition_without_scores_names_the_setting():
         tables.summary(SETUP, matrix(file("mixtune", F1, conditions=("generic",))))
 
 
-CAPTIONS = Path(__file__).parents[2] / "workflow" / "report"
+CAPTIONS = Path(__file__).parents[4] / "workflow" / "report"
 CONFIG = {
     "matrix": {
         "models": ["small"], "mixtures": ["mixtune"], "shots": [0, 2], "seeds": [1, 2],

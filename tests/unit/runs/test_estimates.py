@@ -22,7 +22,7 @@ from mixtune.runs.estimates import (
 )
 from mixtune.systems import System
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 MODEL = "SmolLM2-360M-Instruct"
 TARGETS = SHIPPED["training"]["lora"]["targets"]

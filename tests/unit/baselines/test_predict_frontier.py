@@ -26,7 +26,7 @@ from mixtune.errors import UserError
 from mixtune.inference.predictions import SCHEMA
 from mixtune.prompts.messages import messages
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 LABELS = ["lives", "works", "NA"]
 KEY = "sk-very-secret-0123456789"
 TERMS = {

@@ -21,7 +21,6 @@ from transformers import AutoModelForCausalLM
 
 import mixtune.commands.predict
 import mixtune.inference.labeller
-from hub_stand_in import serving
 from mixtune.artifacts.manifests import write_json, write_manifest
 from mixtune.cli import main
 from mixtune.data.example import Example
@@ -35,6 +34,7 @@ from mixtune.prompts.files import write_rendered
 from mixtune.prompts.render_training import render_prompts
 from mixtune.prompts.rendering import load_renderer, render
 from mixtune.training.finetune import finetune_cell
+from tests.hub_stand_in import serving
 
 SETTINGS = {
     "epochs": 1.0,

@@ -5,10 +5,10 @@ import json
 import huggingface_hub.constants
 import pytest
 
-from hub_stand_in import serving
 from mixtune.artifacts.manifests import read_json, write_json, write_manifest
 from mixtune.errors import UserError
 from mixtune.publishing.publish import publish
+from tests.hub_stand_in import serving
 
 TOKEN = "hf_neverToBeShown"
 CARD = """\

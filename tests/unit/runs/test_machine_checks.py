@@ -14,12 +14,11 @@ from snakemake.utils import update_config
 from mixtune.artifacts.manifests import write_json
 from mixtune.cli import main
 from mixtune.config.config import load
-from mixtune.devices import __main__ as devices
 from mixtune.runs import machine_checks as diagnosis
 from mixtune.runs import matrix_checks as diagnosis_matrix
 from mixtune.runs.machine_checks import FAIL, OK, WARNING, Check
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
 CPU = {"device": "cpu", "dtype": "bfloat16", "why": "this CPU has bf16 instructions", "name": "a CPU", "count": 0,
        "memory": 0, "instructions": ["AMX"], "round_trip": 0.1}  # fmt: skip
@@ -60,13 +59,13 @@ def test_a_torch_that_hangs_or_crashes_is_outlived(code, problem, tmp_path, monk
 
 def test_devices_are_counted_and_leased(monkeypatch, tmp_path):
     monkeypatch.setenv("MIXTUNE_LOCKS", str(tmp_path / "locks"))
-    monkeypatch.setattr(devices, "pool", lambda _: ["one", "two"])
+    monkeypatch.setattr(diagnosis, "pool", lambda _: ["one", "two"])
     checks = list(diagnosis.device(CUDA))
     assert [check.what for check in checks] == ["device", "leases", "locks", "4 bits"]
     assert [check.state for check in checks] == [OK] * 4
     assert "a GPU, 2 device(s) with 64.0 GiB" in checks[0].fact
     assert "--resources gpu=2" in checks[1].fact
-    monkeypatch.setattr(devices, "pool", lambda _: [])
+    monkeypatch.setattr(diagnosis, "pool", lambda _: [])
     assert [check.state for check in diagnosis.device(CUDA)] == [OK, FAIL, OK, OK]
 
 
