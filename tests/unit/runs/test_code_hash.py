@@ -116,6 +116,47 @@ def test_a_change_of_meaning_in_the_script_changes_it(library, old, new):
     assert hash_of(library) != before
 
 
+MESSAGES = """
+import logging
+
+
+def check(value):
+    if value < 3:
+        raise ValueError(f"value: {value} is too small; raise it")
+    print(f"value {value:.2f} is fine", flush=True)
+    logging.getLogger().warning("done")
+    return "result"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("is too small; raise it", "must be at least 3"),
+        ('f"value: {value} is', 'f"{value} is'),
+        ("is fine", "is valid"),
+        (":.2f", ":.3f"),
+        ('"done"', '"finished"'),
+    ],
+)
+def test_the_words_of_errors_and_logs_change_nothing_but_the_expressions_in_them(library, old, new):
+    (library.parent / "job.py").write_text(MESSAGES)
+    before = hash_of(library)
+    edit(library.parent / "job.py", old, new)
+    assert (hash_of(library) == before) is (old != 'f"value: {value} is')
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("value < 3", "value < 4"), ("ValueError", "KeyError"), ("flush=True", ""), ('"result"', '"other"')],
+)
+def test_all_else_about_them_does(library, old, new):
+    (library.parent / "job.py").write_text(MESSAGES)
+    before = hash_of(library)
+    edit(library.parent / "job.py", old, new)
+    assert hash_of(library) != before
+
+
 @pytest.mark.parametrize("module", ["direct.py", "base.py"])
 def test_a_constant_in_a_module_that_is_imported_by_any_route_changes_it(library, module):
     before = hash_of(library)
