@@ -32,9 +32,10 @@ docs: .venv
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html in a browser."
 
-# Form and conventions of the code and of the rules.
+# Form, types, import order and conventions of the code and of the rules.
 lint: .venv
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/basedpyright && $(BIN)/lint-imports --no-logo
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
 # Speed, as ratios against a baseline measured in the same run.

@@ -1,4 +1,4 @@
-# Base model x training mixture x shots, for relation extraction. README.md tells how to run it.
+# Base model x training mixture x shots, for relation extraction. how to run it: README.md.
 from snakemake.utils import min_version
 
 min_version("9.27")
