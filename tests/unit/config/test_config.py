@@ -107,8 +107,8 @@ def test_all_problems_are_told_at_once(raw):
         "change training.batch_size",
         "scoring.negatives: missing; config.yaml shows it with its meaning",
         "matrx: unknown key; did you mean 'matrix'?",
-        "matrix.shots: '0' stands there more than once; remove one",
-        "mixtures.littune.benchmarks: 'conl04' is not under `benchmarks`; did you mean 'conll04'?",
+        "matrix.shots: '0' is listed more than once; remove the duplicate",
+        "mixtures.littune.benchmarks: unknown name 'conl04', not found under `benchmarks`; did you mean 'conll04'?",
         "models.untuned: the name is reserved for paths of results; choose another",
         "models.untuned.origin: 'path' is chosen but models.untuned.path is missing; set it or choose another origin",
     ]
@@ -152,7 +152,11 @@ def test_an_adapter_that_exists_stands_for_its_cell(raw):
     ("path", "value", "told"),
     [
         (("mixtune", 2, "hbu"), {}, "models.SmolLM3-3B.adapters.mixtune.2.hbu: unknown key; did you mean 'hub'?"),
-        (("mixtun",), {}, "models.SmolLM3-3B.adapters: 'mixtun' is not under `mixtures`; did you mean 'mixtune'?"),
+        (
+            ("mixtun",),
+            {},
+            "models.SmolLM3-3B.adapters: unknown name 'mixtun', not found under `mixtures`; did you mean 'mixtune'?",
+        ),
         (
             ("mixtune", 2, "origin"),
             "path",
@@ -172,7 +176,8 @@ def test_an_adapter_that_exists_is_one_seed(raw):
     put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: RELEASED, 4: RELEASED}})
     raw["matrix"]["seeds"] = [42, 43]
     assert problems(raw) == [  # of four shots, the matrix asks for none
-        "models.SmolLM3-3B.adapters.mixtune.2: it is one run, and matrix.seeds names 2; name one, or remove this"
+        "models.SmolLM3-3B.adapters.mixtune.2: a released adapter is one training run, but matrix.seeds lists 2; "
+        "list one seed, or remove the adapter"
     ]
 
 
@@ -181,23 +186,26 @@ def test_what_is_to_be_published_is_a_tuned_cell_and_has_a_place(raw):
     cell = "SmolLM3-3B/mixtune/0-shot/seed-42"
     raw["publish"]["adapters"] = [cell]
     assert problems(raw) == [
-        "publish.namespace: not set, but something is to be published; name a user or organisation to upload as"
+        "publish.namespace: missing, but uploads are configured; name the user or organisation to upload as"
     ]
     raw["publish"]["namespace"] = "me"
     assert problems(raw) == []
     raw["publish"]["adapters"] = [cell, cell.replace("0-shot", "2-shot")]
     assert problems(raw)[0].startswith(
-        "publish.adapters: 'SmolLM3-3B/mixtune/2-shot/seed-42' is no cell that the matrix tunes; did you mean 'SmolLM3"
+        "publish.adapters: unknown cell 'SmolLM3-3B/mixtune/2-shot/seed-42', "
+        "the matrix does not tune it; did you mean 'SmolLM3"
     )
     raw["publish"]["adapters"], raw["publish"]["mixtures"] = [], ["mixtun"]
-    assert problems(raw) == ["publish.mixtures: 'mixtun' is not under `mixtures`; did you mean 'mixtune'?"]
+    assert problems(raw) == [
+        "publish.mixtures: unknown name 'mixtun', not found under `mixtures`; did you mean 'mixtune'?"
+    ]
 
 
 def test_two_seeds_of_a_cell_have_no_two_repositories(raw):
     raw["matrix"]["seeds"] = [42, 43]
     raw["publish"] |= {"namespace": "me", "adapters": [f"SmolLM3-3B/mixtune/0-shot/seed-{n}" for n in (42, 43)]}
     assert problems(raw) == [
-        "publish.adapters: 'SmolLM3-3B/mixtune/0-shot' stands there 2 times, and its repository holds one; keep one"
+        "publish.adapters: 'SmolLM3-3B/mixtune/0-shot' is listed 2 times, but its repository holds one; keep one seed"
     ]
 
 
@@ -219,18 +227,21 @@ def test_an_entry_may_be_named_like_a_key(raw, name):
 )
 def test_an_unknown_reference_of_the_matrix_gets_a_suggestion(raw, key, wrong, meant):
     raw["matrix"][key] = [wrong]
-    assert problems(raw) == [f"matrix.{key}: '{wrong}' is not under `{key}`; did you mean '{meant}'?"]
+    assert problems(raw) == [f"matrix.{key}: unknown name '{wrong}', not found under `{key}`; did you mean '{meant}'?"]
 
 
 def test_an_unknown_reference_that_is_near_nothing_gets_the_list(raw):
     raw["matrix"]["mixtures"] = ["zzz"]
-    assert problems(raw) == ["matrix.mixtures: 'zzz' is not under `mixtures`; known: gentune, littune, mixtune"]
+    assert problems(raw) == [
+        "matrix.mixtures: unknown name 'zzz', not found under `mixtures`; known: gentune, littune, mixtune"
+    ]
 
 
 def test_source_name_typo(raw):
     raw["mixtures"]["mixtune"]["benchmarks"][1] = "semeval2010_task_8"
     assert problems(raw) == [
-        "mixtures.mixtune.benchmarks: 'semeval2010_task_8' is not under `benchmarks`; did you mean 'semeval2010_task8'?"
+        "mixtures.mixtune.benchmarks: unknown name 'semeval2010_task_8', "
+        "not found under `benchmarks`; did you mean 'semeval2010_task8'?"
     ]
 
 
@@ -352,9 +363,9 @@ def test_names_in_print_are_of_what_is_there_and_tell_things_apart(raw):
     assert load(raw).reports.names["gids"] == "Google IISc"
     names |= {"gid": "x", "gids": "TACRED", "SmolLM3-3B": "Qwen 3B"}
     assert problems(raw) == [
-        "reports.names: nothing is called 'gid'; did you mean 'gids'?",
-        "reports.names: 2 things would be called 'Qwen 3B' in print; choose other names",
-        "reports.names: 2 things would be called 'TACRED' in print; choose other names",
+        "reports.names: unknown name 'gid'; did you mean 'gids'?",
+        "reports.names: duplicate display name 'Qwen 3B' (2 entries); choose other names",
+        "reports.names: duplicate display name 'TACRED' (2 entries); choose other names",
     ]
 
 
@@ -367,8 +378,8 @@ def test_origins_stand_side_by_side(raw):
 def test_a_benchmark_of_ones_own_needs_its_domain(raw):
     raw["benchmarks"]["rebell"] = dict(LOCAL)
     assert problems(raw) == [
-        "benchmarks.rebell: no benchmark of that name ships with a reader (did you mean 'rebel'?); "
-        "for one of your own, in hub layout, set benchmarks.rebell.domain"
+        "benchmarks.rebell: unknown benchmark, it has no reader here (did you mean 'rebel'?); "
+        "for a custom benchmark, in hub layout, set benchmarks.rebell.domain"
     ]
     raw["benchmarks"]["rebell"] |= {"domain": "literary", "negative": "none"}
     config = load(raw)
@@ -378,14 +389,24 @@ def test_a_benchmark_of_ones_own_needs_its_domain(raw):
 
 def test_a_benchmark_of_ones_own_has_no_sample(raw):
     raw["benchmarks"]["own"] = {"origin": "sample", "domain": "general"}
-    assert problems(raw) == ["benchmarks.own.origin: there is no sample corpus of it; use path or hub"]
+    assert problems(raw) == [
+        "benchmarks.own.origin: sample corpus not found, none ships for a custom benchmark; use path or hub"
+    ]
 
 
 @pytest.mark.parametrize(
     ("benchmark", "entry", "told"),
     [
-        ("gids", {"unit": "document"}, "benchmarks.gids.unit: only re_docred has this; remove it"),
-        ("gids", {"annotation": "human"}, "benchmarks.gids.annotation: only biographical has this; remove it"),
+        (
+            "gids",
+            {"unit": "document"},
+            "benchmarks.gids.unit: unknown option of gids, only re_docred has it; remove it",
+        ),
+        (
+            "gids",
+            {"annotation": "human"},
+            "benchmarks.gids.annotation: unknown option of gids, only biographical has it; remove it",
+        ),
         (
             "re_docred",
             {"negative_share": 0.1},
@@ -399,7 +420,7 @@ def test_a_benchmark_of_ones_own_has_no_sample(raw):
         (
             "gids",
             {"columns": {"text": "t", "relation": "r", "head_start": "a", "head_end": "b"}},
-            "benchmarks.gids.columns: tail_end, tail_start missing; give all four offsets or none",
+            "benchmarks.gids.columns: tail_end, tail_start missing; name all four offsets or none",
         ),
     ],
 )
@@ -430,10 +451,11 @@ def test_comparisons_are_checked_by_name(raw):
     ]
     assert problems(raw) == [
         "statistics.comparisons.4.where.modl: unknown key; did you mean 'model'?",
-        "statistics.comparisons: the name 'fine' stands there more than once; choose another",
-        "statistics.comparisons.2.of: 'gentun' is no mixture; did you mean 'gentune'?",
-        "statistics.comparisons.2.where.condition: 'schemes' is no condition; did you mean 'schema'?",
-        "statistics.comparisons.3.where.shots: it is what differs; say in statistics.comparisons.3.of what is compared",
+        "statistics.comparisons: 'fine' is listed more than once; remove the duplicate",
+        "statistics.comparisons.2.of: unknown mixture 'gentun'; did you mean 'gentune'?",
+        "statistics.comparisons.2.where.condition: unknown condition 'schemes'; did you mean 'schema'?",
+        "statistics.comparisons.3.where.shots: the compared field must not be fixed; "
+        "list its values in statistics.comparisons.3.of",
     ]
 
 
@@ -448,13 +470,17 @@ def test_comparisons_reach_the_job_without_what_is_not_set(raw):
 
 def test_only_configured_benchmarks_can_be_exported(raw):
     raw["export"]["licensed"] = ["tacrd"]
-    assert problems(raw) == ["export.licensed: 'tacrd' is not under `benchmarks`; did you mean 'tacred'?"]
+    assert problems(raw) == [
+        "export.licensed: unknown name 'tacrd', not found under `benchmarks`; did you mean 'tacred'?"
+    ]
 
 
 @pytest.mark.parametrize("key", ["domain", "negative"])
 def test_what_is_known_of_a_benchmark_cannot_be_set(raw, key):
     raw["benchmarks"]["gids"][key] = "general"
-    assert problems(raw) == ["benchmarks.gids: domain and negative are known and cannot be set; remove them"]
+    assert problems(raw) == [
+        "benchmarks.gids: domain and negative must not be set, they are known for this benchmark; remove them"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -463,12 +489,14 @@ def test_what_is_known_of_a_benchmark_cannot_be_set(raw, key):
 def test_a_duplicate_in_the_matrix_is_refused(raw, key):
     raw["matrix"]["frontier"] = ["big"]
     raw["matrix"][key].append(raw["matrix"][key][0])
-    assert problems(raw) == [f"matrix.{key}: '{raw['matrix'][key][0]}' stands there more than once; remove one"]
+    assert problems(raw) == [f"matrix.{key}: '{raw['matrix'][key][0]}' is listed more than once; remove the duplicate"]
 
 
 def test_a_duplicate_in_a_mixture_is_refused(raw):
     raw["mixtures"]["littune"]["benchmarks"].append("biographical")
-    assert problems(raw) == ["mixtures.littune.benchmarks: 'biographical' stands there more than once; remove one"]
+    assert problems(raw) == [
+        "mixtures.littune.benchmarks: 'biographical' is listed more than once; remove the duplicate"
+    ]
 
 
 @pytest.mark.parametrize("section", ["models", "mixtures", "encoders", "frontier"])
@@ -483,7 +511,7 @@ def test_a_reserved_name_is_refused(raw, section, name):
 @pytest.mark.parametrize(("section", "entry"), [("encoders", LOCAL), ("frontier", BIG)])
 def test_a_model_and_what_stands_beside_it_do_not_share_a_name(raw, section, entry):
     raw[section]["SmolLM3-3B"] = entry
-    assert problems(raw) == [f"{section}.SmolLM3-3B: a model has this name, too; choose another"]
+    assert problems(raw) == [f"{section}.SmolLM3-3B: duplicate name, a model has it, too; choose another"]
 
 
 def test_a_request_is_greedy_and_bounded_unless_its_body_says_otherwise(raw):
@@ -500,7 +528,8 @@ def test_frontier_models_need_a_condition_that_they_can_be_asked_under(raw):
     raw["matrix"] |= {"frontier": ["big"], "conditions": ["constrained"]}
     raw["reports"]["headline_condition"] = "constrained"
     assert problems(raw) == [
-        "matrix.frontier: no endpoint is asked under constrained; add generic or schema to matrix.conditions"
+        "matrix.frontier: constrained decoding is impossible behind an endpoint; "
+        "add generic or schema to matrix.conditions"
     ]
 
 
@@ -512,7 +541,7 @@ def test_token_in_yaml(raw, key, value):
     raw["frontier"]["big"] = BIG | {key: value}
     (problem,) = problems(raw)
     assert problem.startswith(f"frontier.big.{key}: not ")
-    assert "keys stand in the environment alone" in problem
+    assert "API keys must be in the environment only" in problem
     assert "secret" not in problem
 
 
@@ -543,7 +572,7 @@ def test_balance_by_domain_counts_a_benchmark_of_ones_own(raw):
 def test_the_headline_condition_must_be_in_the_matrix(raw):
     raw["matrix"]["conditions"] = ["generic"]
     assert problems(raw) == [
-        "reports.headline_condition: 'schema' is not in matrix.conditions; add it there or choose one of them"
+        "reports.headline_condition: 'schema' not found in matrix.conditions; add it there or choose one of them"
     ]
 
 
