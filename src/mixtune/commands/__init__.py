@@ -1,1 +1,6 @@
-"""What can be typed after `mixtune`: a module a command, with its arguments and its function."""
+"""Subcommands of `mixtune`, one module per command: its arguments and its function."""
+
+import argparse
+from typing import TypeAlias
+
+Subparsers: TypeAlias = "argparse._SubParsersAction[argparse.ArgumentParser]"
