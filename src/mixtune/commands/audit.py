@@ -5,10 +5,9 @@ from pathlib import Path
 
 from ..artifacts.manifests import read_json
 from ..errors import UserError
-from . import Subparsers
 
 
-def add(commands: Subparsers) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "audit",

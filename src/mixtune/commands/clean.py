@@ -5,7 +5,6 @@ import time
 from pathlib import Path
 
 from ..errors import UserError
-from . import Subparsers
 
 SCRATCH, RESULTS = Path("scratch"), Path("results")
 STATES = {
@@ -17,7 +16,7 @@ STATES = {
 }
 
 
-def add(commands: Subparsers) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "clean",

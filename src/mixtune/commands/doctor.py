@@ -5,8 +5,6 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import Subparsers
-
 if TYPE_CHECKING:
     from ..config.config import Config
     from ..runs.estimates import Rate
@@ -14,7 +12,7 @@ if TYPE_CHECKING:
 RESULTS = Path("results")
 
 
-def add(commands: Subparsers) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "doctor",

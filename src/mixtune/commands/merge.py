@@ -3,10 +3,8 @@
 import argparse
 from pathlib import Path
 
-from . import Subparsers
 
-
-def add(commands: Subparsers) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "merge",

@@ -17,7 +17,6 @@ from ..data.example import Example
 from ..errors import UserError
 from ..inference.streams import FIELDS, FORMATS, Lines, Row, as_example, read_label_list, read_rows, windows
 from ..terminal import bar
-from . import Subparsers
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -40,7 +39,7 @@ remedy; 2 wrong usage; 3 some lines could not be labelled, all others were; 130 
 written."""
 
 
-def add(commands: Subparsers) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "predict",

@@ -7,8 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import Subparsers
-
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
@@ -21,7 +19,7 @@ STATES = ("done", "running", "waiting", "failed")
 SILENT = 900  # seconds without a line in any log after which a run may be dead
 
 
-def add(commands: Subparsers) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "status",

@@ -6,8 +6,6 @@ from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 
-from . import Subparsers
-
 if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
@@ -15,7 +13,7 @@ if TYPE_CHECKING:
     from ..runs.provenance import Node
 
 
-def add(commands: Subparsers) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "why",
