@@ -97,7 +97,7 @@ def _domain(raw: Raw, benchmark: str) -> object:
 
 
 def _check_names(raw: Raw) -> Iterator[str]:
-    """Find names of systems that paths of results cannot contain or tell apart."""
+    """Find names of systems that paths of results cannot contain or distinguish."""
     for section in ("models", "mixtures", "encoders", "frontier"):
         for name in _mapping(raw.get(section)):
             if name in RESERVED or re.search(r"(^|[._-])seed-\d|-shot$", str(name)):
