@@ -45,7 +45,7 @@ def doctor(args: argparse.Namespace) -> None:
         machine.check_disk(Path("scratch") if Path("scratch").is_dir() else Path(), needed),
         machine.check_memory(max((rate.peak_rss for rate in rates), default=0), concurrent),
         *machine.check_slurm(profile),
-        *matrix.check_hub(matrix.missing_repositories(config, RESULTS)),
+        *matrix.check_hub(matrix.find_missing_repositories(config, RESULTS)),
         *matrix.check_models(config, RESULTS),
         *matrix.check_frontier(config),
         *matrix.check_benchmarks(config, RESULTS),
@@ -88,7 +88,9 @@ def _describe_estimates(config: "Config", rates: list["Rate"], unknown: list[str
             remaining += 0 if Path(OUTPUTS[rule].format(system)).is_file() else seconds
     lines = []
     if total:
-        lines.append(f"time: {age(total)} of one device, {age(remaining)} of it remaining, by rates of finished jobs")
+        lines.append(
+            f"time: {age(total)} of one device, {age(remaining)} of it remaining, by the rates of finished jobs"
+        )
     if unmeasured:
         jobs = (f"{job} ({', '.join(map(str, sorted(shots)))} shots)" for job, shots in sorted(unmeasured.items()))
         lines.append(f"time: not measured on this device: {'; '.join(jobs)}")

@@ -15,7 +15,7 @@ from .machine_checks import FAIL, OK, WARNING, Check
 HUB_SECONDS = 5
 
 
-def used_benchmarks(config: Config) -> list[str]:
+def list_benchmarks(config: Config) -> list[str]:
     """Return the benchmarks that the matrix evaluates on or trains on."""
     mixtures = (config.mixtures[name].benchmarks for name in config.matrix.mixtures)
     return list(dict.fromkeys([*config.matrix.benchmarks, *(name for names in mixtures for name in names)]))
@@ -59,11 +59,11 @@ def check_frontier(config: Config) -> Iterator[Check]:
 
 def check_benchmarks(config: Config, results: Path) -> Iterator[Check]:
     """Check the local and fetched benchmarks of the matrix, by reading the first row of each split."""
-    samples = [name for name in used_benchmarks(config) if config.benchmarks[name].origin == "sample"]
+    samples = [name for name in list_benchmarks(config) if config.benchmarks[name].origin == "sample"]
     if samples:
         fact = f"{', '.join(samples)}: shipped sample corpora; scores on them are not scores on the benchmarks"
         yield Check(WARNING, "benchmarks", fact)
-    for name in used_benchmarks(config):
+    for name in list_benchmarks(config):
         entry, subject = config.benchmarks[name], f"benchmark {name}"
         if entry.label_map and not Path(entry.label_map).is_file():
             fact = f"{entry.label_map} not found; correct benchmarks.{name}.label_map"
@@ -89,14 +89,14 @@ def _check_native_files(name: str, folder: Path, entry: Benchmark) -> Check:
     return Check(OK, subject, f"{folder}: {', '.join(splits)}{note}")
 
 
-def missing_repositories(config: Config, results: Path) -> dict[str, tuple[str, str]]:
+def find_missing_repositories(config: Config, results: Path) -> dict[str, tuple[str, str]]:
     """Return the repositories still to be fetched from the hub: kind ("model" or "dataset") and id, by config key."""
     missing = {}
     for name in config.matrix.models:
         source = config.models[name].hub if config.models[name].origin == "hub" else None
         if source and not (results / "models" / name / "manifest.json").is_file():
             missing[f"models.{name}"] = ("model", source.id)
-    for name in used_benchmarks(config):
+    for name in list_benchmarks(config):
         source = config.benchmarks[name].hub if config.benchmarks[name].origin == "hub" else None
         if source and not (results / "fetched" / name / "manifest.json").is_file():
             missing[f"benchmarks.{name}"] = ("dataset", source.id)
@@ -107,13 +107,13 @@ def check_hub(missing: Mapping[str, tuple[str, str]]) -> Iterator[Check]:
     """Check that the hub is reachable and grants access to the missing repositories; the token is never shown.
 
     Args:
-        missing: As returned by `missing_repositories`.
+        missing: As returned by `find_missing_repositories`.
     """
     token = "HF_TOKEN is set" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set (only gated models need it)"
     if not missing:
         yield Check(OK, "hub", f"nothing to fetch; {token}")
         return
-    problem = connection_problem()
+    problem = find_connection_problem()
     if problem:
         fact = f"{problem}; {len(missing)} repositories are still to be fetched"
         remedy = "connect this machine, or copy the files into folders and set origin: path"
@@ -136,7 +136,7 @@ def _names_by_section(keys: Iterable[str]) -> tuple[frozenset[str], frozenset[st
     return models, benchmarks
 
 
-def connection_problem() -> str | None:
+def find_connection_problem() -> str | None:
     """Return the reason why the hub cannot be reached, or None if it can."""
     from huggingface_hub import constants
     from huggingface_hub.utils import get_session

@@ -69,25 +69,25 @@ def _trace(path: Path, nodes: dict[Path, Node], hash_all: bool) -> Node:
     if path in nodes:
         return nodes[path]
     node = nodes[path] = Node(path)
-    manifest = _manifest_of(path)
+    manifest = _find_manifest(path)
     record = read_record(path) or (read_record(manifest) if manifest else None)
-    card = _card_of(path, manifest, record)
+    card = _find_card(path, manifest, record)
     if record:
         node.rule, node.settings, inputs = record.rule, record.settings, record.inputs
         started = time.strftime("%F %T", time.localtime(record.started))
         node.facts.append(f"made {started} in {max(record.ended - record.started, 0):.0f} s")
-        node.changes += _changes_since_record(record)
+        node.changes += _compare_with_record(record)
     elif card:
         node.rule, node.settings, inputs = card["rule"], card["settings"], card["inputs"]
         node.facts.append("Snakemake has no record of it (.snakemake/metadata): this is from its run card")
-        node.changes += _changes_since_card(inputs)
+        node.changes += _compare_with_card(inputs)
     else:
         return node
-    node.facts += _card_facts(card) if card else []
+    node.facts += _describe_card(card) if card else []
     node.facts += [f"commit {read_json(path)['commit']}"] if manifest == path and read_json(path).get("commit") else []
-    _compare_files(node, _recorded_files(path, manifest, card), hash_all)
+    _compare_files(node, _read_hashes(path, manifest, card), hash_all)
     _compare_code(node)
-    node.inputs = [_trace(source, nodes, hash_all) for source in _made_inputs(inputs)] + list(_native_inputs(inputs))
+    node.inputs = [_trace(source, nodes, hash_all) for source in _select_made(inputs)] + list(_group_native(inputs))
     return node
 
 
@@ -109,16 +109,16 @@ def _compare_code(node: Node) -> None:
         node.changes.append(f"the code of rule {node.rule} has changed: now {now}, was {code}")
 
 
-def _manifest_of(path: Path) -> Path | None:
+def _find_manifest(path: Path) -> Path | None:
     """Return the manifest that a file is, or that names it."""
     for folder in path.parents[:3]:
         manifest = folder / "manifest.json"
-        if manifest.is_file() and (manifest == path or path in dict(_manifest_files(manifest))):
+        if manifest.is_file() and (manifest == path or path in dict(_read_manifest(manifest))):
             return manifest
     return None
 
 
-def _manifest_files(manifest: Path) -> Iterator[tuple[Path, str]]:
+def _read_manifest(manifest: Path) -> Iterator[tuple[Path, str]]:
     """Yield the paths and SHA-256 of the files that a manifest names."""
     content, folder = read_json(manifest), manifest.parent
     if (folder / "files").is_dir():  # of a copy from the hub
@@ -127,7 +127,7 @@ def _manifest_files(manifest: Path) -> Iterator[tuple[Path, str]]:
         yield Path(content.get("folder", folder)) / name, sha
 
 
-def _card_of(path: Path, manifest: Path | None, record: Record | None) -> RunCard | None:
+def _find_card(path: Path, manifest: Path | None, record: Record | None) -> RunCard | None:
     """Return the run card of a file: next to its manifest, or one that names the file."""
     for file in sorted((manifest or path).parent.glob("run_card*.json")):
         card = read_json(file)
@@ -136,15 +136,15 @@ def _card_of(path: Path, manifest: Path | None, record: Record | None) -> RunCar
     return None
 
 
-def _recorded_files(path: Path, manifest: Path | None, card: RunCard | None) -> Iterator[tuple[Path, str]]:
+def _read_hashes(path: Path, manifest: Path | None, card: RunCard | None) -> Iterator[tuple[Path, str]]:
     """Yield the paths and recorded SHA-256 of a manifest's files, or of the file itself."""
     if manifest:
-        yield from ((file, sha) for file, sha in _manifest_files(manifest) if path in (manifest, file))
+        yield from ((file, sha) for file, sha in _read_manifest(manifest) if path in (manifest, file))
     elif card and path.name in card.get("files", {}):
         yield path, card["files"][path.name]
 
 
-def _changes_since_record(record: Record) -> Iterator[str]:
+def _compare_with_record(record: Record) -> Iterator[str]:
     for name in record.inputs:
         path = Path(name)
         if not path.exists():
@@ -156,7 +156,7 @@ def _changes_since_record(record: Record) -> Iterator[str]:
             yield f"input {name} was written since (Snakemake records no hash of a file of its size)"
 
 
-def _changes_since_card(inputs: Mapping[str, Any]) -> Iterator[str]:
+def _compare_with_card(inputs: Mapping[str, Any]) -> Iterator[str]:
     for name, recorded in inputs.items():
         if not Path(name).is_file():
             yield f"input {name} is missing"
@@ -164,7 +164,7 @@ def _changes_since_card(inputs: Mapping[str, Any]) -> Iterator[str]:
             yield f"input {name} has changed"
 
 
-def _made_inputs(inputs: Iterable[str]) -> list[Path]:
+def _select_made(inputs: Iterable[str]) -> list[Path]:
     """Return the inputs that the workflow made, without those that a manifest among them names."""
     made = [Path(name) for name in inputs if Path(name).parts[0] in OURS]
     named = {
@@ -176,7 +176,7 @@ def _made_inputs(inputs: Iterable[str]) -> list[Path]:
     return [path for path in made if path not in named]
 
 
-def _native_inputs(inputs: Iterable[str]) -> Iterator[Node]:
+def _group_native(inputs: Iterable[str]) -> Iterator[Node]:
     """Yield the inputs that the workflow did not make, one node per folder."""
     folders = defaultdict(list)
     for path in map(Path, inputs):
@@ -186,7 +186,7 @@ def _native_inputs(inputs: Iterable[str]) -> Iterator[Node]:
         yield Node(folder, facts=[f"native files: {', '.join(names)}"])
 
 
-def _card_facts(card: RunCard) -> Iterator[str]:
+def _describe_card(card: RunCard) -> Iterator[str]:
     """Yield the versions, device and costs in a run card, one sentence each."""
     code = card["code"]
     checkout = f" at commit {code['commit']}{', with changes' if code['changed'] else ''}" if code["commit"] else ""

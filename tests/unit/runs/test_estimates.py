@@ -9,7 +9,6 @@ from snakemake.utils import update_config
 
 from mixtune.artifacts.manifests import write_json
 from mixtune.config.config import load
-from mixtune.config.matrix import systems
 from mixtune.runs.estimates import (
     CHECKPOINTS,
     WEIGHT_BYTES,
@@ -108,13 +107,6 @@ def test_an_untuned_model_is_not_tuned(results):
 def test_test_rows_of_unknown_number_are_not_guessed(results):
     config = configured(benchmarks={"rebel": {"origin": "sample"}})
     assert TimeEstimate(config, results, read_rates(results)).predict(CELL) is None
-
-
-def test_systems_are_the_paths_of_results_and_back():
-    found = systems(configured(matrix={"models": [MODEL], "seeds": [1, 2], "untuned": True}))
-    assert len(found) == 3 * 2 * 2 + 2
-    assert [System.parse(str(system)) for system in found] == found
-    assert str(found[-1]) == f"{MODEL}/untuned/2-shot/seed-0"
 
 
 @pytest.mark.parametrize("targets", [TARGETS, ["q_proj", "v_proj"], ["down_proj"]])

@@ -113,13 +113,13 @@ def test_a_missing_key_is_named_and_none_is_shown(monkeypatch):
 
 def test_what_is_fetched_needs_no_hub(tmp_path):
     config = configured()
-    wanted = matrix_checks.missing_repositories(config, tmp_path)
+    wanted = matrix_checks.find_missing_repositories(config, tmp_path)
     assert len(wanted) == 5 + 8
     assert wanted["models.SmolLM3-3B"] == ("model", "HuggingFaceTB/SmolLM3-3B")
     assert wanted["benchmarks.gids"] == ("dataset", "Despina/gids")
     write_json(tmp_path / "models/SmolLM3-3B/manifest.json", {})
     write_json(tmp_path / "fetched/gids/manifest.json", {})
-    assert len(matrix_checks.missing_repositories(config, tmp_path)) == 4 + 7
+    assert len(matrix_checks.find_missing_repositories(config, tmp_path)) == 4 + 7
     assert [check.subject for check in matrix_checks.check_models(config, tmp_path)] == ["model SmolLM3-3B"]
 
 
@@ -127,7 +127,7 @@ WANTED = {"models.Llama-3.2-3B-Instruct": ("model", "meta-llama/x"), "benchmarks
 
 
 def test_an_unreachable_hub_blocks_what_is_to_be_fetched(monkeypatch):
-    monkeypatch.setattr(matrix_checks, "connection_problem", lambda: "it does not answer")
+    monkeypatch.setattr(matrix_checks, "find_connection_problem", lambda: "it does not answer")
     (check,) = matrix_checks.check_hub(WANTED)
     assert (check.state, check.models, check.benchmarks) == (FAIL, {"Llama-3.2-3B-Instruct"}, {"gids"})
     assert [check.state for check in matrix_checks.check_hub({})] == [OK]
@@ -137,11 +137,11 @@ def test_a_switched_off_hub_is_not_asked(monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
-    assert "HF_HUB_OFFLINE" in matrix_checks.connection_problem()
+    assert "HF_HUB_OFFLINE" in matrix_checks.find_connection_problem()
 
 
 def test_a_gated_model_says_what_to_do(monkeypatch):
-    monkeypatch.setattr(matrix_checks, "connection_problem", lambda: None)
+    monkeypatch.setattr(matrix_checks, "find_connection_problem", lambda: None)
     answers = {"meta-llama/x": (FAIL, "meta-llama/x is gated"), "a/gids": (OK, "a/gids can be fetched")}
     monkeypatch.setattr(matrix_checks, "check_access", lambda id, kind: answers[id])
     reachable, gated, open_ = matrix_checks.check_hub(WANTED)
