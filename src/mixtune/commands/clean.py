@@ -4,9 +4,9 @@ import argparse
 import time
 from pathlib import Path
 
+from .. import layout
 from ..errors import UserError
 
-SCRATCH, RESULTS = Path("scratch"), Path("results")
 STATES = {
     "running": "a job uses it now",
     "current": "a result came from it; a rerun with the same inputs and settings restores the result from here",
@@ -37,9 +37,9 @@ def clean(args: argparse.Namespace) -> None:
     from ..artifacts.cache import entries, remove, to_remove
     from ..terminal import age, console, size, table
 
-    if not SCRATCH.is_dir():
-        raise UserError(f"folder {SCRATCH} not found in {Path.cwd()}; type this in the folder of the workflow")
-    every = entries(SCRATCH, RESULTS)
+    if not layout.SCRATCH.is_dir():
+        raise UserError(f"folder {layout.SCRATCH} not found in {Path.cwd()}; type this in the folder of the workflow")
+    every = entries(layout.SCRATCH, layout.RESULTS)
     chosen = to_remove(every, everything=args.all, checkpoints=args.checkpoints, older_than=args.older_than)
     now, listing = time.time(), table("entry", "state", "size", "checkpoints", "last written", "result", right=(2, 3))
     for entry in every:

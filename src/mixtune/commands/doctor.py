@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..config.config import Config
     from ..runs.estimates import Rate
 
-RESULTS = Path("results")
+PROJECT = Path()
 
 
 def add(commands: argparse._SubParsersAction) -> None:
@@ -36,19 +36,19 @@ def doctor(args: argparse.Namespace) -> None:
     profile, overlays = read_profile(args.profile)
     config = load_files(args.configfile or overlays)
     probe, elsewhere = machine.run_probe(), "executor" in profile
-    rates = [rate for rate in read_rates(RESULTS) if elsewhere or rate.device == probe.get("name")]
-    needed, unknown = estimate_disk(config, RESULTS, "cuda" if "problem" in probe else probe["device"])
+    rates = [rate for rate in read_rates(PROJECT) if elsewhere or rate.device == probe.get("name")]
+    needed, unknown = estimate_disk(config, PROJECT, "cuda" if "problem" in probe else probe["device"])
     concurrent = int(profile.get("resources", {}).get("gpu", 1))
     checks = [
         *machine.check_device(probe, elsewhere),
         *machine.check_packages(),
-        machine.check_disk(Path("scratch") if Path("scratch").is_dir() else Path(), needed),
+        machine.check_disk(layout.SCRATCH if layout.SCRATCH.is_dir() else Path(), needed),
         machine.check_memory(max((rate.peak_rss for rate in rates), default=0), concurrent),
         *machine.check_slurm(profile),
-        *matrix.check_hub(matrix.find_missing_repositories(config, RESULTS)),
-        *matrix.check_models(config, RESULTS),
+        *matrix.check_hub(matrix.find_missing_repositories(config, PROJECT)),
+        *matrix.check_models(config, PROJECT),
         *matrix.check_frontier(config),
-        *matrix.check_benchmarks(config, RESULTS),
+        *matrix.check_benchmarks(config, PROJECT),
     ]
     listing = table("", "check", "result")
     for check in checks:
@@ -76,7 +76,7 @@ def _describe_estimates(config: "Config", rates: list["Rate"], unknown: list[str
     from ..runs.progress import OUTPUTS
     from ..terminal import age
 
-    estimate, total, remaining, example = TimeEstimate(config, RESULTS, rates), 0.0, 0.0, None
+    estimate, total, remaining, example = TimeEstimate(config, PROJECT, rates), 0.0, 0.0, None
     unmeasured: dict[str, set[int]] = {}
     for system in systems(config):
         for rule, seconds in (("finetune", estimate.finetune(system)), ("predict", estimate.predict(system))):

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from ..config.config import Config
     from ..runs.progress import Job, WorkflowRun
 
-RESULTS = Path("results")
+PROJECT = Path()
 STATES = ("done", "running", "waiting", "failed")
 SILENT = 900  # seconds without a line in any log after which a run may be dead
 
@@ -128,7 +128,7 @@ def _describe_rate(run: "WorkflowRun", jobs: list["Job"], now: float, config: "C
         lines.append(f"no log line for {age(silent)}; if Snakemake was killed, type `snakemake --unlock`")
     if not config:
         return [*lines, "remaining: unknown without the matrix; give its overlays (--configfile)"]
-    work, running, unknown = estimate_remaining(jobs, TimeEstimate(config, RESULTS, read_rates(RESULTS)), now)
+    work, running, unknown = estimate_remaining(jobs, TimeEstimate(config, PROJECT, read_rates(PROJECT)), now)
     if unknown:
         return [*lines, f"remaining: unknown; no finished job has measured {', '.join(unknown)}"]
     return [*lines, f"remaining: about {age(work / running)}, by measured rates and {running} concurrent job(s)"]

@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from .. import layout
 from ..artifacts.manifests import read_json
 from ..artifacts.run_cards import NAME
 from ..config.config import Config
@@ -37,14 +38,15 @@ class Rate:
     peak_rss: int
 
 
-def read_rates(results: Path) -> list[Rate]:
-    """Return all rates in the run cards below results/."""
+def read_rates(project: Path) -> list[Rate]:
+    """Return all rates in the run cards of a project folder."""
     rates = []
-    for rule, folder in (("finetune", results / "adapters"), ("predict", results / "predictions")):
-        for path in sorted(folder.rglob(NAME)):
-            card, system = read_json(path), System.parse(path.parent.relative_to(folder).as_posix())
+    for rule, pattern in (("finetune", layout.ADAPTER), ("predict", layout.PREDICTIONS)):
+        for path in sorted((project / pattern.partition("{")[0]).rglob(NAME)):
+            system = layout.of_manifest(path.with_name("manifest.json").relative_to(project).as_posix())
             if system is None:  # a baseline
                 continue
+            card = read_json(path)
             for condition, costs in card.get("conditions", {"": card}).items():
                 if costs.get("examples_per_second"):
                     key = rule, system.model, system.shots, condition, card["device"]
@@ -62,22 +64,22 @@ class TimeEstimate:
         device: Use only rates of this device; None: of any device.
     """
 
-    def __init__(self, config: Config, results: Path, rates: Iterable[Rate], device: str | None = None):
-        self.config, self.results = config, results
+    def __init__(self, config: Config, project: Path, rates: Iterable[Rate], device: str | None = None):
+        self.config, self.project = config, project
         self.rates = [rate for rate in rates if device in (None, rate.device)]
 
     def finetune(self, system: System) -> float | None:
         """Return the seconds of a cell's fine-tuning, 0 for an untuned model; None if no rate was measured."""
         if system.mixture == UNTUNED:
             return 0.0
-        path = self.results / f"rendered/{system.model}/training/{system.mixture}/{system.shots}-shot/manifest.json"
+        path = self.project / layout.TRAINING.format(**vars(system))
         cap = self.config.mixtures[system.mixture].max_rows  # an upper bound until the rows are rendered
         rows = read_json(path)["rendered"]["train"]["rows"] if path.is_file() else cap
         return self._seconds("finetune", system, {"": rows * self.config.training.epochs})
 
     def predict(self, system: System) -> float | None:
         """Return the seconds of a system's prediction; None if no rate was measured or a number of rows is unknown."""
-        path = self.results / f"rendered/{system.model}/prompts/{system.shots}-shot/manifest.json"
+        path = self.project / layout.PROMPTS.format(**vars(system))
         rendered = read_json(path)["rendered"] if path.is_file() else {}
         rows = {}
         for condition in self.config.matrix.conditions:
@@ -144,7 +146,7 @@ def lora_parameters(shape: Mapping[str, Any], lora: Mapping[str, Any]) -> int | 
         return None
 
 
-def estimate_disk(config: Config, results: Path, device: str) -> tuple[float, list[str]]:
+def estimate_disk(config: Config, project: Path, device: str) -> tuple[float, list[str]]:
     """Estimate the disk space of adapters to fine-tune, with their copies in scratch/ and one cell's checkpoints.
 
     Returns:
@@ -153,14 +155,15 @@ def estimate_disk(config: Config, results: Path, device: str) -> tuple[float, li
     total, checkpoints, unknown = 0.0, 0.0, []
     for model in config.matrix.models:
         entry = config.models[model]
-        folder = Path(entry.path).expanduser() if entry.origin == "path" and entry.path else results / "models" / model
+        fetched = project / layout.MODEL.format(model=model)
+        folder = Path(entry.path).expanduser() if entry.origin == "path" and entry.path else fetched.parent
         shape = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
         parameters = lora_parameters(shape, config.lora(model))
         if parameters is None:
             unknown.append(model)
             continue
         cells = [system for system in systems(config) if system.model == model and system.mixture != UNTUNED]
-        missing = [cell for cell in cells if not (results / "adapters" / str(cell) / "manifest.json").is_file()]
+        missing = [cell for cell in cells if not (project / layout.of_system(layout.ADAPTER, str(cell))).is_file()]
         tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
         total += 2 * len(missing) * (parameters * WEIGHT_BYTES + tokenizer)
         checkpoints = max(checkpoints, CHECKPOINTS * checkpoint_bytes(parameters, device) if missing else 0)

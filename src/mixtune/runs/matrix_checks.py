@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from .. import layout
 from ..config.benchmarks import Benchmark
 from ..config.config import Config
 from ..config.matrix import systems
@@ -21,13 +22,13 @@ def list_benchmarks(config: Config) -> list[str]:
     return list(dict.fromkeys([*config.matrix.benchmarks, *(name for names in mixtures for name in names)]))
 
 
-def check_models(config: Config, results: Path) -> Iterator[Check]:
+def check_models(config: Config, project: Path) -> Iterator[Check]:
     """Check the models of the matrix that are local, fetched or in a wheel; `check_hub` checks those on the hub."""
     for name in config.matrix.models:
         entry, subject = config.models[name], f"model {name}"
         if entry.origin == "path" and entry.path:
             yield _check_local_model(name, Path(entry.path).expanduser())
-        elif (results / "models" / name / "manifest.json").is_file():
+        elif (project / layout.MODEL.format(model=name)).is_file():
             yield Check(OK, subject, "fetched")
         elif entry.origin == "pypi" and entry.pypi:
             wheel = f"{entry.pypi.package}=={entry.pypi.version}"
@@ -57,7 +58,7 @@ def check_frontier(config: Config) -> Iterator[Check]:
             yield Check(OK, subject, f"{fact} (the endpoint is not checked here)")
 
 
-def check_benchmarks(config: Config, results: Path) -> Iterator[Check]:
+def check_benchmarks(config: Config, project: Path) -> Iterator[Check]:
     """Check the local and fetched benchmarks of the matrix, by reading the first row of each split."""
     samples = [name for name in list_benchmarks(config) if config.benchmarks[name].origin == "sample"]
     if samples:
@@ -69,7 +70,7 @@ def check_benchmarks(config: Config, results: Path) -> Iterator[Check]:
             fact = f"{entry.label_map} not found; correct benchmarks.{name}.label_map"
             yield Check(FAIL, subject, fact, benchmarks=frozenset([name]))
         elif entry.origin == "hub":
-            if (results / "fetched" / name / "manifest.json").is_file():
+            if (project / layout.FETCHED.format(benchmark=name)).is_file():
                 yield Check(OK, subject, "fetched")
         elif entry.origin == "path" and entry.path:
             yield _check_native_files(name, Path(entry.path).expanduser(), entry)
@@ -89,16 +90,16 @@ def _check_native_files(name: str, folder: Path, entry: Benchmark) -> Check:
     return Check(OK, subject, f"{folder}: {', '.join(splits)}{note}")
 
 
-def find_missing_repositories(config: Config, results: Path) -> dict[str, tuple[str, str]]:
+def find_missing_repositories(config: Config, project: Path) -> dict[str, tuple[str, str]]:
     """Return the repositories still to be fetched from the hub: kind ("model" or "dataset") and id, by config key."""
     missing = {}
     for name in config.matrix.models:
         source = config.models[name].hub if config.models[name].origin == "hub" else None
-        if source and not (results / "models" / name / "manifest.json").is_file():
+        if source and not (project / layout.MODEL.format(model=name)).is_file():
             missing[f"models.{name}"] = ("model", source.id)
     for name in list_benchmarks(config):
         source = config.benchmarks[name].hub if config.benchmarks[name].origin == "hub" else None
-        if source and not (results / "fetched" / name / "manifest.json").is_file():
+        if source and not (project / layout.FETCHED.format(benchmark=name)).is_file():
             missing[f"benchmarks.{name}"] = ("dataset", source.id)
     return missing
 

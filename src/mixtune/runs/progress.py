@@ -7,16 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from ..systems import UNTUNED, System
+from .. import layout
+from ..systems import UNTUNED, System, arm
 from . import snakemake_records as records
 
-OUTPUTS = {
-    "finetune": "results/adapters/{}/manifest.json",
-    "predict": "results/predictions/{}/manifest.json",
-    "score": "results/scores/{}.json",
-}
-KINDS = ("adapters", "predictions")
-MANIFEST = re.compile(r"results/(?:adapters|predictions)/((?:[^/]+/){2}\d+-shot/seed-\d+)/manifest\.json")
+OUTPUTS = {"finetune": layout.ADAPTER, "predict": layout.PREDICTIONS, "score": layout.SCORES}
 STEP = re.compile(r"^step (\d+)/(\d+) ", re.MULTILINE)
 PREDICTED = re.compile(r"^\S+/\S+: \d+ predictions$", re.MULTILINE)
 
@@ -69,14 +64,14 @@ class WorkflowRun:
 
     def systems(self) -> list[System]:
         """Return the systems that have results, or will have them after this run."""
-        existing = (path.as_posix() for kind in KINDS for path in Path("results", kind).rglob("seed-*/manifest.json"))
-        paths = {match[1] for path in (*existing, *self.scheduled) if (match := MANIFEST.fullmatch(path))}
-        return [system for path in sorted(paths) if (system := System.parse(path))]
+        existing = (path.as_posix() for path in layout.RESULTS.rglob("seed-*/manifest.json"))
+        systems = {system for path in (*existing, *self.scheduled) if (system := layout.of_manifest(path))}
+        return sorted(systems, key=str)
 
     def jobs(self, system: System) -> list[Job]:
         """Return a system's jobs in order; untuned models and released adapters have no fine-tuning."""
-        released = Path("results/released", str(system)).parent.exists()
-        tuned = system.mixture != UNTUNED and not released
+        released = Path(layout.RELEASED.format(released=arm(str(system))))
+        tuned = system.mixture != UNTUNED and not released.parent.exists()
         return [self._job(rule, system) for rule in OUTPUTS if rule != "finetune" or tuned]
 
     def other_failures(self) -> list[records.Failure]:
@@ -85,7 +80,7 @@ class WorkflowRun:
         return [failure for failure in others if not all(Path(output).exists() for output in failure.outputs)]
 
     def _job(self, rule: str, system: System) -> Job:
-        output, log = Path(OUTPUTS[rule].format(system)), Path(f"logs/{rule}/{system}.log")
+        output, log = Path(layout.of_system(OUTPUTS[rule], str(system))), layout.log(rule, str(system))
         started = records.read_start(output)
         if self.started and started and started >= self.started:  # older marks are of a killed run
             text, last_logged = _read_since(log, started)
@@ -102,16 +97,14 @@ class WorkflowRun:
         if rule == "finetune":
             steps = STEP.findall(text)
             return int(steps[-1][0]) / int(steps[-1][1]) if steps else None
-        folder = f"results/predictions/{system}/"
+        folder = Path(layout.of_system(layout.PREDICTIONS, str(system))).parent.as_posix() + "/"
         files = [name for name in self.scheduled if name.startswith(folder) and "parquet" in name]
         return len(PREDICTED.findall(text)) / len(files) if rule == "predict" and files else None
 
     def count_scored(self, jobs: Iterable[Job]) -> int:
         """Count the systems with these jobs that this run has scored."""
-        return sum(
-            job.rule == "score" and job.state == "done" and OUTPUTS["score"].format(job.system) in self.scheduled
-            for job in jobs
-        )
+        scored = [str(job.system) for job in jobs if job.rule == "score" and job.state == "done"]
+        return sum(layout.of_system(layout.SCORES, system) in self.scheduled for system in scored)
 
 
 def summarise_state(jobs: Sequence[Job]) -> str:

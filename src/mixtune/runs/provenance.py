@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import layout
 from ..artifacts.manifests import file_sha256, read_json
 from ..artifacts.run_cards import contents
 from ..errors import UserError
@@ -14,7 +15,7 @@ from .code_hash import of_job
 from .snakemake_records import Record, read_record
 
 LARGE = 256 * 2**20  # bytes; larger files are hashed only on request
-OURS = ("results", "reports")
+OURS = (str(layout.RESULTS), str(layout.REPORTS))
 
 RunCard = Mapping[str, Any]
 

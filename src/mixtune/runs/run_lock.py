@@ -14,13 +14,14 @@ from pathlib import Path
 
 import psutil
 
+from .. import layout
 from ..artifacts import locks
 from ..errors import UserError, refusal
 
 FOLDER = Path(".snakemake")
 RUN = FOLDER / "mixtune-run"
 JOBS = "workflow.scripts."
-WRITTEN = ("results", "reports", "logs", "scratch")
+WRITTEN = tuple(map(str, (layout.RESULTS, layout.REPORTS, layout.LOGS, layout.SCRATCH)))
 NOTHING_STARTS = {"-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--report"}
 
 
