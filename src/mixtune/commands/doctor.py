@@ -5,6 +5,8 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import layout
+
 if TYPE_CHECKING:
     from ..config.config import Config
     from ..runs.estimates import Rate

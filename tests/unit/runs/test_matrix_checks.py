@@ -117,8 +117,8 @@ def test_what_is_fetched_needs_no_hub(tmp_path):
     assert len(wanted) == 5 + 8
     assert wanted["models.SmolLM3-3B"] == ("model", "HuggingFaceTB/SmolLM3-3B")
     assert wanted["benchmarks.gids"] == ("dataset", "Despina/gids")
-    write_json(tmp_path / "models/SmolLM3-3B/manifest.json", {})
-    write_json(tmp_path / "fetched/gids/manifest.json", {})
+    write_json(tmp_path / "results/models/SmolLM3-3B/manifest.json", {})
+    write_json(tmp_path / "results/fetched/gids/manifest.json", {})
     assert len(matrix_checks.find_missing_repositories(config, tmp_path)) == 4 + 7
     assert [check.subject for check in matrix_checks.check_models(config, tmp_path)] == ["model SmolLM3-3B"]
 
