@@ -35,13 +35,13 @@ def add(commands: Any) -> None:
 
 def clean(args: argparse.Namespace) -> None:
     """List what is in scratch/, then remove what was chosen, or say what would go."""
-    from ..artifacts.cache import entries, remove, to_remove
+    from ..runs.cleanup import list_entries, removable, remove
     from ..terminal import age, console, size, table
 
     if not SCRATCH.is_dir():
         raise UserError(f"there is no folder {SCRATCH} here ({Path.cwd()}); type this where the workflow runs")
-    found = entries(SCRATCH, RESULTS)
-    chosen = to_remove(found, everything=args.all, checkpoints=args.checkpoints, older_than=args.older_than)
+    found = list_entries(SCRATCH, RESULTS)
+    chosen = removable(found, everything=args.all, checkpoints=args.checkpoints, older_than=args.older_than)
     now, shown = time.time(), table("entry", "state", "size", "checkpoints", "last written", "for", right=(2, 3))
     for entry in found:
         name = f"{entry.folder.parent.name}/{entry.folder.name[:12]}"
