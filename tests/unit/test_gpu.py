@@ -183,7 +183,7 @@ def test_dequantised_layers_answer_as_those_of_bitsandbytes(tmp_path, tiny_token
     folder = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base").parent
     dense = models.load_base(folder, device)
     assert "dequantised once" in capsys.readouterr().out
-    monkeypatch.setattr(models, "fits", lambda *_: False)
+    monkeypatch.setattr(models, "can_dequantise", lambda *_: False)
     quantised = dict(models.load_base(folder, device).train().named_modules())
     layers = [name for name, layer in quantised.items() if isinstance(layer, Linear4bit)]
     assert len(layers) == 14

@@ -117,7 +117,7 @@ def predict(args: argparse.Namespace, rows: list[Row] | None = None) -> int:
         # torch takes seconds to import: what can be refused before has been by now.
         from ..devices.compute import choose_device
         from ..inference.labeller import Labeller
-        from ..models.fetch_adapter import adapter_folder, base_folder
+        from ..models.resolve import adapter_folder, base_folder
 
         adapter = adapter_folder(args.adapter)
         labeller = Labeller(

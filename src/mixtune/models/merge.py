@@ -11,8 +11,8 @@ from transformers import AutoModelForCausalLM
 from ..errors import UserError
 from ..prompts.rendering import folder_renderer
 from .adapter_folder import check_template
-from .fetch_adapter import base_folder
 from .qlora import load_adapter
+from .resolve import base_folder
 
 WARNING = """\
 warning: adapters are tuned on the base in NF4, and this one is merged into the base as published, in {dtype}; the

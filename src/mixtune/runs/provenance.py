@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.manifests import file_sha256, read_json
-from ..artifacts.run_cards import contents
+from ..artifacts.run_cards import content_hashes
 from ..data.registry import REGISTRY
 from ..errors import UserError
 from .code_hash import code_hash
@@ -83,7 +83,7 @@ def _node(path: Path, known: dict[Path, Node], hash_all: bool) -> Node:
         node.changes += [
             f"input {name} {'is gone' if not Path(name).is_file() else 'has other contents now'}"
             for name, then in inputs.items()
-            if not Path(name).is_file() or contents(Path(name)) != then
+            if not Path(name).is_file() or content_hashes(Path(name)) != then
         ]
     node.facts += _card_facts(card) if card else []
     node.facts += [f"commit {read_json(path)['commit']}"] if manifest == path and read_json(path).get("commit") else []

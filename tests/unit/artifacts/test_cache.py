@@ -1,7 +1,5 @@
 """Entries of scratch/: signed once, worked in by one job at a time, and restored where the work is finished."""
 
-import os
-
 import pytest
 
 from mixtune.artifacts.cache import LOCK, restored_or_made, sign

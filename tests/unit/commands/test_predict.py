@@ -435,7 +435,7 @@ def test_adapter_and_base_may_be_hub_ids(tuned, released, capsys, tmp_path, monk
         taken = {path.partition("/resolve/")[2] for path in hub.asked if "/resolve/" in path}
         assert {f"{COMMIT}/adapter_model.safetensors", f"{COMMIT}/model.safetensors"} < taken
         assert not [path for path in taken if path.endswith((".bin", ".py", ".md"))]
-        with pytest.raises(SystemExit, match=r"--adapter maker/gone is no folder here, and cannot be had from the hub"):
+        with pytest.raises(SystemExit, match=r"--adapter: maker/gone is no folder here and cannot be fetched"):
             run(["--adapter", "maker/gone", *options], capsys)
 
 

@@ -9,8 +9,10 @@ from transformers import AutoModelForCausalLM
 from mixtune.artifacts.manifests import file_sha256, read_json, write_json
 from mixtune.errors import UserError
 from mixtune.models.adapter_folder import adapter_config, check_template
-from mixtune.models.fetch_adapter import base_folder, fetch_adapter
+from mixtune.models.fetch_adapter import fetch_adapter
 from mixtune.models.qlora import Device, load_adapter, load_base, load_tokenizer
+from mixtune.models.resolve import base_folder
+from mixtune.models.settings import FetchAdapterSettings
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 TARGETS = ["q_proj", "v_proj", "down_proj"]
@@ -42,9 +44,10 @@ def saved(base, tmp_path):
     return make
 
 
-def fetched(tmp_path, **settings):
+def fetched(tmp_path, path: str):
     manifest = tmp_path / "released/manifest.json"
-    fetch_adapter({"key": KEY, "base": "tiny/llama", "origin": "path", **settings}, manifest, tmp_path / "pin.json")
+    chosen = FetchAdapterSettings(key=KEY, base="tiny/llama", origin="path", path=path)
+    fetch_adapter(chosen, manifest, tmp_path / "pin.json")
     return manifest
 
 
@@ -68,7 +71,7 @@ def test_config_and_weights_are_taken_and_nothing_else(saved, tmp_path):
 def test_another_base_models_name_is_warned_of_and_counted(saved, tmp_path, capsys, base):
     folder = saved()
     facts = read_json(fetched(tmp_path, path=str(folder)))
-    assert facts["warnings"] == [f"adapter_config.json names the base model {base}, and {KEY} stands under tiny/llama"]
+    assert facts["warnings"] == [f"{KEY}: adapter_config.json names the base model {base}, not tiny/llama"]
     assert f"warning: {facts['warnings'][0]}" in capsys.readouterr().out
     edit(folder / "adapter_config.json", base_model_name_or_path="tiny/llama")
     assert read_json(fetched(tmp_path, path=str(folder)))["warnings"] == []
@@ -91,7 +94,7 @@ def test_a_run_card_comes_along_and_goes_with_its_adapter(saved, tmp_path, capsy
 
 
 def test_a_folder_that_is_missing_or_holds_pickles_names_its_key_or_files(saved, tmp_path):
-    with pytest.raises(UserError, match=rf"{KEY}\.path is nowhere, and there is no such folder"):
+    with pytest.raises(UserError, match=rf"{KEY}\.path: no such folder: nowhere"):
         fetched(tmp_path, path="nowhere")
     folder = saved()
     (folder / "adapter_model.safetensors").rename(folder / "adapter_model.bin")
@@ -117,10 +120,10 @@ def test_what_is_more_than_lora_is_refused(saved, changed, told):
 def test_a_base_model_is_a_folder_or_a_hub_id(saved, base, tmp_path):
     folder = saved()
     assert base_folder(str(base), folder) == str(base)
-    with pytest.raises(UserError, match="nowhere is no folder"):
+    with pytest.raises(UserError, match=r"--base: .*nowhere' is neither a folder nor a hub id"):
         base_folder(str(tmp_path / "nowhere"), folder)
     edit(folder / "adapter_config.json", base_model_name_or_path="tiny")
-    with pytest.raises(UserError, match="the base model tiny is no folder and no hub id; give its folder with --base"):
+    with pytest.raises(UserError, match=r"base model: 'tiny' is neither a folder nor a hub id; .* --base"):
         base_folder(None, folder)
 
 

@@ -9,9 +9,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from mixtune.artifacts.manifests import write_json
 from mixtune.cli import main
 from mixtune.models.qlora import Device, add_adapter, load_base
+from mixtune.models.settings import LoraSettings
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
-LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "v_proj", "down_proj"]}
+LORA = LoraSettings(r=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj", "down_proj"])
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bf16"])

@@ -24,6 +24,7 @@ from mixtune.artifacts.manifests import file_sha256, is_whole, read_json, write_
 from mixtune.devices.compute import Device
 from mixtune.errors import UserError
 from mixtune.models.fetch_model import fetch_model
+from mixtune.models.settings import FetchModelSettings
 from mixtune.prompts.files import Rendered, write_rendered
 from mixtune.runs.estimates import checkpoint_bytes
 from mixtune.training import finetune as cells
@@ -500,7 +501,8 @@ OUTPUTS = {
 def cell(base, tmp_path):
     """Runs `finetune_cell`: `cell(output="output", **changed)` returns the output's folder."""
     model = tmp_path / "model" / "manifest.json"
-    fetch_model({"model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(base)}, model)
+    settings = {"section": "models", "model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(base)}
+    fetch_model(FetchModelSettings(**settings), model)
     rendered = tmp_path / "rendered"
 
     def render(train, validation):
