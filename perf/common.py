@@ -16,7 +16,8 @@ import yaml
 from mixtune.data import REGISTRY
 from mixtune.data.prepare_benchmark import Prepared, prepare
 from mixtune.devices.compute import choose_device
-from mixtune.prompts.rendering import Renderer, folder_renderer, render
+from mixtune.prompts.chat_template import Renderer, folder_renderer
+from mixtune.prompts.rendering import render
 from mixtune.resources import resource
 
 ROOT = Path(__file__).parents[1]

@@ -36,8 +36,9 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
     from mixtune.cli import main
     from mixtune.data.example import Example
     from mixtune.devices.compute import choose_device
+    from mixtune.prompts.chat_template import load_renderer
     from mixtune.prompts.files import write_rendered
-    from mixtune.prompts.rendering import load_renderer, render
+    from mixtune.prompts.rendering import render
     from mixtune.training.finetune import finetune_cell
 
     monkeypatch.setenv("MIXTUNE_DEVICE", device)

@@ -9,7 +9,7 @@ from pathlib import Path
 from transformers import AutoModelForCausalLM
 
 from ..errors import UserError
-from ..prompts.rendering import folder_renderer
+from ..prompts.chat_template import folder_renderer
 from .adapter_folder import check_template
 from .qlora import load_adapter
 from .resolve import base_folder

@@ -30,9 +30,11 @@ from mixtune.devices.compute import choose_device
 from mixtune.inference.decoder import Decoder
 from mixtune.inference.predict import predict_system
 from mixtune.models.qlora import load_base
+from mixtune.prompts.chat_template import load_renderer
 from mixtune.prompts.files import write_rendered
-from mixtune.prompts.render_training import render_prompts
-from mixtune.prompts.rendering import load_renderer, render
+from mixtune.prompts.render_prompts import render_prompts
+from mixtune.prompts.rendering import render
+from mixtune.prompts.settings import RenderPromptsSettings
 from mixtune.training.finetune import finetune_cell
 from tests.hub_stand_in import serving
 
@@ -161,10 +163,11 @@ def of_the_workflow(tuned, tmp_path_factory):
     for split in ("train", "test"):
         write_examples(benchmark / f"{split}.parquet", [example(n) for n in range(len(QUERIES))])
     write_json(benchmark / "labels.json", {"labels": LABELS, "negative": None})
-    settings = {"shots": 0, "max_length": 4096, "test_rows": None, "data_seed": 0}
+    write_json(folder / "all.json", {"benchmarks": ["toy"]})
+    settings = RenderPromptsSettings(shots=0, max_length=4096, test_rows=None, data_seed=0)
     files = [prompts / condition / "toy.parquet" for condition in ("generic", "schema")]
     manifest = prompts / "manifest.json"
-    render_prompts(settings, load_renderer(base / "manifest.json"), [benchmark], files, manifest)
+    render_prompts(settings, load_renderer(base / "manifest.json"), folder / "all.json", files, manifest)
     found = {condition: folder / "found" / condition / "toy.parquet" for condition in CONDITIONS}
     predict_system(
         {"max_new_tokens": 4, "constrained": "greedy", "code": ""},

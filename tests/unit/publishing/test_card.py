@@ -14,7 +14,8 @@ from mixtune.artifacts.manifests import write_json, write_manifest
 from mixtune.evaluation.scoring import score
 from mixtune.models.qlora import Device, add_adapter, load_base
 from mixtune.models.settings import LoraSettings
-from mixtune.prompts.rendering import Renderer, folder_renderer, render
+from mixtune.prompts.chat_template import Renderer, folder_renderer
+from mixtune.prompts.rendering import render
 from mixtune.publishing.card import adapter_name, write_card
 from mixtune.publishing.licences import KNOWN, Licence, licence_of
 from mixtune.publishing.snippet import DEMONSTRATIONS, QUERY, snippet
