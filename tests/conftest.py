@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.errors import do_without
+from mixtune.errors import block_imports
 from tests import fork_server
 
-do_without(["torch._inductor.compile_fx"])  # nothing is compiled here, and to load the compiler takes two seconds
+block_imports(["torch._inductor.compile_fx"])  # nothing is compiled here, and to load the compiler takes two seconds
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported, here or in a child process
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 

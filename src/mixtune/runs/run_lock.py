@@ -15,7 +15,7 @@ from pathlib import Path
 import psutil
 
 from ..artifacts import locks
-from ..errors import UserError, refusal
+from ..errors import UserError, disk_message
 
 FOLDER = Path(".snakemake")
 RUN = FOLDER / "mixtune-run"
@@ -40,7 +40,7 @@ def check() -> None:
     for name in WRITTEN:
         if os.path.isdir(name) and not os.access(name, os.W_OK):
             number = errno.EROFS if os.statvfs(name).f_flag & os.ST_RDONLY else errno.EACCES
-            raise UserError(refusal(number, name))
+            raise UserError(disk_message(number, name))
     text = report()
     if text:
         print(text, file=sys.stderr, flush=True)
