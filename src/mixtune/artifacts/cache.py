@@ -23,7 +23,7 @@ def sign(entry: Path, result: Path) -> None:
 def restored_or_made(entry: Path, result: Path, done: Path, make: Callable[[], None]) -> Iterator[None]:
     """Hold an entry of scratch/ for a block that copies its finished work; do the work first where it is missing.
 
-    A second job on the same entry (e.g. beside the orphan of a killed run) waits for the lock, then restores.
+    A second job on the same entry (e.g. while the orphan of a killed run still works) waits, then restores.
 
     Args:
         entry: `scratch/RULE/DIGEST`, with a digest of everything that the work depends on.
@@ -34,7 +34,7 @@ def restored_or_made(entry: Path, result: Path, done: Path, make: Callable[[], N
     sign(entry, result)
     with exclusive(entry / LOCK), naming(entry):
         if is_whole(done):
-            print(f"restored from {done.parent}, finished by an earlier job", flush=True)
+            print(f"finished before: restored from {done.parent}", flush=True)
         else:
             make()
         yield

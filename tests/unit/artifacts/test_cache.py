@@ -33,7 +33,7 @@ def test_work_is_done_once_under_the_lock_and_then_restored(tmp_path, capsys):
         return capsys.readouterr().out
 
     assert (work(), len(calls)) == ("", 1)
-    assert work().startswith(f"restored from {done.parent}")
+    assert work() == f"finished before: restored from {done.parent}\n"
     assert len(calls) == 1
     (done.parent / "weights").write_text("another")
     assert (work(), len(calls)) == ("", 2)

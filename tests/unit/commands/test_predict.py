@@ -373,7 +373,7 @@ def test_the_option_device_goes_before_the_environment(tuned, capsys, tmp_path, 
     monkeypatch.setenv("MIXTUNE_DEVICE", "cuda")
     told = predict(tuned, QUERIES[:1], capsys, tmp_path, "--device", "cpu")[1]
     assert "computing on cpu in" in told
-    with pytest.raises(SystemExit, match=r"no CUDA device is visible|there is no cuda:99"):
+    with pytest.raises(SystemExit, match=r"no CUDA device is visible|device cuda:99 not found"):
         predict(tuned, QUERIES[:1], capsys, tmp_path, "--device", "cuda:99")
 
 
@@ -395,7 +395,7 @@ def test_an_adapter_of_plain_peft_answers_as_peft_does(tuned, released, capsys, 
     (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in QUERIES))
     options = ["--adapter", str(released), "--input", str(tmp_path / "in.jsonl"), "--max-new-tokens", "4"]
     rows, told = run(options, capsys)  # the base is the folder that PEFT wrote down
-    assert "does not say which chat template" in told
+    assert "does not record which chat template" in told
     device, renderer = choose_device("cpu"), load_renderer(tuned[0] / "manifest.json")
     model = PeftModel.from_pretrained(load_base(tuned[0], device), released).eval()
     shown = {"condition": "generic", "shots": 0, "seed": 0, "max_length": 1024, "training": False}
@@ -450,7 +450,7 @@ def test_another_template_is_refused_and_an_unknown_one_is_warned_of(tuned, caps
         with pytest.raises(SystemExit, match="another chat template"):
             predict(tuned, QUERIES[:1], capsys, tmp_path)
         card.unlink()
-        assert "does not say which chat template" in predict(tuned, QUERIES[:1], capsys, tmp_path)[1]
+        assert "does not record which chat template" in predict(tuned, QUERIES[:1], capsys, tmp_path)[1]
     finally:
         card.write_text(kept)
 

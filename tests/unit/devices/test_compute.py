@@ -56,7 +56,7 @@ def test_one_of_several_gpus_becomes_the_current_one(monkeypatch, wanted):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
     monkeypatch.setattr(torch.cuda, "set_device", chosen.append)
     assert choose_device("cuda:1") == Device("cuda", torch.bfloat16, "Pretend 1 computes in bf16")
-    with pytest.raises(UserError, match=f"there is no {wanted}; visible are 2 devices, from cuda:0 on"):
+    with pytest.raises(UserError, match=f"device {wanted} not found; 2 devices are visible, from cuda:0"):
         choose_device(wanted)
     assert chosen == [1]
 

@@ -83,14 +83,14 @@ def test_a_run_card_comes_along_and_goes_with_its_adapter(saved, tmp_path, capsy
     manifest = fetched(tmp_path, path=str(folder))
     assert "run_card.json" in read_json(manifest)["files"]
     check_template(manifest.parent, "a" * 64, "template")
-    with pytest.raises(UserError, match=r"trained with chat template aaaaaaaaaaaa, .* another chat template, bbbbbbb"):
+    with pytest.raises(UserError, match=r"tuned with chat template aaaaaaaaaaaa, .* another chat template, bbbbbbb"):
         check_template(manifest.parent, "b" * 64, "template")
     (folder / "run_card.json").unlink()
     manifest = fetched(tmp_path, path=str(folder))
     assert not (manifest.parent / "run_card.json").exists()
     capsys.readouterr()
     check_template(manifest.parent, "b" * 64, "{%- for\n message in messages %}")
-    assert "does not say which chat template it was tuned with; using '{%- for message" in capsys.readouterr().err
+    assert "does not record which chat template it was tuned with; using '{%- for message" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_missing_or_holds_pickles_names_its_key_or_files(saved, tmp_path):
@@ -106,8 +106,8 @@ def test_a_folder_that_is_missing_or_holds_pickles_names_its_key_or_files(saved,
 @pytest.mark.parametrize(
     ("changed", "told"),
     [
-        ({"peft_type": "PREFIX_TUNING"}, "is of the type PREFIX_TUNING"),
-        ({"modules_to_save": ["lm_head"]}, "sets modules_to_save"),
+        ({"peft_type": "PREFIX_TUNING"}, "has peft_type=PREFIX_TUNING"),
+        ({"modules_to_save": ["lm_head"]}, r"has peft_type=LORA, modules_to_save=\['lm_head'\]"),
     ],
 )
 def test_what_is_more_than_lora_is_refused(saved, changed, told):

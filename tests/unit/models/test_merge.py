@@ -84,7 +84,7 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_left_alone(folders, tmp_pat
     merge(folders, tmp_path / "merged")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "merged").iterdir()}
     assert before
-    with pytest.raises(SystemExit, match=r"--output .*merged is there and not an empty folder"):
+    with pytest.raises(SystemExit, match=r"--output: .*merged exists and is not an empty folder"):
         merge(folders, tmp_path / "merged")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "merged").iterdir()} == before
 

@@ -735,7 +735,7 @@ def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tm
     first = job("first", 1)
     read_until(first, "step 1/")
     second = job("second")
-    assert f"the same work is being done by pid {first.job_id} on " in read_until(second, "the same work")
+    assert f"pid {first.job_id} on " in read_until(second, "is already running this job")
     (rest, _), (then, _) = first.communicate(timeout=300), second.communicate(timeout=300)
     assert f"step {STEPS}/{STEPS}" in rest
     assert then.startswith("finished before: restored from ")
