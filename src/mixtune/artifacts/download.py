@@ -59,7 +59,7 @@ def fetch_hub(
     Raises:
         SourceError: No network, licence not accepted, repository not found, or files differ from the pin's.
     """
-    from huggingface_hub.errors import GatedRepoError, HfHubHTTPError, RepositoryNotFoundError
+    from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
         commit = _download(hub, folder, pin, kind, patterns)
@@ -72,8 +72,7 @@ def fetch_hub(
         raise SourceError(
             f"{key}.hub.id: {kind} {hub.id!r} was not found on the hub, or is private; correct it, or set HF_TOKEN"
         ) from None
-    # The first base is the error of the HTTP client that this hub version uses; it covers failed connections.
-    except (HfHubHTTPError.__bases__[0], OSError) as error:
+    except network_errors() as error:
         if isinstance(error, OSError) and error.errno in DISK:
             raise
         raise SourceError(
@@ -81,6 +80,13 @@ def fetch_hub(
             f"put the files into a folder and set {key}.origin: path and {key}.path"
         ) from None
     return {"commit": commit, "files": _verify(folder, pin)}
+
+
+def network_errors() -> tuple[type[Exception], ...]:
+    """Return the errors of a failed download; failed connections raise those of the hub's HTTP client."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    return (*HfHubHTTPError.__bases__, OSError)  # the first base belongs to the client that this hub version uses
 
 
 def _download(hub: HubSource, folder: Path, pin: Path, kind: Kind, patterns: Sequence[str]) -> str:

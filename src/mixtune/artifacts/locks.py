@@ -18,6 +18,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import overload
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 SIGNATURE = re.compile(r"pid \d+ on ([\w.-]+) since [\d:T+-]+")
@@ -37,6 +38,10 @@ def exclusive(path: Path) -> Iterator[None]:
         os.close(descriptor)
 
 
+@overload
+def acquire(path: Path) -> int: ...
+@overload
+def acquire(path: Path, wait: bool) -> int | None: ...
 def acquire(path: Path, wait: bool = True) -> int | None:
     """Take a lock; it is held until the returned descriptor is closed or this process ends.
 

@@ -15,7 +15,7 @@ class Part(BaseModel):
 
 
 class Settings(Part):
-    """The values that a job's result depends on, besides its input files.
+    """The values that a job's result depends on, in addition to its input files.
 
     Attributes:
         code: Hash of the job's code (`runs.code_hash`); "" where none is given.

@@ -13,7 +13,7 @@ devices of its own, i.e. under these three conditions:
 - SLURM_JOB_ID and SLURM_STEP_ID are set. Snakemake's Slurm executor runs a job by `srun`, which sets both; a
   batch script and a plain `salloc` set the first only, and the jobs of a Snakemake inside have to share.
 - SLURM_PTY_PORT is not set. `srun --pty` and an interactive `salloc` are steps too, but a person uses them.
-- CUDA_VISIBLE_DEVICES names no more devices than the job asks for. A step that has more is shared: by the
+- CUDA_VISIBLE_DEVICES names at most as many devices as the job needs. A step that has more is shared: by the
   jobs of a Snakemake group, or by those of a workflow started with `srun snakemake`.
 
 An unnecessary lease, e.g. in the tasks of a Slurm array, is harmless: a lock is named after the device's UUID,

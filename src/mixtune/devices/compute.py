@@ -1,6 +1,5 @@
 """Device and dtype of a model's computations."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -20,7 +19,7 @@ class Device:
         """Return the values that a result depends on: device type and dtype."""
         return [self.name, str(self.dtype)]
 
-    def autocast(self) -> AbstractContextManager[None]:
+    def autocast(self) -> torch.autocast:
         """Return the context of every forward pass, in training and in prediction: autocast to the dtype."""
         return torch.autocast(self.name, dtype=self.dtype, enabled=self.dtype != torch.float32)
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 from bitsandbytes.functional import dequantize_4bit
-from bitsandbytes.nn import Linear4bit
+from bitsandbytes.nn.modules import Linear4bit
 from peft.tuners.lora import Linear as LoraLinear
 from torch.autograd.function import FunctionCtx
 from transformers import PreTrainedModel
@@ -53,7 +53,8 @@ def dequantise(model: torch.nn.Module, dtype: torch.dtype) -> None:
     for parent in list(model.modules()):
         for name, layer in list(parent.named_children()):
             if isinstance(layer, Linear4bit):
-                weight = dequantize_4bit(layer.weight.data, layer.weight.quant_state).to(dtype)
+                nf4: Any = layer.weight  # bitsandbytes' Params4bit
+                weight = dequantize_4bit(nf4.data, nf4.quant_state).to(dtype)
                 plain = DequantisedLinear(layer.in_features, layer.out_features, layer.bias is not None, device="meta")
                 plain.weight = torch.nn.Parameter(weight, requires_grad=False)
                 plain.bias = layer.bias

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..artifacts.download import MODEL_FILES
+from ..artifacts.download import MODEL_FILES, network_errors
 from ..errors import DISK, UserError
 from .adapter_folder import CARD, CONFIG, WEIGHTS, adapter_config, run_card
 
@@ -48,7 +48,6 @@ def base_folder(base: str | None, adapter: Path) -> str:
 def _snapshot(source: str, name: str, patterns: Sequence[str], remedy: str, commit: str | None = None) -> Path:
     """Return the folder of a hub snapshot; `source` is the option or model that the message names."""
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
     id, _, revision = name.partition("@")
     try:
@@ -57,7 +56,7 @@ def _snapshot(source: str, name: str, patterns: Sequence[str], remedy: str, comm
                 id, revision=revision or commit, allow_patterns=list(patterns), ignore_patterns=["original/*"]
             )
         )
-    except (HfHubHTTPError.__bases__[0], OSError, ValueError) as error:
+    except (*network_errors(), ValueError) as error:
         if isinstance(error, OSError) and error.errno in DISK:
             raise
         raise UserError(

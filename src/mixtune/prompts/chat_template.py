@@ -80,7 +80,7 @@ class Renderer:
         """Return arguments of the tokenizer's `apply_chat_template` that reproduce this prompt without this class.
 
         Returns:
-            The turns; options besides `add_generation_prompt=True`; and the text to prepend to the tokenizer's
+            The turns; further options to `add_generation_prompt=True`; and the text to prepend to the tokenizer's
             template in the option `chat_template`, or "" where the template needs no change.
         """
         template, turns, text = self.tokenizer.get_chat_template(), self._folded(conversation), self.text(conversation)

@@ -82,29 +82,29 @@ class _Rendering:
     def rows(self, chunk: Sequence[Example]) -> list[Rendered]:
         """Render a chunk."""
         sampled = [sample_demonstrations(e, self.pools[e.benchmark], self.shots, self.seed) for e in chunk]
-        texts = [self._text(e, shown, e.text) for e, shown in zip(chunk, sampled, strict=True)]
+        texts = [self._text(e, demonstrations, e.text) for e, demonstrations in zip(chunk, sampled, strict=True)]
         rows = []
-        for example, shown, ids in zip(chunk, sampled, self.renderer.encode(texts), strict=True):
+        for example, demonstrations, ids in zip(chunk, sampled, self.renderer.encode(texts), strict=True):
             answer = self.renderer.answer(example.relation) if self.training else []
             limit, uncut, cut = self.max_length - len(answer), len(ids) + len(answer), ""
             if len(ids) > limit:
-                ids, cut = self._shortened(example, shown, limit)
+                ids, cut = self._shortened(example, demonstrations, limit)
             rows.append(Rendered(example.id, ids + answer, len(answer), cut, uncut))
         return rows
 
-    def _text(self, example: Example, shown: Sequence[Example], text: str) -> str:
+    def _text(self, example: Example, demonstrations: Sequence[Example], text: str) -> str:
         """Return the prompt of an example with these demonstrations and this text."""
-        turns = [(e.text, e.head, e.tail, e.relation) for e in shown]
+        turns = [(e.text, e.head, e.tail, e.relation) for e in demonstrations]
         query = (text, example.head, example.tail)
         return self.renderer.text(messages(self.condition, self.labels[example.benchmark], turns, query))
 
-    def _ids(self, example: Example, shown: Sequence[Example], text: str) -> list[int]:
-        return self.renderer.encode([self._text(example, shown, text)])[0]
+    def _ids(self, example: Example, demonstrations: Sequence[Example], text: str) -> list[int]:
+        return self.renderer.encode([self._text(example, demonstrations, text)])[0]
 
-    def _shortened(self, example: Example, shown: Sequence[Example], limit: int) -> tuple[list[int], str]:
+    def _shortened(self, example: Example, demonstrations: Sequence[Example], limit: int) -> tuple[list[int], str]:
         """Return at most `limit` ids, with fewer demonstrations, then less text around the mentions."""
-        for count in range(len(shown) - 1, -1, -1):
-            ids = self._ids(example, shown[:count], example.text)
+        for count in range(len(demonstrations) - 1, -1, -1):
+            ids = self._ids(example, demonstrations[:count], example.text)
             if len(ids) <= limit:
                 return ids, "demonstrations"
         low, high, best = 0, len(example.text), None
