@@ -2,13 +2,12 @@
 
 import shutil
 import socket
-from types import SimpleNamespace
 
 import pytest
 import torch
 from bitsandbytes.functional import get_4bit_type
-from bitsandbytes.nn import Linear4bit
-from safetensors.torch import load_file
+from peft import PeftModel
+from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from transformers import (
@@ -17,9 +16,9 @@ from transformers import (
     PreTrainedTokenizerFast,
 )
 
+from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.devices.compute import Device
-from mixtune.models import qlora as models
-from mixtune.models.dequantise import can_dequantise
+from mixtune.errors import UserError
 from mixtune.models.qlora import add_adapter, load_adapter, load_base, load_tokenizer
 from mixtune.models.settings import LoraSettings
 
@@ -79,53 +78,6 @@ def test_plain_reload(tmp_path, folder, kind, device):
             folder(kind), dtype=torch.bfloat16, quantization_config=nf4, device_map={"": "cpu"}
         )
         assert not torch.equal(logits(load_adapter(plain, tmp_path), device).float(), after_training.float())
-
-
-@DEVICES
-@pytest.mark.parametrize("kind", ["llama", "qwen2"])
-def test_dequantised_layers_equal_those_of_bitsandbytes(monkeypatch, folder, kind, device):
-    plain = dict(load_base(folder(kind), device).named_modules())
-    monkeypatch.setattr(models, "dequantise", lambda model, dtype: None)
-    quantised = load_base(folder(kind), device).train()  # bitsandbytes has another kernel in eval mode
-    layers = {name: layer for name, layer in quantised.named_modules() if isinstance(layer, Linear4bit)}
-    assert len(layers) == 2 * len(TARGETS)
-    assert sum(layer.bias is not None for layer in layers.values()) == (6 if kind == "qwen2" else 0)
-    for name, layer in layers.items():
-        torch.manual_seed(3)
-        inputs = torch.randn(2, 5, layer.in_features)
-        results, slopes = [], []
-        for one in (layer, plain[name]):
-            given = inputs.clone().requires_grad_()
-            with device.autocast():
-                output = one(given)
-            output.float().square().sum().backward()
-            results.append(output)
-            slopes.append(given.grad)
-        assert results[0].dtype == results[1].dtype == inputs.dtype
-        assert torch.equal(*results), name
-        assert torch.equal(*slopes), name
-    # And so the whole model, in training and after it; with a LoRA, roundings come in another order.
-    monkeypatch.undo()
-    tuned = []
-    for base in (quantised, load_base(folder(kind), device)):
-        torch.manual_seed(4)
-        model = add_adapter(base, LORA)
-        tune(model, device)
-        tuned.append(logits(model, device))
-    first, second = (result.float() for result in tuned)
-    assert (first - second).norm() < (1e-5 if device is FLOAT32 else 0.05) * second.norm()
-
-
-@pytest.mark.parametrize(("spare", "how"), [(0, "dequantised once"), (-1, "dequantised in every pass")])
-def test_a_gpu_gets_dense_matrices_where_they_take_a_quarter_of_its_memory(monkeypatch, folder, capsys, spare, how):
-    monkeypatch.setattr(models, "can_dequantise", lambda *_: False)
-    base = load_base(folder("llama"), BF16)
-    values = sum(one.in_features * one.out_features for one in base.modules() if isinstance(one, Linear4bit))
-    device = SimpleNamespace(total_memory=4 * 2 * values + spare)
-    monkeypatch.setattr(torch.cuda, "get_device_properties", lambda _: device)
-    assert can_dequantise(base, Device("cuda", torch.bfloat16, "a test says so")) == (spare == 0)
-    assert how in capsys.readouterr().out
-    assert values == 2 * (2 * 64 * 64 + 2 * 64 * 32 + 3 * 64 * 128)
 
 
 @DEVICES
@@ -217,3 +169,56 @@ def test_a_tokenizer_is_loaded_from_its_folder_alone(monkeypatch, tmp_path):
     assert load_tokenizer(tmp_path)("ab a")["input_ids"] == [words.index("ab"), words.index("Ġa")]
     with pytest.raises(OSError, match="cached files"):
         load_tokenizer("no-such/tokenizer")
+
+
+def edit(path, **changed):
+    write_json(path, read_json(path) | changed)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"use_dora": True}, {"use_rslora": True}, {"rank_pattern": {"q_proj": 2}}, {"target_modules": "all-linear"}],
+    ids=str,
+)
+def test_an_adapter_of_plain_peft_computes_what_peft_computes(base, saved, options):
+    folder = saved(**options)
+    ids = torch.tensor([load_tokenizer(base)("Ada met Bob.")["input_ids"]])
+    quantised = load_base(base, FLOAT32)
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    for name, parameter in plain.named_parameters():  # the NF4 values that prediction computes with
+        parameter.data = quantised.get_parameter(name).data.clone()
+    with torch.no_grad():
+        untuned = plain(input_ids=ids).logits
+        expected = PeftModel.from_pretrained(plain, folder).eval()(input_ids=ids).logits
+        found = load_adapter(quantised, folder)(input_ids=ids).logits
+    assert (found - expected).norm() < 1e-5 * expected.norm()
+    assert (untuned - expected).norm() > 0.01 * expected.norm()
+
+
+@pytest.mark.parametrize("fault", ["shape", "name", "missing", "more", "target"])
+def test_an_adapter_that_does_not_fit_is_refused(base, saved, fault):
+    folder = saved()
+    weights = load_file(folder / "adapter_model.safetensors")
+    first = sorted(weights)[0]
+    if fault == "shape":
+        weights[first] = torch.zeros(4, 32)
+    elif fault == "name":
+        weights = {name.replace("layers.1", "layers.7"): weight for name, weight in weights.items()}
+    elif fault == "missing":  # of these, PEFT would keep B = 0: the layer would answer as if it was not tuned
+        del weights[first]
+    elif fault == "more":
+        weights["base_model.model.model.embed_tokens.weight"] = torch.zeros(259, 64)
+    else:
+        edit(folder / "adapter_config.json", target_modules=["query"])
+    save_file(weights, folder / "adapter_model.safetensors")
+    with pytest.raises(UserError, match=r"saved does not fit its base model.*use the (one|base model) that it was"):
+        load_adapter(load_base(base, FLOAT32), folder)
+
+
+def test_a_shape_that_does_not_fit_is_named(base, saved):
+    folder = saved()
+    weights = load_file(folder / "adapter_model.safetensors")
+    weights[sorted(weights)[0]] = torch.zeros(4, 32)
+    save_file(weights, folder / "adapter_model.safetensors")
+    with pytest.raises(UserError, match=r"size mismatch .* torch\.Size\(\[4, 32\]\)"):
+        load_adapter(load_base(base, FLOAT32), folder)
