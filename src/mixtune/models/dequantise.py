@@ -68,7 +68,7 @@ def cast_outputs(model: PreTrainedModel, dtype: torch.dtype) -> None:
     """
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
-            epsilon, weight = getattr(module, "variance_epsilon", None), module.weight
+            epsilon, weight = getattr(module, "variance_epsilon", None), getattr(module, "weight", None)
             if epsilon is not None and isinstance(weight, torch.Tensor):  # the common form; e.g. Gemma's differs
                 module.forward = _norm_forward(weight.detach().float(), epsilon, dtype)
             else:
