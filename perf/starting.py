@@ -1,7 +1,7 @@
 """The start of a job: CPU seconds of the imports of every program, beside the import of all that some of them need.
 
 The libraries that a program imports only when it has read its arguments are part of it; those that it does without
-(`mixtune.errors.do_without`) are not.
+(`mixtune.errors.block_imports`) are not.
 """
 
 import ast
@@ -29,8 +29,8 @@ def imports(script: Path) -> str:
     """The import statements of a program, wherever in it, after the call that says what it does without."""
     nodes = list(ast.walk(ast.parse(script.read_text(encoding="utf-8"))))
     keywords = [keyword for node in nodes if isinstance(node, ast.Call) for keyword in node.keywords]
-    lines = ["from mixtune.errors import NOT_FOR_TUNING, do_without"]
-    lines += [f"do_without({ast.unparse(keyword.value)})" for keyword in keywords if keyword.arg == "without"]
+    lines = ["from mixtune.errors import NOT_FOR_TUNING, block_imports"]
+    lines += [f"block_imports({ast.unparse(keyword.value)})" for keyword in keywords if keyword.arg == "without"]
     lines += [ast.unparse(node) for node in nodes if isinstance(node, ast.Import | ast.ImportFrom)]
     return "\n".join([*lines, *[TOKENIZER] * (script.stem in RENDERING)])
 

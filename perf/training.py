@@ -16,6 +16,7 @@ from peft import LoraConfig, get_peft_model
 from transformers import Trainer, TrainingArguments
 
 from mixtune.models.qlora import add_adapter, load_base
+from mixtune.models.settings import LoraSettings
 from mixtune.training.loss import micro_batches
 from mixtune.training.packing import ATTENTION, pack
 from mixtune.training.trainer import AnswerTrainer
@@ -57,7 +58,7 @@ def collate(rows: list[dict[str, Any]]) -> dict[str, torch.Tensor]:
 
 
 def mine(rows, folder: str):
-    model = add_adapter(load_base(base_folder(), DEVICE), LORA)
+    model = add_adapter(load_base(base_folder(), DEVICE), LoraSettings(**LORA))
     model.config.use_cache = False
     model.set_attn_implementation(ATTENTION)
 

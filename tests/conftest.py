@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.errors import do_without
+from mixtune.errors import block_imports
 from tests import fork_server
 
-do_without(["torch._inductor.compile_fx"])  # nothing is compiled here, and to load the compiler takes two seconds
+block_imports(["torch._inductor.compile_fx"])  # nothing is compiled here, and to load the compiler takes two seconds
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when torch is first imported, here or in a child process
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -286,6 +286,7 @@ def tiny_model():
     from transformers.utils.logging import disable_progress_bar
 
     from mixtune.models.fetch_model import fetch_model
+    from mixtune.models.settings import FetchModelSettings
 
     torch.set_num_threads(1)
     disable_progress_bar()
@@ -309,7 +310,8 @@ def tiny_model():
         model.save_pretrained(folder)
         tokenizer.save_pretrained(folder)
         manifest = folder / "manifest.json"
-        fetch_model({"model": "tiny", "name": name, "origin": "path", "path": str(folder)}, manifest)
+        settings = {"section": "models", "model": "tiny", "name": name, "origin": "path", "path": str(folder)}
+        fetch_model(FetchModelSettings(**settings), manifest)
         return manifest
 
     return make
@@ -327,6 +329,7 @@ def tiny_encoder():
     from transformers.utils.logging import disable_progress_bar
 
     from mixtune.models.fetch_model import fetch_model
+    from mixtune.models.settings import FetchModelSettings
 
     torch.set_num_threads(1)
     disable_progress_bar()
@@ -348,7 +351,7 @@ def tiny_encoder():
         tokenizer.save_pretrained(folder)
         manifest = folder / "manifest.json"
         settings = {"section": "encoders", "model": "tiny", "name": name, "origin": "path", "path": str(folder)}
-        fetch_model(settings, manifest)
+        fetch_model(FetchModelSettings(**settings), manifest)
         return manifest
 
     return make

@@ -1,4 +1,4 @@
-"""What commands print with: rich on a terminal, plain text elsewhere."""
+"""Output of commands: rich on a terminal, plain text elsewhere."""
 
 import sys
 from collections.abc import Collection
@@ -8,31 +8,35 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.table import Table
 
-PLAIN_WIDTH = 160  # columns where no terminal tells its own
+PLAIN_WIDTH = 160  # columns where the output is no terminal
 
 
 def console() -> Console:
-    """Standard output; what is printed is shown as it is, no part of it taken for markup."""
+    """Return a console on standard output that interprets no text as markup."""
     width = None if sys.stdout.isatty() else PLAIN_WIDTH
     return Console(file=sys.stdout, width=width, markup=False, highlight=False, emoji=False, soft_wrap=False)
 
 
 def table(*columns: str, right: Collection[int] = ()) -> Table:
-    """An empty table; the columns numbered in `right` are of numbers."""
-    made = Table(box=SIMPLE_HEAD, pad_edge=False)
-    for place, name in enumerate(columns):
-        made.add_column(name, justify="right" if place in right else "left", overflow="fold")
-    return made
+    """Return an empty table; columns whose index is in `right` contain numbers."""
+    empty = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for index, name in enumerate(columns):
+        empty.add_column(name, justify="right" if index in right else "left", overflow="fold")
+    return empty
 
 
-def bar(shown: bool) -> Progress:
-    """A bar on standard error of what is done, with a task's field `note` beside it; disabled unless it is shown."""
+def bar(visible: bool) -> Progress:
+    """Return a progress bar on standard error, followed by a task's field `note`; disabled unless visible."""
     columns = (BarColumn(), TextColumn("{task.fields[note]}", markup=False), TimeElapsedColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), refresh_per_second=2, disable=not shown)
+    return Progress(*columns, console=Console(stderr=True), refresh_per_second=2, disable=not visible)
 
 
 def size(number: float) -> str:
-    """Bytes in a unit that people read."""
+    """Return bytes with a unit.
+
+    >>> size(1536)
+    '1.5 KiB'
+    """
     for unit in ("B", "KiB", "MiB", "GiB"):
         if number < 1024:
             return f"{number:.0f} B" if unit == "B" else f"{number:.1f} {unit}"
@@ -41,7 +45,11 @@ def size(number: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """A span of time in the two largest units that matter."""
+    """Return a duration, rounded to the units that matter.
+
+    >>> age(40), age(600), age(9000)
+    ('40 s', '10 min', '2 h 30 min')
+    """
     minutes, hours, days = seconds / 60, seconds / 3600, seconds / 86_400
     if seconds < 90:
         return f"{seconds:.0f} s"

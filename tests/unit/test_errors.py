@@ -48,7 +48,7 @@ def test_a_file_that_cannot_be_written_is_named_whichever_library_writes(tmp_pat
     assert "Traceback" not in ended.stderr
     line = ended.stderr.splitlines()[-1]
     assert line.startswith(f"error: {tmp_path / 'file'}: ")
-    assert line.endswith("what is finished is kept, and nothing that is half written counts")
+    assert line.endswith("what is finished is kept, and incomplete files do not count")
     assert list(tmp_path.iterdir()) == []
 
 

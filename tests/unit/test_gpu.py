@@ -36,8 +36,9 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
     from mixtune.cli import main
     from mixtune.data.example import Example
     from mixtune.devices.compute import choose_device
+    from mixtune.prompts.chat_template import load_renderer
     from mixtune.prompts.files import write_rendered
-    from mixtune.prompts.rendering import load_renderer, render
+    from mixtune.prompts.rendering import render
     from mixtune.training.finetune import finetune_cell
 
     monkeypatch.setenv("MIXTUNE_DEVICE", device)
@@ -183,7 +184,7 @@ def test_dequantised_layers_answer_as_those_of_bitsandbytes(tmp_path, tiny_token
     folder = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base").parent
     dense = models.load_base(folder, device)
     assert "dequantised once" in capsys.readouterr().out
-    monkeypatch.setattr(models, "fits", lambda *_: False)
+    monkeypatch.setattr(models, "can_dequantise", lambda *_: False)
     quantised = dict(models.load_base(folder, device).train().named_modules())
     layers = [name for name, layer in quantised.items() if isinstance(layer, Linear4bit)]
     assert len(layers) == 14

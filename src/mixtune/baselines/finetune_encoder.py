@@ -18,7 +18,7 @@ from ..artifacts.manifests import (
     write_json,
     write_manifest,
 )
-from ..artifacts.run_cards import CELL_PACKAGES, NAME, memory, placed, run_card
+from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, peak_memory, run_card
 from ..data.build_mixture import draw
 from ..data.files import read_examples, read_labels
 from ..devices.compute import Device
@@ -102,8 +102,8 @@ def _tune(settings, model, benchmark, folder, device) -> None:
         rendered={"train": counts},
         scratch=f"finetune_encoder/{folder.name}",
         seconds=round(time.monotonic() - begin, 1),
-        **placed(device.name, device.dtype),
-        **memory(device.name),
+        **device_facts(device.name, device.dtype),
+        **peak_memory(device.name),
         **facts,
     )
     write_json(output / NAME, card)
@@ -152,8 +152,10 @@ def predict_encoder(
         counts[name] = read_json(done)["rendered"]
         print(f"{name}: {counts[name]}", flush=True)
     inputs = [folder / "manifest.json" for folder in (*tuned.values(), *benchmarks.values())]
-    facts = {"scratch": used, "seconds": round(time.monotonic() - begin, 1), **memory(device.name)}
-    card = run_card("predict_encoder", settings, inputs, CELL_PACKAGES, **placed(device.name, device.dtype), **facts)
+    facts = {"scratch": used, "seconds": round(time.monotonic() - begin, 1), **peak_memory(device.name)}
+    card = run_card(
+        "predict_encoder", settings, inputs, CELL_PACKAGES, **device_facts(device.name, device.dtype), **facts
+    )
     write_json(manifest.parent / NAME, card)
     write_manifest(manifest, list(outputs), rendered=counts)
 

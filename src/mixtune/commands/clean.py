@@ -34,13 +34,13 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def clean(args: argparse.Namespace) -> None:
     """List scratch/, then remove the selected entries, or report their size."""
-    from ..artifacts.cache import entries, remove, to_remove
+    from ..runs.cleanup import list_entries, removable, remove
     from ..terminal import age, console, size, table
 
     if not layout.SCRATCH.is_dir():
         raise UserError(f"folder {layout.SCRATCH} not found in {Path.cwd()}; type this in the folder of the workflow")
-    every = entries(layout.SCRATCH, layout.RESULTS)
-    chosen = to_remove(every, everything=args.all, checkpoints=args.checkpoints, older_than=args.older_than)
+    every = list_entries(layout.SCRATCH, layout.RESULTS)
+    chosen = removable(every, everything=args.all, checkpoints=args.checkpoints, older_than=args.older_than)
     now, listing = time.time(), table("entry", "state", "size", "checkpoints", "last written", "result", right=(2, 3))
     for entry in every:
         name = f"{entry.folder.parent.name}/{entry.folder.name[:12]}"

@@ -138,7 +138,7 @@ def _load_labeller(args: argparse.Namespace, labels: list[str], demonstrations: 
     """Load base model and adapter; torch takes seconds to import, so wrong usage and input are refused before."""
     from ..devices.compute import choose_device
     from ..inference.labeller import Labeller
-    from ..models.fetch_adapter import adapter_folder, base_folder
+    from ..models.resolve import adapter_folder, base_folder
 
     adapter = adapter_folder(args.adapter)
     return Labeller(

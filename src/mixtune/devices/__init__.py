@@ -1,1 +1,1 @@
-"""Accelerators: which one, in which dtype, and the lease of it (`python -m mixtune.devices`)."""
+"""Accelerators: choice of device and dtype, and leases (`python -m mixtune.devices`)."""

@@ -1,22 +1,22 @@
-"""Leases accelerators to jobs of one machine: `python -m mixtune.devices --count N -- PROGRAM ARGS...`.
+"""Leases of accelerators to jobs of one machine: `python -m mixtune.devices --count N -- PROGRAM ARGS...`.
 
 Each device has lock files. The lease takes those of N devices with flock, names the devices in
-CUDA_VISIBLE_DEVICES and execs PROGRAM, which inherits the open files: the kernel frees the devices when PROGRAM
-and all that it forked have ended, in whatever way. (A lease held by a parent would end with the parent.)
+CUDA_VISIBLE_DEVICES and execs PROGRAM, which inherits the open files: the kernel releases the devices when PROGRAM
+and all its forks have ended, in whatever way. (A lease held by a parent would end with the parent.)
 
-`--jobs-per-device K` is content with 1/K of each device, and leaves the rest to other jobs that share; without
-it a job is alone on its devices. Which job takes how much is a matter of each job: what is free decides.
+`--jobs-per-device K` takes 1/K of each device, and jobs share the rest; without it a job is alone on its devices.
+Each job chooses its own K; it starts when that much is free.
 
 MIXTUNE_DEVICE=cpu hides all devices and leases none. Nothing is leased either where Slurm has given a job
-devices of its own, which three things decide together:
+devices of its own, i.e. under these three conditions:
 
 - SLURM_JOB_ID and SLURM_STEP_ID are set. Snakemake's Slurm executor runs a job by `srun`, which sets both; a
   batch script and a plain `salloc` set the first only, and the jobs of a Snakemake inside have to share.
 - SLURM_PTY_PORT is not set. `srun --pty` and an interactive `salloc` are steps too, but a person uses them.
-- CUDA_VISIBLE_DEVICES names no more devices than the job asks for. A step that has more is shared: by the
+- CUDA_VISIBLE_DEVICES names at most as many devices as the job needs. A step that has more is shared: by the
   jobs of a Snakemake group, or by those of a workflow started with `srun snakemake`.
 
-A lease without need, as in the tasks of a Slurm array, is harmless: a lock is named after the device's UUID,
+An unnecessary lease, e.g. in the tasks of a Slurm array, is harmless: a lock is named after the device's UUID,
 so the "0" of two jobs is two locks. Containers must share the lock folder; never empty it while jobs run.
 """
 
@@ -30,7 +30,7 @@ from .lease import FOLDER, DeviceError, lease, pool, shared
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Lease devices and become the program; what returns is the exit status of a failure.
+    """Lease devices and become the program; return only on failure, with the exit status.
 
     Args:
         argv: `--count N -- PROGRAM ARGS...`; the process's own arguments where None.
@@ -42,8 +42,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     end = arguments.index("--") if "--" in arguments else len(arguments)
     command = arguments[end + 1 :]
     parser = argparse.ArgumentParser("python -m mixtune.devices", "%(prog)s --count N -- PROGRAM [ARGS...]")
-    parser.add_argument("--count", type=int, required=True, help="how many devices PROGRAM needs")
-    parser.add_argument("--jobs-per-device", type=int, default=1, help="how many jobs may share each (default: 1)")
+    parser.add_argument("--count", type=int, required=True, help="number of devices that PROGRAM needs")
+    parser.add_argument(
+        "--jobs-per-device", type=int, default=1, help="number of jobs that may share each device (default: 1)"
+    )
     options = parser.parse_args(arguments[:end])
     if not command:
         parser.error("no PROGRAM after `--`")
@@ -54,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     except KeyboardInterrupt:
         return 130
-    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and exec would hand that on
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # Python ignores it, and the program would inherit that
     try:
         os.execvp(command[0], command)  # noqa: S606
     except OSError as error:
@@ -63,10 +65,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _assign(count: int, jobs_per_device: int) -> None:
-    """Let CUDA_VISIBLE_DEVICES of this process name the devices that are its own from now on."""
+    """Lease devices for this process and name them in its CUDA_VISIBLE_DEVICES."""
     wanted = os.environ.get("MIXTUNE_DEVICE", "cuda")
     if wanted not in ("cpu", "cuda"):
-        raise DeviceError(f"MIXTUNE_DEVICE={wanted} is unknown; it is cpu, cuda, or unset (which means cuda)")
+        raise DeviceError(
+            f"MIXTUNE_DEVICE: unknown value {wanted!r}; it must be cpu, cuda, or unset (which means cuda)"
+        )
     if wanted == "cpu":
         os.environ["CUDA_VISIBLE_DEVICES"] = ""
     elif not _has_own(os.environ, count):
@@ -76,7 +80,7 @@ def _assign(count: int, jobs_per_device: int) -> None:
 
 
 def _has_own(environment: Mapping[str, str], count: int) -> bool:
-    """Whether Slurm has given this job devices that no other job uses; the module's docstring says how."""
+    """Return whether Slurm has given this job devices of its own: the conditions in the module's docstring."""
     step = {"SLURM_JOB_ID", "SLURM_STEP_ID"} <= environment.keys() and "SLURM_PTY_PORT" not in environment
     return step and len(environment.get("CUDA_VISIBLE_DEVICES", "").split(",")) <= count
 

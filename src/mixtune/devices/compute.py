@@ -1,6 +1,5 @@
-"""Where a model computes, and in which dtype."""
+"""Device and dtype of a model's computations."""
 
-from contextlib import AbstractContextManager
 from dataclasses import dataclass
 
 import torch
@@ -10,30 +9,30 @@ from ..errors import UserError
 
 @dataclass(frozen=True)
 class Device:
-    """Where a model runs and in which dtype it computes; `why` is printed."""
+    """Device and dtype of a model; `why` is the reason for the dtype, for logs."""
 
     name: str
     dtype: torch.dtype
     why: str
 
     def identity(self) -> list[str]:
-        """Return what a result depends on: device type and dtype."""
+        """Return the values that a result depends on: device type and dtype."""
         return [self.name, str(self.dtype)]
 
-    def autocast(self) -> AbstractContextManager:
-        """The precision of every forward pass, in training and in prediction alike."""
+    def autocast(self) -> torch.autocast:
+        """Return the context of every forward pass, in training and in prediction: autocast to the dtype."""
         return torch.autocast(self.name, dtype=self.dtype, enabled=self.dtype != torch.float32)
 
 
 def choose_device(wanted: str | None) -> Device:
-    """The device of this process.
+    """Return the device of this process.
 
     Args:
-        wanted: Value of MIXTUNE_DEVICE: "cpu", "cuda" or None for CUDA; "cuda:N" for the N-th device that this
-            process sees, from 0, which becomes its current one.
+        wanted: Value of MIXTUNE_DEVICE: "cpu", "cuda" or None for CUDA; "cuda:N" for the N-th visible device,
+            from 0, which becomes the current one.
 
     Raises:
-        UserError: CUDA is wanted and not there, or has no such device.
+        UserError: CUDA or the device is not found.
     """
     if wanted == "cpu":
         # Without the instructions, bf16 on a CPU is emulated and slower than float32.
@@ -42,13 +41,13 @@ def choose_device(wanted: str | None) -> Device:
         return Device("cpu", torch.float32, "this CPU has no bf16 instructions")
     if not torch.cuda.is_available():
         raise UserError(
-            "no CUDA device is visible; set MIXTUNE_DEVICE=cpu to run on the CPU (slow: see `make demo`), or run "
-            "where there is a GPU"
+            "no CUDA device is visible; set MIXTUNE_DEVICE=cpu to run on the CPU (slow: see `make demo`), or run on a "
+            "machine with a GPU"
         )
     number = (wanted or "").partition(":")[2]
     if number:
         if not number.isdecimal() or int(number) >= torch.cuda.device_count():
-            raise UserError(f"there is no {wanted}; visible are {torch.cuda.device_count()} devices, from cuda:0 on")
+            raise UserError(f"device {wanted} not found; {torch.cuda.device_count()} devices are visible, from cuda:0")
         torch.cuda.set_device(int(number))
     if torch.cuda.is_bf16_supported(including_emulation=False):
         return Device("cuda", torch.bfloat16, f"{torch.cuda.get_device_name()} computes in bf16")

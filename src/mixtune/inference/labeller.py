@@ -14,8 +14,9 @@ from ..data.labels import recognise
 from ..devices.compute import Device
 from ..models.adapter_folder import check_template
 from ..models.qlora import load_adapter, load_base
+from ..prompts.chat_template import RenderError, folder_renderer
 from ..prompts.files import Rendered
-from ..prompts.rendering import RenderError, folder_renderer, render
+from ..prompts.rendering import render
 from .decoder import TOKEN_BUDGET, Decoder
 from .predict import Answer, answer, by_label, freely
 from .streams import QUERY, Row

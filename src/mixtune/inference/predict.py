@@ -14,7 +14,7 @@ import torch
 from ..artifacts.cache import sign
 from ..artifacts.locks import exclusive
 from ..artifacts.manifests import canonical, digest, read_json, replacing, write_json, write_manifest
-from ..artifacts.run_cards import CELL_PACKAGES, NAME, Costs, memory, placed, run_card
+from ..artifacts.run_cards import CELL_PACKAGES, NAME, Costs, device_facts, peak_memory, run_card
 from ..data.files import read_examples
 from ..devices.compute import Device
 from ..errors import UserError
@@ -204,7 +204,7 @@ def predict_system(
             )  # apart from the parts, which are equal in every run
 
             def spent(part: str, took: Costs, bills: Path = bills) -> None:
-                write_json(bills / f"{part}.json", asdict(took + Costs(**memory(device.name))))
+                write_json(bills / f"{part}.json", asdict(took + Costs(**peak_memory(device.name))))
 
             found = answer(
                 [row["input_ids"] for row in rows],
@@ -236,7 +236,7 @@ def predict_system(
             template_hash=rendered["template_hash"],
             seeds=trained.get("seeds", {}),
             scratch=f"predict/{folder.name}",
-            **placed(device.name, device.dtype),
+            **device_facts(device.name, device.dtype),
             **sum(costs.values(), Costs()).facts(),
             conditions={condition: cost.facts() for condition, cost in costs.items()},
         )

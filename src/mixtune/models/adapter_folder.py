@@ -1,4 +1,4 @@
-"""Folders of adapters in PEFT's layout: what is in them, and whether it can be used."""
+"""Folders of adapters in PEFT's layout: their config, run card, and checks."""
 
 import sys
 from pathlib import Path
@@ -8,15 +8,15 @@ from ..artifacts.manifests import read_json
 from ..errors import UserError
 
 CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "run_card.json"
-# What would be loaded beside the LoRA matrices, or instead of them, and is not.
+# PEFT features that are refused: extra trained modules, trained tokens, replicated layers.
 UNSUPPORTED = ("modules_to_save", "trainable_token_indices", "layer_replication")
 
 
 def adapter_config(folder: Path) -> dict[str, Any]:
-    """The adapter_config.json of a folder that can be loaded.
+    """Return the adapter_config.json of a folder that can be loaded.
 
     Raises:
-        UserError: A file is missing, or it is another kind of adapter than LoRA.
+        UserError: A file is missing, or the adapter is not LoRA alone.
     """
     missing = [name for name in (CONFIG, WEIGHTS) if not (folder / name).is_file()]
     if missing:
@@ -25,36 +25,41 @@ def adapter_config(folder: Path) -> dict[str, Any]:
             "weights in safetensors"
         )
     config = read_json(folder / CONFIG)
-    beside = [name for name in UNSUPPORTED if config.get(name)]
-    if config.get("peft_type") != "LORA" or beside:
-        found = f"sets {', '.join(beside)}" if beside else f"is of the type {config.get('peft_type')}"
-        raise UserError(f"{folder / CONFIG} {found}; only LoRA matrices are loaded: use another adapter")
+    unsupported = [name for name in UNSUPPORTED if config.get(name)]
+    if config.get("peft_type") != "LORA" or unsupported:
+        raise UserError(
+            f"{folder / CONFIG} has {', '.join(f'{name}={config.get(name)}' for name in ['peft_type', *unsupported])}; "
+            "only LoRA matrices are loaded: use another adapter"
+        )
     return config
 
 
 def run_card(folder: Path) -> dict[str, Any]:
-    """What mixtune wrote when it tuned an adapter; empty for one made elsewhere."""
+    """Return the run card that mixtune wrote when it tuned an adapter; empty for other adapters."""
     path = folder / CARD
     return read_json(path) if path.is_file() else {}
 
 
 def check_template(folder: Path, template_hash: str, template: str) -> None:
-    """Refuse a chat template other than the one tuned with; warn where the adapter does not tell which that was.
+    """Check that an adapter was tuned with this chat template; warn where the adapter does not record its template.
 
     Args:
-        folder: The adapter's.
-        template_hash: Of the renderer of the prompts.
-        template: The template itself, whose beginning the warning shows.
+        folder: The adapter's folder.
+        template_hash: `template_hash` of the prompts' renderer.
+        template: The template itself, of which the warning quotes the start.
 
     Raises:
-        UserError: It was tuned with another one.
+        UserError: The adapter was tuned with another template.
     """
     trained = run_card(folder).get("template_hash")
     if trained is None:
-        first = " ".join(template.split())[:60]
-        print(f"warning: {folder} does not say which chat template it was tuned with; using {first!r}", file=sys.stderr)
+        print(
+            f"warning: {folder} does not record which chat template it was tuned with; using "
+            f"{' '.join(template.split())[:60]!r}",
+            file=sys.stderr,
+        )
     elif trained != template_hash:
         raise UserError(
-            f"{folder} was trained with chat template {trained[:12]}, and its base model's tokenizer has another chat "
+            f"{folder} was tuned with chat template {trained[:12]}, and its base model's tokenizer has another chat "
             f"template, {template_hash[:12]}; tune it again, or use the base model that it was tuned on"
         )

@@ -1,4 +1,4 @@
-"""A base model and an adapter as one checkpoint."""
+"""Merging of a base model and an adapter into one checkpoint."""
 
 import os
 import shutil
@@ -9,30 +9,30 @@ from pathlib import Path
 from transformers import AutoModelForCausalLM
 
 from ..errors import UserError
-from ..prompts.rendering import folder_renderer
+from ..prompts.chat_template import folder_renderer
 from .adapter_folder import check_template
-from .fetch_adapter import base_folder
 from .qlora import load_adapter
+from .resolve import base_folder
 
 WARNING = """\
 warning: adapters are tuned on the base in NF4, and this one is merged into the base as published, in {dtype}; the
-merged model's logits, and some of its answers, differ from those that mixtune measured"""
+merged model's logits, and some of its predictions, differ from those that mixtune scored"""
 
 
 def merge(adapter: Path, base: str | None, output: Path) -> None:
     """Write base + adapter as safetensors, with tokenizer and chat template, in the dtype of the base's checkpoint.
 
-    The sum is computed in float32, which takes 4 bytes of memory a parameter.
+    The sum is computed in float32, which takes 4 bytes of memory per parameter.
 
     Args:
-        base: Folder of the base model; None: what the adapter names, from the hub.
-        output: Folder to write; what is there is whole.
+        base: Folder or hub id of the base model; None: the one that the adapter names.
+        output: Folder to write, completely or not at all.
 
     Raises:
-        UserError: The output holds something, or adapter and base do not go together.
+        UserError: The output is not empty, or adapter and base do not fit.
     """
     if output.exists() and (not output.is_dir() or any(output.iterdir())):
-        raise UserError(f"--output {output} is there and not an empty folder; name another, or empty it yourself")
+        raise UserError(f"--output: {output} exists and is not an empty folder; choose another, or empty it yourself")
     folder = base_folder(base, adapter)
     renderer = folder_renderer(folder)
     check_template(adapter, renderer.template_hash, renderer.tokenizer.get_chat_template())
@@ -44,9 +44,9 @@ def merge(adapter: Path, base: str | None, output: Path) -> None:
     merged = load_adapter(model.float(), adapter).merge_and_unload(safe_merge=True).to(dtype)
     output.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=output.parent, prefix=f".{output.name}.") as temporary:
-        whole = Path(temporary) / output.name
-        merged.save_pretrained(whole)
-        renderer.tokenizer.save_pretrained(whole)
-        if (adapter / "NOTICE").is_file():  # a Llama licence wants it with every copy
-            shutil.copy(adapter / "NOTICE", whole)
-        os.replace(whole, output)
+        complete = Path(temporary) / output.name
+        merged.save_pretrained(complete)
+        renderer.tokenizer.save_pretrained(complete)
+        if (adapter / "NOTICE").is_file():  # a Llama licence requires it with every copy
+            shutil.copy(adapter / "NOTICE", complete)
+        os.replace(complete, output)

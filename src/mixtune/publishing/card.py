@@ -10,8 +10,8 @@ from huggingface_hub import EvalResult, ModelCardData
 
 from ..artifacts.manifests import read_json, write_text
 from ..models.adapter_folder import run_card
+from ..prompts.chat_template import Renderer, folder_renderer
 from ..prompts.messages import system
-from ..prompts.rendering import Renderer, folder_renderer
 from ..reports.tables.scores import escape, markdown
 from ..reports.tables.scores import scores as score_table
 from .citation import bibtex

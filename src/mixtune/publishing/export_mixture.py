@@ -15,7 +15,7 @@ from huggingface_hub import DatasetCardData
 from ..artifacts.manifests import digest, file_sha256, replacing, write_manifest, write_text
 from ..data.example import Example
 from ..errors import UserError
-from ..prompts.messages import demonstrations, messages
+from ..prompts.messages import messages, sample_demonstrations
 from ..reports.markdown import escape, markdown
 
 TURNS = pa.list_(pa.struct([("role", pa.string()), ("content", pa.string())]))
@@ -123,7 +123,9 @@ class Pool(Sequence[Example]):
 
 def conversation(example: Example, train: Sequence[Example], shots: int, seed: int) -> dict[str, Any]:
     """A row of SCHEMA: an example's generic prompt, demonstrations from `train`, and its label as the last turn."""
-    shown = [(demo.text, demo.head, demo.tail, demo.relation) for demo in demonstrations(example, train, shots, seed)]
+    shown = [
+        (demo.text, demo.head, demo.tail, demo.relation) for demo in sample_demonstrations(example, train, shots, seed)
+    ]
     turns = messages("generic", (), shown, (example.text, example.head, example.tail))
     turns.append({"role": "assistant", "content": example.relation})
     return {"messages": turns, "relation": example.relation, "benchmark": example.benchmark, "id": example.id}

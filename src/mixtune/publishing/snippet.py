@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from ..data.registry import REGISTRY
+from ..prompts.chat_template import Renderer
 from ..prompts.messages import messages
-from ..prompts.rendering import Renderer
 
 # Shown where the adapter was tuned with demonstrations: written for this card, so that no benchmark's rows are in it.
 DEMONSTRATIONS = (
@@ -58,7 +58,7 @@ def snippet(settings: Mapping[str, Any], run: Mapping[str, Any], name: str, rend
     """
     shown = list(itertools.islice(itertools.cycle(DEMONSTRATIONS), settings["shots"]))
     asked = messages(settings["condition"], REGISTRY["conll04"].labels, shown, QUERY)
-    turns, options, clock = renderer.plainly(asked)
+    turns, options, clock = renderer.chat_template_arguments(asked)
     given = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt", **options}
     lines = [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in given.items()]
     if clock:  # the date that it was tuned with

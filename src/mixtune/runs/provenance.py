@@ -9,7 +9,7 @@ from typing import Any
 
 from .. import layout
 from ..artifacts.manifests import file_sha256, read_json
-from ..artifacts.run_cards import contents
+from ..artifacts.run_cards import content_hashes
 from ..errors import UserError
 from .code_hash import of_job
 from .snakemake_records import Record, read_record
@@ -160,7 +160,7 @@ def _compare_with_card(inputs: Mapping[str, Any]) -> Iterator[str]:
     for name, recorded in inputs.items():
         if not Path(name).is_file():
             yield f"input {name} is missing"
-        elif contents(Path(name)) != recorded:
+        elif content_hashes(Path(name)) != recorded:
             yield f"input {name} has changed"
 
 

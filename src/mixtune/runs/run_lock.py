@@ -16,7 +16,7 @@ import psutil
 
 from .. import layout
 from ..artifacts import locks
-from ..errors import UserError, refusal
+from ..errors import UserError, disk_message
 
 FOLDER = Path(".snakemake")
 RUN = FOLDER / "mixtune-run"
@@ -41,7 +41,7 @@ def check() -> None:
     for name in WRITTEN:
         if os.path.isdir(name) and not os.access(name, os.W_OK):
             number = errno.EROFS if os.statvfs(name).f_flag & os.ST_RDONLY else errno.EACCES
-            raise UserError(refusal(number, name))
+            raise UserError(disk_message(number, name))
     text = report()
     if text:
         print(text, file=sys.stderr, flush=True)

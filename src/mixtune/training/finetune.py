@@ -10,7 +10,7 @@ import torch
 from ..artifacts.cache import sign
 from ..artifacts.locks import exclusive
 from ..artifacts.manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
-from ..artifacts.run_cards import CELL_PACKAGES, NAME, placed, run_card
+from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, run_card
 from ..devices.compute import Device
 from ..errors import UserError, naming
 from ..models.qlora import load_tokenizer
@@ -94,7 +94,7 @@ def _tune(settings, model, rendered, folder, device, micro_tokens) -> None:
         seeds={"training": settings["seed"]},
         rendered=rows["rendered"],
         scratch=f"finetune/{folder.name}",
-        **placed(device.name, device.dtype),
+        **device_facts(device.name, device.dtype),
         micro_tokens=micro_tokens,
         interruptions=meter.interruptions,
         **meter.costs().facts(),

@@ -8,7 +8,7 @@ from typing import Any
 from transformers import TrainerCallback
 from transformers.trainer_callback import ExportableState
 
-from ..artifacts.run_cards import Costs, memory
+from ..artifacts.run_cards import Costs, peak_memory
 
 
 class Meter(TrainerCallback, ExportableState):
@@ -33,7 +33,7 @@ class Meter(TrainerCallback, ExportableState):
         """What was spent until now."""
         now = time.monotonic()
         loading = (now if self.first is None else self.first) - self.begin
-        return self.before + Costs(now - self.begin, loading, self.rows, self.tokens, **memory(self.device))
+        return self.before + Costs(now - self.begin, loading, self.rows, self.tokens, **peak_memory(self.device))
 
     def state(self) -> dict[str, Any]:
         """What a checkpoint keeps."""

@@ -1,15 +1,7 @@
 """Settings of fine-tuning."""
 
-from ..artifacts.settings import Part, Settings
-
-
-class LoraSettings(Part):
-    """The adapter: rank, alpha (the update is scaled by alpha / r), dropout, and the linear layers it is on."""
-
-    r: int
-    alpha: int
-    dropout: float
-    targets: list[str]
+from ..artifacts.settings import Settings
+from ..models.settings import LoraSettings
 
 
 class FinetuneSettings(Settings):

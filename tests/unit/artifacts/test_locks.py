@@ -46,7 +46,8 @@ def waiter(path, pid: int):
     """A process that waits for the lock of another."""
     process = start(path)
     since = r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
-    told = f"the same work is being done by pid {pid} on {re.escape(socket.gethostname())} {since}: waiting for its end"
+    host = re.escape(socket.gethostname())
+    told = f"pid {pid} on {host} {since} is already running this job; waiting for it to finish"
     assert re.fullmatch(told, process.stdout.readline().strip())
     yield process
     process.kill()
@@ -160,7 +161,7 @@ def test_without_locks_of_the_file_system_work_goes_on_and_says_so(lock, monkeyp
 
     monkeypatch.setattr(fcntl, "flock", none)
     with exclusive(lock):
-        assert "cannot be locked (No locks available): start nothing twice here" in capsys.readouterr().out
+        assert "cannot be locked (No locks available); do not start a job twice here" in capsys.readouterr().out
     assert not is_held(lock)
 
 

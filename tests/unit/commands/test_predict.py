@@ -30,9 +30,11 @@ from mixtune.devices.compute import choose_device
 from mixtune.inference.decoder import Decoder
 from mixtune.inference.predict import predict_system
 from mixtune.models.qlora import load_base
+from mixtune.prompts.chat_template import load_renderer
 from mixtune.prompts.files import write_rendered
-from mixtune.prompts.render_training import render_prompts
-from mixtune.prompts.rendering import load_renderer, render
+from mixtune.prompts.render_prompts import render_prompts
+from mixtune.prompts.rendering import render
+from mixtune.prompts.settings import RenderPromptsSettings
 from mixtune.training.finetune import finetune_cell
 from tests.hub_stand_in import serving
 
@@ -161,10 +163,11 @@ def of_the_workflow(tuned, tmp_path_factory):
     for split in ("train", "test"):
         write_examples(benchmark / f"{split}.parquet", [example(n) for n in range(len(QUERIES))])
     write_json(benchmark / "labels.json", {"labels": LABELS, "negative": None})
-    settings = {"shots": 0, "max_length": 4096, "test_rows": None, "data_seed": 0}
+    write_json(folder / "all.json", {"benchmarks": ["toy"]})
+    settings = RenderPromptsSettings(shots=0, max_length=4096, test_rows=None, data_seed=0)
     files = [prompts / condition / "toy.parquet" for condition in ("generic", "schema")]
     manifest = prompts / "manifest.json"
-    render_prompts(settings, load_renderer(base / "manifest.json"), [benchmark], files, manifest)
+    render_prompts(settings, load_renderer(base / "manifest.json"), folder / "all.json", files, manifest)
     found = {condition: folder / "found" / condition / "toy.parquet" for condition in CONDITIONS}
     predict_system(
         {"max_new_tokens": 4, "constrained": "greedy", "code": ""},
@@ -370,7 +373,7 @@ def test_the_option_device_goes_before_the_environment(tuned, capsys, tmp_path, 
     monkeypatch.setenv("MIXTUNE_DEVICE", "cuda")
     told = predict(tuned, QUERIES[:1], capsys, tmp_path, "--device", "cpu")[1]
     assert "computing on cpu in" in told
-    with pytest.raises(SystemExit, match=r"no CUDA device is visible|there is no cuda:99"):
+    with pytest.raises(SystemExit, match=r"no CUDA device is visible|device cuda:99 not found"):
         predict(tuned, QUERIES[:1], capsys, tmp_path, "--device", "cuda:99")
 
 
@@ -392,7 +395,7 @@ def test_an_adapter_of_plain_peft_answers_as_peft_does(tuned, released, capsys, 
     (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in QUERIES))
     options = ["--adapter", str(released), "--input", str(tmp_path / "in.jsonl"), "--max-new-tokens", "4"]
     rows, told = run(options, capsys)  # the base is the folder that PEFT wrote down
-    assert "does not say which chat template" in told
+    assert "does not record which chat template" in told
     device, renderer = choose_device("cpu"), load_renderer(tuned[0] / "manifest.json")
     model = PeftModel.from_pretrained(load_base(tuned[0], device), released).eval()
     shown = {"condition": "generic", "shots": 0, "seed": 0, "max_length": 1024, "training": False}
@@ -435,7 +438,7 @@ def test_adapter_and_base_may_be_hub_ids(tuned, released, capsys, tmp_path, monk
         taken = {path.partition("/resolve/")[2] for path in hub.asked if "/resolve/" in path}
         assert {f"{COMMIT}/adapter_model.safetensors", f"{COMMIT}/model.safetensors"} < taken
         assert not [path for path in taken if path.endswith((".bin", ".py", ".md"))]
-        with pytest.raises(SystemExit, match=r"--adapter maker/gone is no folder here, and cannot be had from the hub"):
+        with pytest.raises(SystemExit, match=r"--adapter: maker/gone is no folder here and cannot be fetched"):
             run(["--adapter", "maker/gone", *options], capsys)
 
 
@@ -447,7 +450,7 @@ def test_another_template_is_refused_and_an_unknown_one_is_warned_of(tuned, caps
         with pytest.raises(SystemExit, match="another chat template"):
             predict(tuned, QUERIES[:1], capsys, tmp_path)
         card.unlink()
-        assert "does not say which chat template" in predict(tuned, QUERIES[:1], capsys, tmp_path)[1]
+        assert "does not record which chat template" in predict(tuned, QUERIES[:1], capsys, tmp_path)[1]
     finally:
         card.write_text(kept)
 

@@ -352,7 +352,9 @@ def test_the_program_is_told_what_it_shares(environment):
 
 @pytest.mark.parametrize("jobs_per_device", [0, 5, 24, -1])
 def test_shares_that_do_not_exist(attempt, jobs_per_device):
-    with pytest.raises(DeviceError, match=rf"^{jobs_per_device} jobs cannot share a device; 1, 2, 3, 4, 6, 12 can"):
+    with pytest.raises(
+        DeviceError, match=rf"^--jobs-per-device must be one of 1, 2, 3, 4, 6, 12, not {jobs_per_device};"
+    ):
         attempt([ZERO], jobs_per_device)
 
 
@@ -431,13 +433,13 @@ def test_jobs_that_share_a_slurm_allocation_lease(environment, more, visible):
         (
             {"CUDA_VISIBLE_DEVICES": "0,1"},
             3,
-            r"asks for 3 devices and may have 1 to 2 \(device 0, device 1\)",
+            r"--count must be 1 to 2 \(device 0, device 1\), not 3",
         ),
-        ({"CUDA_VISIBLE_DEVICES": "0,1"}, 0, "asks for 0 devices"),
+        ({"CUDA_VISIBLE_DEVICES": "0,1"}, 0, "--count must be 1 to 2 .*, not 0"),
         (
             {"MIXTUNE_DEVICE": "gpu", "CUDA_VISIBLE_DEVICES": "0"},
             1,
-            "MIXTUNE_DEVICE=gpu is unknown.*cpu, cuda",
+            "MIXTUNE_DEVICE: unknown value 'gpu'.*cpu, cuda",
         ),
         ({"MIXTUNE_LOCKS": "/no/such/folder", "CUDA_VISIBLE_DEVICES": "0"}, 1, "locked in /no/such/folder"),
     ],

@@ -23,6 +23,7 @@ from mixtune.inference.decoder import Decoder, batches, label_trie
 from mixtune.inference.predict import answer, predict_system
 from mixtune.models.fetch_model import fetch_model
 from mixtune.models.qlora import add_adapter, load_adapter, load_base, load_tokenizer
+from mixtune.models.settings import FetchModelSettings, LoraSettings
 from mixtune.prompts.files import Rendered, write_rendered
 from mixtune.prompts.prefix import common_prefix
 
@@ -191,16 +192,15 @@ def model(tmp_path_factory):
     tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w2", pad_token="w2", unk_token="w0")
     tokenizer.chat_template = "{% for m in messages %}{{ m.content }} w2 {% endfor %}"
     tokenizer.save_pretrained(folder)
-    fetch_model(
-        {"model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(folder)}, folder / "manifest.json"
-    )
+    settings = {"section": "models", "model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(folder)}
+    fetch_model(FetchModelSettings(**settings), folder / "manifest.json")
     return folder / "manifest.json"
 
 
 def make_adapter(model, folder, seed: int, template_hash: str = TEMPLATE_HASH):
     """An adapter with random weights, as a cell leaves it."""
     torch.manual_seed(seed)
-    adapted = add_adapter(load_base(model.parent, FLOAT32), LORA)
+    adapted = add_adapter(load_base(model.parent, FLOAT32), LoraSettings(**LORA))
     for name, parameter in adapted.named_parameters():
         if "lora_B" in name:
             torch.nn.init.normal_(parameter, std=0.3)
@@ -430,7 +430,9 @@ def test_a_job_beside_another_waits_for_it_and_uses_its_parts(job, no_model, cap
             with pytest.raises(TimeoutError):
                 second.result(timeout=1)
         folder = second.result(timeout=60)
-    assert f"the same work is being done by pid {os.getpid()} on " in capsys.readouterr().out
+    waited = capsys.readouterr().out
+    assert f"pid {os.getpid()} on " in waited
+    assert " is already running this job" in waited
     assert raw(folder) == raw(first)
 
 

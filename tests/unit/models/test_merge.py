@@ -9,9 +9,10 @@ from transformers import AutoModelForCausalLM, AutoTokenizer
 from mixtune.artifacts.manifests import write_json
 from mixtune.cli import main
 from mixtune.models.qlora import Device, add_adapter, load_base
+from mixtune.models.settings import LoraSettings
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
-LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "v_proj", "down_proj"]}
+LORA = LoraSettings(r=4, alpha=8, dropout=0.0, targets=["q_proj", "v_proj", "down_proj"])
 
 
 @pytest.fixture(params=[torch.float32, torch.bfloat16], ids=["float32", "bf16"])
@@ -83,7 +84,7 @@ def test_an_empty_folder_is_filled_and_a_full_one_is_left_alone(folders, tmp_pat
     merge(folders, tmp_path / "merged")
     before = {path: path.stat().st_mtime_ns for path in (tmp_path / "merged").iterdir()}
     assert before
-    with pytest.raises(SystemExit, match=r"--output .*merged is there and not an empty folder"):
+    with pytest.raises(SystemExit, match=r"--output: .*merged exists and is not an empty folder"):
         merge(folders, tmp_path / "merged")
     assert {path: path.stat().st_mtime_ns for path in (tmp_path / "merged").iterdir()} == before
 

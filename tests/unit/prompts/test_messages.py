@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from mixtune.data.example import Example
 from mixtune.errors import UserError
-from mixtune.prompts.messages import demonstrations, messages, question, shorten, system
+from mixtune.prompts.messages import messages, question, sample_demonstrations, shorten, system
 
 FOUR_LINES = ["Sentence:", "Entity 1:", "Entity 2:", "Relation:"]
 # What a text or a mention may hold that looks like a part of the prompt, or like its end.
@@ -106,14 +106,14 @@ def ids(examples) -> list[str]:
 
 
 def test_no_shots_need_no_training_data(train):
-    assert demonstrations(train[0], [], 0, 42) == []
+    assert sample_demonstrations(train[0], [], 0, 42) == []
 
 
 @pytest.mark.parametrize("shots", [1, 2, 5, 27])
 def test_demonstrations_are_distinct_and_never_of_the_examples_group(train, shots):
     for seed in range(5):
         for example in train:
-            drawn = demonstrations(example, train, shots, seed)
+            drawn = sample_demonstrations(example, train, shots, seed)
             assert len(set(ids(drawn))) == len(drawn) == shots
             assert set(ids(drawn)) <= set(ids(train))
             assert example.group not in {demonstration.group for demonstration in drawn}
@@ -123,50 +123,52 @@ def test_demonstrations_from_own_split(train, make_example):
     # A sentence of test that train knows, too: the other pairs of it in train would give the answer away.
     asked = make_example(3, train[3].text, train[3].head, train[3].tail, id="toy/test/3", split="test", group="1")
     for seed in range(50):
-        drawn = demonstrations(asked, train, 2, seed)
+        drawn = sample_demonstrations(asked, train, 2, seed)
         assert {demonstration.split for demonstration in drawn} == {"train"}
         assert not set(ids(drawn)) & {"toy/train/3", "toy/train/4", "toy/train/5"}
 
 
 def test_demonstrations_are_the_same_in_any_order_and_on_any_machine(train):
-    forward = {example.id: ids(demonstrations(example, train, 2, 42)) for example in train}
+    forward = {example.id: ids(sample_demonstrations(example, train, 2, 42)) for example in train}
     random.seed(7)
-    backward = {example.id: ids(demonstrations(example, train, 2, 42)) for example in reversed(train)}
+    backward = {example.id: ids(sample_demonstrations(example, train, 2, 42)) for example in reversed(train)}
     assert forward == backward
     numbers = [[int(id.rpartition("/")[2]) for id in forward[f"toy/train/{i}"]] for i in range(4)]
     assert numbers == [[14, 28], [10, 26], [3, 28], [18, 17]]  # drawn once; a change redraws every benchmark
 
 
 def test_demonstrations_change_with_the_seed_and_the_example(train):
-    draws = {tuple(ids(demonstrations(train[0], train, 2, seed))) for seed in range(20)}
-    others = {tuple(ids(demonstrations(example, train[-3:], 2, 42))) for example in train[:-3]}
+    draws = {tuple(ids(sample_demonstrations(train[0], train, 2, seed))) for seed in range(20)}
+    others = {tuple(ids(sample_demonstrations(example, train[-3:], 2, 42))) for example in train[:-3]}
     assert len(draws) >= 18
     assert len(others) == 6  # every ordered pair of the three
 
 
 def test_more_shots_begin_with_the_same_demonstrations(train):
-    five = ids(demonstrations(train[0], train, 5, 42))
-    assert [ids(demonstrations(train[0], train, shots, 42)) for shots in range(5)] == [five[:n] for n in range(5)]
+    five = ids(sample_demonstrations(train[0], train, 5, 42))
+    assert [ids(sample_demonstrations(train[0], train, shots, 42)) for shots in range(5)] == [
+        five[:n] for n in range(5)
+    ]
 
 
 def test_every_training_example_is_drawn_equally_often(train, make_example):
     asked = [make_example(i, "Bo hit Cy .", "Bo", "Cy", id=f"toy/test/{i}", group="new") for i in range(3000)]
-    drawn = Counter(demonstrations(example, train, 1, 42)[0].id for example in asked)
+    drawn = Counter(sample_demonstrations(example, train, 1, 42)[0].id for example in asked)
     assert len(drawn) == 30
     assert 60 < min(drawn.values()) <= max(drawn.values()) < 140
 
 
 def test_as_many_demonstrations_as_there_are_may_be_asked_for(train):
-    assert set(ids(demonstrations(train[0], train[:5], 2, 42))) == {"toy/train/3", "toy/train/4"}
+    assert set(ids(sample_demonstrations(train[0], train[:5], 2, 42))) == {"toy/train/3", "toy/train/4"}
 
 
 @pytest.mark.parametrize(("size", "shots", "found"), [(5, 3, 2), (3, 1, 0), (0, 2, 0)])
 def test_too_few_training_examples_are_an_error(train, size, shots, found):
     with pytest.raises(UserError) as caught:
-        demonstrations(train[0], train[:size], shots, 42)
+        sample_demonstrations(train[0], train[:size], shots, 42)
     assert str(caught.value) == (
-        f"toy/train/0: train of toy holds {found} example(s) outside its group, but {shots} shots are asked for; "
-        "lower matrix.shots or give the benchmark more training data"
+        f"matrix.shots: {shots} demonstrations are required, but train of toy has {found} outside the group of "
+        "toy/train/0; lower it, or give the benchmark more training data"
     )
 
 

@@ -7,8 +7,9 @@ import pytest
 from transformers.utils import chat_template_utils
 
 from mixtune.prompts import rendering
+from mixtune.prompts.chat_template import Renderer, RenderError, load_renderer
 from mixtune.prompts.messages import messages, question, shorten, system
-from mixtune.prompts.rendering import Renderer, RenderError, load_renderer, render
+from mixtune.prompts.rendering import render
 
 TEMPLATES = ["chatml", "llama", "gemma", "smollm3", "qwen3"]
 LABELS = {"toy": ["Work_For", "Kill", "none"]}
@@ -174,25 +175,6 @@ def test_date_in_template(tiny_tokenizer, example, monkeypatch, template, printe
     assert f"Today Date: {printed}\n" in tokenizer.decode(ids)
 
 
-def test_a_date_that_a_template_asks_for_by_name_is_pinned(tiny_tokenizer):
-    source = "{{ date_string if date_string is defined else 'some day' }}{{ messages[0].content }}<|im_end|>"
-    assert Renderer(tiny_tokenizer(source)).text([{"role": "user", "content": " Hi"}]) == "26 Jul 2024 Hi<|im_end|>"
-
-
-@pytest.mark.parametrize("code", ["%d %b %Y", "%Y-%m-%d", "%A, %B %-d, %y", "%d/%m/%Y %H:%M:%S", "%F %T", "%j"])
-def test_every_date_format_is_pinned(tiny_tokenizer, code):
-    source = f"""{{% for m in messages %}}{{{{ m.content ~ strftime_now("{code}") }}}}<|im_end|>{{% endfor %}}"""
-    text = Renderer(tiny_tokenizer(source)).text([{"role": "user", "content": "Today: "}])
-    assert text == f"Today: {datetime(2024, 7, 26).strftime(code)}<|im_end|>"
-
-
-@pytest.mark.parametrize("source", ["\n x{{ messages[0].content }}", "  {% if true %}\n y{% endif %}\n\n<|im_end|>"])
-def test_pinning_the_date_leaves_the_rest_of_a_template_alone(tiny_tokenizer, source):
-    tokenizer = tiny_tokenizer(source)
-    told = [{"role": "user", "content": "Hi"}]
-    assert Renderer(tokenizer).text(told) == tokenizer.apply_chat_template(told, tokenize=False)
-
-
 @pytest.mark.parametrize(("template", "after"), [("smollm3", "\n"), ("qwen3", "\n\n")])
 def test_thinking_row_zero(tiny_tokenizer, example, pool, template, after):
     tokenizer = tiny_tokenizer(template)
@@ -205,11 +187,6 @@ def test_thinking_row_zero(tiny_tokenizer, example, pool, template, after):
     assert tokenizer.decode(row.input_ids).endswith(f"<|im_start|>assistant\n<think>\n\n</think>{after}")
     [row] = rendered(renderer, [example], pool, shots=1)
     assert tokenizer.decode(row.input_ids[-row.answer :]) == "Work_For<|im_end|>"
-
-
-def test_a_template_that_prints_the_mode_prints_that_thinking_is_off(tiny_tokenizer):
-    text = Renderer(tiny_tokenizer("smollm3")).text([{"role": "user", "content": "Hi"}])
-    assert "Reasoning Mode: /no_think\n" in text
 
 
 def test_pad_is_eos(tiny_tokenizer, example):
@@ -306,8 +283,8 @@ def test_what_cannot_fit_is_an_error_that_names_the_key(tiny_tokenizer, make_exa
     with pytest.raises(RenderError) as caught:
         rendered(renderer, [example], max_length=limit, training=training)
     assert str(caught.value) == (
-        f"toy/train/7: {key}={limit} leaves {shortest - 1} tokens for the prompt, and its shortest form has "
-        f"{shortest}; raise {key}"
+        f"{key}: {limit} leaves {shortest - 1} tokens for the prompt of toy/train/7, and its shortest form has "
+        f"{shortest}; raise it"
     )
 
 
@@ -336,30 +313,6 @@ def hash_of(tokenizer) -> str:
     return Renderer(tokenizer).template_hash
 
 
-def test_the_template_hash_is_that_of_the_template(tiny_tokenizer):
-    hashes = [hash_of(tiny_tokenizer(template)) for template in TEMPLATES]
-    assert len(set(hashes)) == len(TEMPLATES)
-    assert hashes == [hash_of(tiny_tokenizer(template, corpus=["many words"] * 3)) for template in TEMPLATES]
-    tokenizer = tiny_tokenizer("chatml")
-    tokenizer.chat_template = tokenizer.chat_template.replace("assistant", "model")
-    assert hash_of(tokenizer) not in hashes
-    longer = tiny_tokenizer("chatml")
-    longer.chat_template += "{% if messages | length > 3 %}!{% endif %}"  # tells with demonstrations only
-    assert hash_of(longer) not in hashes
-
-
-def test_the_template_hash_changes_with_what_ends_an_answer(tiny_tokenizer):
-    assert hash_of(tiny_tokenizer("chatml")) != hash_of(tiny_tokenizer("chatml", eos_token="<|endoftext|>"))
-
-
-@pytest.mark.parametrize("option", [{"enable_thinking": True}, {"date_string": "27 Jul 2024"}, {"new": 1}])
-@pytest.mark.parametrize("template", ["chatml", "llama", "smollm3"])
-def test_the_template_hash_changes_with_the_pinned_options(tiny_tokenizer, monkeypatch, template, option):
-    before = hash_of(tiny_tokenizer(template))
-    monkeypatch.setattr(rendering, "PINNED", rendering.PINNED | option)
-    assert hash_of(tiny_tokenizer(template)) != before
-
-
 @pytest.mark.parametrize("template", TEMPLATES)
 def test_a_saved_checkpoint_renders_the_same(tiny_tokenizer, tiny_model, tmp_path, example, pool, template):
     tokenizer = tiny_tokenizer(template)
@@ -383,19 +336,6 @@ def test_a_refused_system_role_is_folded_into_the_first_users_turn(tiny_tokenize
     ]
 
 
-def test_a_system_role_that_is_silently_dropped_is_folded(tiny_tokenizer):
-    source = "{% for m in messages if m.role != 'system' %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
-    told = [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}, {"role": "assistant", "content": "A"}]
-    assert Renderer(tiny_tokenizer(source)).text(told) == "<|im_start|>S\n\nU<|im_end|><|im_start|>A<|im_end|>"
-
-
-def test_folding_leaves_the_messages_as_they_were(tiny_tokenizer):
-    told = [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
-    renderer = Renderer(tiny_tokenizer("gemma"))
-    assert renderer.text(told) == renderer.text(told)
-    assert told == [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
-
-
 def test_chat_template_returns_dict(tiny_tokenizer, example):
     renderer = Renderer(tiny_tokenizer("chatml"))
     text = renderer.text([{"role": "user", "content": "Hi"}])
@@ -403,57 +343,6 @@ def test_chat_template_returns_dict(tiny_tokenizer, example):
     for ids in (*renderer.encode([text, text]), renderer.answer("Kill"), rendered(renderer, [example])[0].input_ids):
         assert type(ids) is list
         assert {type(id) for id in ids} == {int}
-
-
-def test_an_answers_ids_may_be_changed_by_who_asked(tiny_tokenizer):
-    renderer = Renderer(tiny_tokenizer("chatml"))
-    renderer.answer("Kill").clear()
-    assert renderer.answer("Kill") == [*b"Kill", END]
-
-
-@pytest.mark.parametrize(
-    ("template", "end", "stops"),
-    [
-        ("chatml", "<|im_end|>", ["<|im_end|>"]),
-        ("llama", "<|eot_id|>", ["<|end_of_text|>", "<|eot_id|>"]),
-        ("gemma", "<end_of_turn>", ["<eos>", "<end_of_turn>"]),
-        ("smollm3", "<|im_end|>", ["<|im_end|>"]),
-        ("qwen3", "<|im_end|>", ["<|im_end|>"]),
-    ],
-)
-def test_the_end_of_turn_is_the_templates(tiny_tokenizer, template, end, stops):
-    renderer = Renderer(tiny_tokenizer(template))
-    names = renderer.tokenizer.convert_ids_to_tokens
-    assert names(renderer.end_of_turn) == end
-    assert names(renderer.stop_ids) == stops
-    assert renderer.answer("Kill") == [*b"Kill", renderer.end_of_turn]
-
-
-PLAIN = "{% for m in messages %}{{ m.role ~ ': ' ~ m.content ~ '\\n' }}{% endfor %}"
-
-
-def test_a_template_without_an_end_of_turn_ends_with_the_eos(tiny_tokenizer):
-    renderer = Renderer(tiny_tokenizer(PLAIN, eos_token="<|endoftext|>"))
-    assert renderer.end_of_turn == 256
-    assert renderer.stop_ids == [256]
-
-
-def test_an_end_of_turn_need_not_have_an_eos_beside_it(tiny_tokenizer):
-    renderer = Renderer(tiny_tokenizer("chatml", eos_token=None, pad_token=None, bos_token=None))
-    assert renderer.end_of_turn == END
-    assert renderer.stop_ids == [END]
-
-
-def test_neither_an_end_of_turn_nor_an_eos_is_an_error(tiny_tokenizer):
-    with pytest.raises(RenderError, match="end-of-turn"):
-        Renderer(tiny_tokenizer(PLAIN, eos_token=None))
-
-
-def test_no_template_is_an_error(tiny_tokenizer):
-    tokenizer = tiny_tokenizer("chatml")
-    tokenizer.chat_template = None
-    with pytest.raises(RenderError, match="no chat template"):
-        Renderer(tokenizer)
 
 
 @pytest.mark.parametrize("template", TEMPLATES)
@@ -480,10 +369,6 @@ def test_special_tokens_in_a_mention_stay_text(tiny_tokenizer, make_example):
     turn = b"user\nSentence: Bo< |im_end|> hit Cy .\nEntity 1: Bo< |im_end|>\nEntity 2: Cy\nRelation:"
     end = [START, *turn, END, *b"\n", START, *b"assistant\n", *b"Work_For", END]
     assert row.input_ids[-len(end) :] == end
-
-
-def test_special_tokens_in_a_label_stay_text(tiny_tokenizer):
-    assert Renderer(tiny_tokenizer("chatml")).answer("a<|im_end|>b") == [*b"a<|im_end|>b", END]
 
 
 def test_texts_that_look_like_prompts_stay_inside_their_turn(tiny_tokenizer, make_example):
@@ -518,5 +403,5 @@ def test_an_error_in_one_of_several_processes_ends_them_all(tiny_tokenizer, larg
     monkeypatch.setattr(rendering, "CHUNK", 1)
     renderer = Renderer(tiny_tokenizer("chatml"))
     options = {"condition": "generic", "shots": 0, "seed": 1, "max_length": 60, "training": True}
-    with pytest.raises(RenderError, match=r"raise training\.max_length"):
+    with pytest.raises(RenderError, match=r"^training\.max_length: .*; raise it"):
         list(render(renderer, larger_pool, {"toy": larger_pool}, LABELS, processes=2, **options))

@@ -13,7 +13,9 @@ from huggingface_hub import metadata_load
 from mixtune.artifacts.manifests import write_json, write_manifest
 from mixtune.evaluation.scoring import score
 from mixtune.models.qlora import Device, add_adapter, load_base
-from mixtune.prompts.rendering import Renderer, folder_renderer, render
+from mixtune.models.settings import LoraSettings
+from mixtune.prompts.chat_template import Renderer, folder_renderer
+from mixtune.prompts.rendering import render
 from mixtune.publishing.card import adapter_name, write_card
 from mixtune.publishing.licences import KNOWN, Licence, licence_of
 from mixtune.publishing.snippet import DEMONSTRATIONS, QUERY, snippet
@@ -92,7 +94,7 @@ def bases(tmp_path_factory, tiny_tokenizer, tiny_model):
         if not folder.exists():
             base = tiny_model(tiny_tokenizer(template), folder / "base", name="maker/tiny").parent
             torch.manual_seed(1)
-            model = add_adapter(load_base(base, FLOAT32), RUN["settings"]["lora"])
+            model = add_adapter(load_base(base, FLOAT32), LoraSettings(**RUN["settings"]["lora"]))
             model.save_pretrained(folder / "adapter", save_embedding_layers=False)
             folder_renderer(base).tokenizer.save_pretrained(folder / "adapter")
         return folder / "base", folder / "adapter"

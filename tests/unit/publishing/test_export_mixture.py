@@ -13,8 +13,9 @@ from mixtune.data.build_mixture import build
 from mixtune.data.files import read_examples, write_examples
 from mixtune.data.registry import REGISTRY
 from mixtune.errors import UserError
-from mixtune.prompts.messages import demonstrations
-from mixtune.prompts.rendering import Renderer, render
+from mixtune.prompts.chat_template import Renderer
+from mixtune.prompts.messages import sample_demonstrations
+from mixtune.prompts.rendering import render
 from mixtune.publishing.export_mixture import Pool, conversation, export
 
 SYSTEM = (
@@ -120,7 +121,7 @@ def section(text: str, title: str) -> str:
 def test_a_row_is_the_prompt_the_demonstrations_and_the_label(example, folders):
     train = read_examples(folders[0] / "train.parquet")
     row = conversation(train[3], train, 2, 42)
-    assert [demo.id for demo in demonstrations(train[3], train, 2, 42)] == ["web/train/10", "web/train/14"]
+    assert [demo.id for demo in sample_demonstrations(train[3], train, 2, 42)] == ["web/train/10", "web/train/14"]
     assert row == {
         "messages": [
             {"role": "system", "content": SYSTEM},

@@ -24,6 +24,7 @@ from mixtune.artifacts.manifests import file_sha256, is_whole, read_json, write_
 from mixtune.devices.compute import Device
 from mixtune.errors import UserError
 from mixtune.models.fetch_model import fetch_model
+from mixtune.models.settings import FetchModelSettings
 from mixtune.prompts.files import Rendered, write_rendered
 from mixtune.runs.estimates import checkpoint_bytes
 from mixtune.training import finetune as cells
@@ -500,7 +501,8 @@ OUTPUTS = {
 def cell(base, tmp_path):
     """Runs `finetune_cell`: `cell(output="output", **changed)` returns the output's folder."""
     model = tmp_path / "model" / "manifest.json"
-    fetch_model({"model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(base)}, model)
+    settings = {"section": "models", "model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(base)}
+    fetch_model(FetchModelSettings(**settings), model)
     rendered = tmp_path / "rendered"
 
     def render(train, validation):
@@ -733,7 +735,7 @@ def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tm
     first = job("first", 1)
     read_until(first, "step 1/")
     second = job("second")
-    assert f"the same work is being done by pid {first.job_id} on " in read_until(second, "the same work")
+    assert f"pid {first.job_id} on " in read_until(second, "is already running this job")
     (rest, _), (then, _) = first.communicate(timeout=300), second.communicate(timeout=300)
     assert f"step {STEPS}/{STEPS}" in rest
     assert then.startswith("finished before: restored from ")

@@ -1,0 +1,25 @@
+"""Folders of adapters: unsupported kinds are refused."""
+
+import pytest
+
+from mixtune.artifacts.manifests import read_json, write_json
+from mixtune.errors import UserError
+from mixtune.models.adapter_folder import adapter_config
+
+
+def edit(path, **changed):
+    write_json(path, read_json(path) | changed)
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"peft_type": "PREFIX_TUNING"}, "has peft_type=PREFIX_TUNING"),
+        ({"modules_to_save": ["lm_head"]}, r"has peft_type=LORA, modules_to_save=\['lm_head'\]"),
+    ],
+)
+def test_what_is_more_than_lora_is_refused(saved, changed, told):
+    folder = saved()
+    edit(folder / "adapter_config.json", **changed)
+    with pytest.raises(UserError, match=rf"adapter_config\.json {told}; only LoRA matrices are loaded"):
+        adapter_config(folder)

@@ -1,0 +1,21 @@
+"""Adapters and base models that a command names."""
+
+import pytest
+
+from mixtune.artifacts.manifests import read_json, write_json
+from mixtune.errors import UserError
+from mixtune.models.resolve import base_folder
+
+
+def edit(path, **changed):
+    write_json(path, read_json(path) | changed)
+
+
+def test_a_base_model_is_a_folder_or_a_hub_id(saved, base, tmp_path):
+    folder = saved()
+    assert base_folder(str(base), folder) == str(base)
+    with pytest.raises(UserError, match=r"--base: .*nowhere' is neither a folder nor a hub id"):
+        base_folder(str(tmp_path / "nowhere"), folder)
+    edit(folder / "adapter_config.json", base_model_name_or_path="tiny")
+    with pytest.raises(UserError, match=r"base model: 'tiny' is neither a folder nor a hub id; .* --base"):
+        base_folder(None, folder)

@@ -1,0 +1,155 @@
+"""Prompts of test rows: every condition and benchmark, the cap, own labels and demonstrations, the limit."""
+
+import json
+from collections import Counter
+
+import numpy as np
+import pytest
+
+from mixtune.artifacts.manifests import file_sha256, read_json
+from mixtune.data.build_mixture import draw
+from mixtune.data.files import read_examples, write_examples
+from mixtune.prompts.chat_template import Renderer, RenderError
+from mixtune.prompts.messages import question
+
+
+def facts(rows) -> dict:
+    """What a manifest tells of rows of which nothing was cut."""
+    lengths = [len(row["input_ids"]) for row in rows]
+    quantiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1}
+    tokens = {name: int(np.quantile(lengths, share)) for name, share in quantiles.items()}
+    return {"rows": len(rows), "longest": max(lengths), "tokens": tokens}
+
+
+def test_prompts_are_written_for_every_condition_and_benchmark(ask, prepared, renderer, tmp_path):
+    rows = ask(tmp_path)
+    names = ["generic/conll04", "generic/gids", "schema/conll04", "schema/gids"]
+    assert sorted(rows) == names
+    assert read_json(tmp_path / "manifest.json") == {
+        "files": {f"{name}.parquet": file_sha256(tmp_path / f"{name}.parquet") for name in names},
+        "rendered": {name: facts(rows[name]) for name in names},
+        "template_hash": renderer.template_hash,
+        "stop_ids": renderer.stop_ids,
+        "answers": {
+            folder.name: {label: renderer.answer(label) for label in labels}
+            for folder, labels in ((f, read_json(f / "labels.json")["labels"]) for f in prepared[0])
+        },
+    }
+    assert {row["answer"] for name in names for row in rows[name]} == {0}
+
+
+def test_prompt_files_are_the_same_bytes_again(ask, tmp_path):
+    ask(tmp_path / "one")
+    ask(tmp_path / "two")
+    files = sorted(path.relative_to(tmp_path / "one") for path in (tmp_path / "one").rglob("*") if path.is_file())
+    assert len(files) == 5
+    for file in files:
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_a_prompt_ends_where_the_answer_begins(ask, renderer, tmp_path, turns):
+    for row in ask(tmp_path, shots=0, test_rows=None)["generic/gids"]:
+        told = turns(renderer, row)
+        assert [role for role, _ in told] == ["system", "user", "assistant"]
+        assert told[1][1].endswith("\nRelation:")
+        assert told[2][1] == ""
+
+
+def test_the_cap_on_test_rows_is_a_seeded_draw_that_all_conditions_share(prepared, ask, tmp_path):
+    folders, _ = prepared
+    seeds = {seed: ask(tmp_path / str(seed), data_seed=seed) for seed in (42, 43)}
+    smaller = ask(tmp_path / "smaller", test_rows=4)
+    for folder in folders:
+        test = read_examples(folder / "test.parquet")
+        drawn = {seed: [row["id"] for row in rows[f"generic/{folder.name}"]] for seed, rows in seeds.items()}
+        assert drawn[42] == [row["id"] for row in seeds[42][f"schema/{folder.name}"]]
+        assert drawn[42] == [example.id for example in draw(test, 10, 42)]
+        assert drawn[42] != drawn[43]
+        assert set(drawn[42]) != {example.id for example in test[:10]}
+        assert [row["id"] for row in smaller[f"generic/{folder.name}"]] == drawn[42][:4]
+
+
+def test_without_a_cap_every_test_row_is_asked(prepared, ask, tmp_path):
+    folders, _ = prepared
+    rows = ask(tmp_path, test_rows=None)
+    for folder in folders:
+        everything = sorted(example.id for example in read_examples(folder / "test.parquet"))
+        assert len(everything) > 10
+        assert sorted(row["id"] for row in rows[f"schema/{folder.name}"]) == everything
+
+
+def test_cap_leaks(ask, tmp_path):
+    # A cap on test rows changes no prompt of those that are left, so the demonstrations' pool is whole.
+    everything = ask(tmp_path / "everything", test_rows=None)
+    for name, rows in ask(tmp_path / "capped", test_rows=3).items():
+        by_id = {row["id"]: row for row in everything[name]}
+        assert rows == [by_id[row["id"]] for row in rows]
+
+
+def test_labels_from_test(prepared, ask, renderer, tmp_path, turns):
+    folders, _ = prepared
+    copies = []
+    for folder in folders:
+        copies.append(tmp_path / "benchmarks" / folder.name)
+        copies[-1].mkdir(parents=True)
+        test = read_examples(folder / "test.parquet")
+        write_examples(copies[-1] / "train.parquet", read_examples(folder / "train.parquet"))
+        write_examples(copies[-1] / "test.parquet", [e for e in test if e.relation == test[0].relation])
+        labels = read_json(folder / "labels.json")
+        (copies[-1] / "labels.json").write_text(json.dumps(labels), encoding="utf-8")
+    rows = ask(tmp_path / "prompts", folders=copies)
+    for folder in folders:
+        labels = read_json(folder / "labels.json")["labels"]
+        for row in rows[f"schema/{folder.name}"]:
+            lines = turns(renderer, row)[0][1].split("\n")
+            assert lines[1:-1] == labels
+
+
+def test_demonstrations_from_own_split(prepared, train, ask, renderer, tmp_path, turns):
+    folders, _ = prepared
+    known = {
+        question(example.text, example.head, example.tail): example.group
+        for folder in folders
+        for example in read_examples(folder / "train.parquet")
+    }
+    groups = {
+        example.id: example.group
+        for folder in folders
+        for split in ("train", "validation", "test")
+        for example in read_examples(folder / f"{split}.parquet")
+    }
+    trained = train(tmp_path / "training", shots=2)
+    asked = ask(tmp_path / "prompts", shots=2, test_rows=None)
+    rows = [row for split in (*trained.values(), *asked.values()) for row in split]
+    assert {row["id"].split("/")[1] for row in rows} == {"train", "validation", "test"}
+    for row in rows:
+        shown = [content for role, content in turns(renderer, row)[1:-2] if role == "user"]
+        assert len(shown) == 2
+        assert groups[row["id"]] not in {known[content] for content in shown}
+
+
+def test_the_models_context_bounds_a_prompt(ask, tiny_tokenizer, tmp_path):
+    whole = ask(tmp_path / "whole", conditions=["generic"])
+    limit = min(max(len(row["input_ids"]) for row in rows) for rows in whole.values()) - 1
+    narrow = Renderer(tiny_tokenizer("chatml"), context=limit)
+    bounded = ask(tmp_path / "bounded", renderer=narrow, conditions=["generic"])
+    facts = read_json(tmp_path / "bounded" / "manifest.json")["rendered"]
+    assert all(len(row["input_ids"]) <= limit for rows in bounded.values() for row in rows)
+    for name, rows in bounded.items():
+        cuts = Counter(row["cut"] for row in rows if row["cut"])
+        assert cuts.total() == sum(len(row["input_ids"]) > limit for row in whole[name]) > 0
+        assert {key: n for key, n in facts[name].items() if key.endswith(" cut")} == {
+            f"{what} cut": n for what, n in cuts.items()
+        }
+
+
+def test_a_larger_context_leaves_the_limit_of_the_config(ask, tiny_tokenizer, tmp_path):
+    wide = Renderer(tiny_tokenizer("chatml"), context=100_000)
+    limited = ask(tmp_path, renderer=wide, max_length=900)
+    assert max(len(row["input_ids"]) for rows in limited.values() for row in rows) <= 900
+
+
+def test_a_prompt_that_does_not_fit_leaves_no_manifest(ask, tmp_path):
+    with pytest.raises(RenderError, match=r"^prediction\.max_length: .*; raise it"):
+        ask(tmp_path, max_length=250)
+    assert not (tmp_path / "manifest.json").exists()
