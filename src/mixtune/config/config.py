@@ -72,6 +72,9 @@ class Benchmark(Section):
     domain: Literal["general", "literary"] | None = Field(None, description="For a benchmark of your own.")
     negative: str | None = Field(None, description="Its label for 'no relation'; for a benchmark of your own.")
     columns: Columns | None = Field(None, description="What its files call the columns that we need.")
+    files: dict[Literal["train", "validation", "test"], Annotated[str, Field(pattern="^[^/~.]")]] = Field(
+        {}, description="The file of each split that has another name than its format's, relative to the folder."
+    )
     expect: Literal["official", "any"] = Field(
         "official", description="official: files with other numbers than the official ones are refused; any: not."
     )

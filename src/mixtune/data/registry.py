@@ -9,20 +9,20 @@ from ..resources import resource
 
 @dataclass(frozen=True)
 class Benchmark:
-    """What is known of a benchmark before any of its files is read.
+    """Facts about a benchmark, known before any of its files is read.
 
     Attributes:
-        title: Its name as papers print it.
+        title: Its name in papers.
         negative: Its own word for "no relation", or None where it has none.
         closed: Whether a label outside the inventory is an error, rather than counted and kept.
         official: Official number of examples and of different labels (None: not known) per split, by the row
             rules of the readers; under `{value}/{split}` where an option of the reader changes them.
         copied_rows: Test rows of the copy on the hub that the paper evaluated on.
-        variants: What a file probably is whose split has so many rows, or such a label.
-        options: Settings of the config that its reader takes.
+        variants: The probable variant of a file, by a number of its rows or one of its labels.
+        options: Options of the config that its reader takes.
         native: Names of the native files, for messages.
-        remedy: What to do where the files are missing.
-        redistributable_as: The hub's identifier of its licence where that lets others pass rows on; "" where it
+        remedy: The remedy where the files are missing.
+        redistributable_as: The hub's identifier of its licence where that permits redistribution; "" where it
             does not, or where none is known for certain.
     """
 
@@ -42,7 +42,7 @@ class Benchmark:
 
     @property
     def labels(self) -> tuple[str, ...] | None:
-        """The label inventory that ships, in its documented order; None where the train split gives it."""
+        """Return the label inventory that ships, in its documented order; None where the train split gives it."""
         for path in (resource("labels", f"{self.name}.txt"), resource("labels", f"{self.name}.json")):
             if path.is_file():
                 text = path.read_text(encoding="utf-8")

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.manifests import write_manifest
-from ..data.build_mixture import draw
 from ..data.files import read_examples, read_labels
+from ..data.sampling import sample_examples
 from .files import write_rendered
 from .rendering import Renderer, render
 
@@ -63,7 +63,9 @@ def render_prompts(
     labels = read_labels(benchmarks)
     pools = {folder.name: read_examples(folder / "train.parquet") for folder in benchmarks}
     rows = {
-        folder.name: draw(read_examples(folder / "test.parquet"), settings["test_rows"], settings["data_seed"])
+        folder.name: sample_examples(
+            read_examples(folder / "test.parquet"), settings["test_rows"], settings["data_seed"]
+        )
         for folder in benchmarks
     }
     facts = {}

@@ -8,7 +8,7 @@ from typing import Any
 from ..config.config import Benchmark, Config
 from ..config.matrix import systems
 from ..data.example import SPLITS, MissingSplit, ReadError
-from ..data.reading import read
+from ..data.reading import read_folder
 from ..systems import UNTUNED
 from .machine_checks import FAIL, OK, WARNING, Check
 
@@ -81,10 +81,11 @@ def _native(what: str, name: str, entry: Benchmark, own: frozenset[str]) -> Chec
     folder, found = Path(entry.path).expanduser(), []
     for split in SPLITS:
         try:
-            next(read(name, folder, split, negative=entry.negative, options=entry.options()), None)
+            options, files = entry.options(), entry.files
+            next(read_folder(name, folder, split, negative=entry.negative, options=options, files=files), None)
             found.append(split)
         except MissingSplit as error:
-            if split == "train":
+            if split == "train" or split in entry.files:
                 return Check(FAIL, what, str(error), benchmarks=own)
         except (ReadError, OSError) as error:
             return Check(FAIL, what, str(error), benchmarks=own)

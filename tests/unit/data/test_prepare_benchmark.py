@@ -16,8 +16,8 @@ from mixtune.artifacts.manifests import is_whole, read_json
 from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, read_labels
-from mixtune.data.official import difference, unknown_label
-from mixtune.data.prepare_benchmark import carve, prepare, write
+from mixtune.data.official import describe_difference, describe_unknown_label
+from mixtune.data.prepare_benchmark import carve_split, prepare, write_prepared
 from mixtune.resources import resource
 
 SHARES = {"validation": 0.1, "test": 0.2}
@@ -107,7 +107,7 @@ def test_no_group_is_divided_between_splits(benchmark):
 @pytest.mark.parametrize("benchmark", ["semeval2010_task8", "biographical", "pg_fiction"])
 def test_carving_takes_the_share_of_the_rows_in_whole_groups(benchmark):
     train = native(benchmark, "train")
-    stays, moved = carve(train, "validation", 0.1, 42)
+    stays, moved = carve_split(train, "validation", 0.1, 42)
     largest = max(Counter(example.group for example in train).values())
     assert 0.1 * len(train) <= len(moved) < 0.1 * len(train) + largest
     assert [example for example in train if example.group not in groups(moved)] == stays
@@ -118,16 +118,16 @@ def test_carving_takes_the_share_of_the_rows_in_whole_groups(benchmark):
 
 def test_the_validation_share_is_of_what_the_test_split_leaves():
     splits = prepared("pg_fiction").splits
-    stays, test = carve(native("pg_fiction", "train"), "test", 0.2, 42)
+    stays, test = carve_split(native("pg_fiction", "train"), "test", 0.2, 42)
     assert splits["test"] == test
-    assert (splits["train"], splits["validation"]) == carve(stays, "validation", 0.1, 42)
+    assert (splits["train"], splits["validation"]) == carve_split(stays, "validation", 0.1, 42)
 
 
 def test_carving_is_drawn_by_its_seed_whatever_the_order_of_the_rows():
     train = native("biographical", "train")
-    once, turned = carve(train, "validation", 0.1, 42)[1], carve(train[::-1], "validation", 0.1, 42)[1]
+    once, turned = carve_split(train, "validation", 0.1, 42)[1], carve_split(train[::-1], "validation", 0.1, 42)[1]
     assert ids(once) == ids(turned)
-    assert len({frozenset(ids(carve(train, "validation", 0.1, seed)[1])) for seed in range(5)}) == 5
+    assert len({frozenset(ids(carve_split(train, "validation", 0.1, seed)[1])) for seed in range(5)}) == 5
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -145,7 +145,7 @@ def test_rare_labels_stay_in_train(tmp_path, seed):
 @pytest.mark.parametrize("benchmark", ["semeval2010_task8", "biographical", "pg_fiction"])
 def test_every_label_of_the_train_file_stays_in_train(benchmark, share):
     train = native(benchmark, "train")
-    stays, _ = carve(train, "validation", share, 42)
+    stays, _ = carve_split(train, "validation", share, 42)
     assert {example.relation for example in stays} == {example.relation for example in train}
 
 
@@ -154,7 +154,7 @@ def test_an_unknown_label_in_a_closed_inventory_is_an_error(tmp_path):
     shutil.copytree(resource("sample", "conll04"), folder)
     path = folder / "conll04_dev.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"Live_In"', '"Lives_In"', 1), encoding="utf-8")
-    with pytest.raises(ReadError, match=r"conll04/validation/\S+: label 'Lives_In' is not one of the 5 labels of Co"):
+    with pytest.raises(ReadError, match=r"conll04/validation/\S+: unknown label 'Lives_In': not one of the 5 of Co"):
         prepared("conll04", folder)
 
 
@@ -168,7 +168,7 @@ def test_an_inventory_that_ships_is_used_in_its_order(benchmark):
 def test_null_label(tmp_path):
     """The word NA is a label from the file to the parquet; null is the negative label; nothing is 'None' or 'nan'."""
     result = prepared("gids")
-    write(result, tmp_path / "gids")
+    write_prepared(result, tmp_path / "gids")
     for split in SPLITS:
         lines = (resource("sample", "gids") / f"{split.replace('validation', 'dev')}.tsv").read_text("utf-8")
         negatives = sum(line.split("\t")[4] == "NA" for line in lines.splitlines())
@@ -180,7 +180,7 @@ def test_null_label(tmp_path):
     train = [row(1, "NA"), row(2, ""), row(3, "met"), row(4, "null"), row(5, "met")]
     folder = hub_copy(tmp_path / "copy", train=train, validation=[row(6, "met")], test=[row(7, ""), row(8, "None")])
     result = prepared("own", folder, negative="NA")
-    write(result, tmp_path / "own")
+    write_prepared(result, tmp_path / "own")
     relations = {split: [e.relation for e in read_examples(tmp_path / f"own/{split}.parquet")] for split in SPLITS}
     assert relations == {
         "train": ["NA", "NA", "met", "null", "met"],
@@ -255,7 +255,7 @@ def test_an_id_that_occurs_twice_is_an_error(tmp_path):
     first = next(line for line in path.read_text("utf-8").splitlines() if json.loads(line)["triples"])
     path.write_text(f"{path.read_text('utf-8').rstrip()}\n{first}\n", encoding="utf-8")
     docid = json.loads(first)["docid"]
-    with pytest.raises(ReadError, match=rf"id rebel/test/{docid}/0 occurs twice in split test"):
+    with pytest.raises(ReadError, match=rf"duplicate id rebel/test/{docid}/0 in split test"):
         prepared("rebel", folder)
 
 
@@ -284,7 +284,7 @@ def hashes(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("benchmark", REGISTRY)
 def test_what_is_written_is_what_was_prepared(benchmark, tmp_path):
     result = prepared(benchmark)
-    write(result, tmp_path / benchmark)
+    write_prepared(result, tmp_path / benchmark)
     manifest = tmp_path / benchmark / "manifest.json"
     assert is_whole(manifest)
     assert sorted(read_json(manifest)["files"]) == [
@@ -306,15 +306,15 @@ def test_another_process_writes_the_same_bytes(tmp_path):
 import sys
 from pathlib import Path
 from mixtune.data import REGISTRY
-from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.data.prepare_benchmark import prepare, write_prepared
 from mixtune.resources import resource
 for name in REGISTRY:
     shares = {"test": 0.2, "validation": 0.1}
     prepared = prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample")
-    write(prepared, Path(sys.argv[1]) / name)
+    write_prepared(prepared, Path(sys.argv[1]) / name)
 """
     for name in REGISTRY:
-        write(prepared(name), tmp_path / "here" / name)
+        write_prepared(prepared(name), tmp_path / "here" / name)
     for seed in ("0", "1"):  # Python's own hashes, and so the order of its sets, differ
         there = tmp_path / f"there-{seed}"
         environment = os.environ | {"PYTHONHASHSEED": seed}
@@ -397,22 +397,25 @@ def test_files_of_ones_own_are_taken_with_a_warning(tmp_path):
 def test_the_variant_of_nyt(benchmark, rows, variant):
     split = "test" if rows == 8110 else "validation"
     examples = native(benchmark, "test")[:1] * rows
-    assert re.search(variant, difference(REGISTRY[benchmark], split, examples, {}, copied=False))
+    assert re.search(variant, describe_difference(REGISTRY[benchmark], split, examples, {}, copied=False))
 
 
 def test_of_a_copy_the_test_rows_are_known():
     known, examples = REGISTRY["rebel"], native("rebel", "test")[:1] * 7_503
-    assert difference(known, "test", examples, {}, copied=True) is None
-    assert difference(known, "train", examples[:5], {}, copied=True) is None
-    assert "officially 7,503 examples" in difference(known, "test", examples[:5], {}, copied=True)
+    assert describe_difference(known, "test", examples, {}, copied=True) is None
+    assert describe_difference(known, "train", examples[:5], {}, copied=True) is None
+    assert "officially 7,503 examples" in describe_difference(known, "test", examples[:5], {}, copied=True)
 
 
 def test_the_unit_of_re_docred_has_numbers_of_its_own():
     known, one = REGISTRY["re_docred"], native("re_docred", "test")[0]
     rows = [replace(one, relation=label) for label in known.labels[:95]] + [one] * (17_448 - 95)
     drawn = [replace(one, relation="Na")] * 7
-    assert difference(known, "test", rows + drawn, {"unit": "document", "negative_share": 0.1}, copied=False) is None
-    assert "officially 12,693" in difference(known, "test", rows, {"unit": "evidence"}, copied=False)
+    assert (
+        describe_difference(known, "test", rows + drawn, {"unit": "document", "negative_share": 0.1}, copied=False)
+        is None
+    )
+    assert "officially 12,693" in describe_difference(known, "test", rows, {"unit": "evidence"}, copied=False)
 
 
 @pytest.mark.parametrize(
@@ -425,7 +428,7 @@ def test_the_unit_of_re_docred_has_numbers_of_its_own():
     ],
 )
 def test_an_unknown_label_tells_which_variant_it_is_of(benchmark, label, guess):
-    assert guess in unknown_label(REGISTRY[benchmark], label)
+    assert guess in describe_unknown_label(REGISTRY[benchmark], label)
 
 
 # Labels mapped by the user

@@ -9,9 +9,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixtune.artifacts.manifests import file_sha256, is_whole, read_json
-from mixtune.data.build_mixture import build, draw
+from mixtune.data.build_mixture import build_mixture
 from mixtune.data.files import read_examples, write_examples
-from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.data.prepare_benchmark import prepare, write_prepared
+from mixtune.data.sampling import sample_examples
+from mixtune.data.settings import BuildMixtureSettings
 from mixtune.prompts.files import Rendered, read_rendered, write_rendered
 from mixtune.prompts.messages import question
 from mixtune.prompts.render_training import render_prompts, render_training
@@ -30,7 +32,9 @@ def prepared(tmp_path_factory):
     folders = [root / "benchmarks" / name for name in BENCHMARKS]
     for folder in folders:
         shares = {"validation": 0.1, "test": 0.2}
-        write(prepare(folder.name, resource("sample", folder.name), expect="sample", shares=shares, seed=42), folder)
+        write_prepared(
+            prepare(folder.name, resource("sample", folder.name), expect="sample", shares=shares, seed=42), folder
+        )
     settings = {
         "mixture": "toy",
         "domains": dict.fromkeys(BENCHMARKS, "general"),
@@ -38,7 +42,8 @@ def prepared(tmp_path_factory):
         "max_rows": 40,
         "data_seed": 42,
     }
-    build(settings, folders, root / "mixture")
+    manifests = [folder / "manifest.json" for folder in folders]
+    build_mixture(BuildMixtureSettings(**settings), manifests, root / "mixture" / "manifest.json")
     return folders, root / "mixture"
 
 
@@ -235,7 +240,7 @@ def test_the_cap_on_test_rows_is_a_seeded_draw_that_all_conditions_share(prepare
         test = read_examples(folder / "test.parquet")
         drawn = {seed: [row["id"] for row in rows[f"generic/{folder.name}"]] for seed, rows in seeds.items()}
         assert drawn[42] == [row["id"] for row in seeds[42][f"schema/{folder.name}"]]
-        assert drawn[42] == [example.id for example in draw(test, 10, 42)]
+        assert drawn[42] == [example.id for example in sample_examples(test, 10, 42)]
         assert drawn[42] != drawn[43]
         assert set(drawn[42]) != {example.id for example in test[:10]}
         assert [row["id"] for row in smaller[f"generic/{folder.name}"]] == drawn[42][:4]
