@@ -152,7 +152,6 @@ def benchmark_settings(wildcards):
             "expect": "sample" if entry.origin == "sample" else entry.expect,
             "label_map": entry.label_map,
             "options": entry.options(),
-            "files": entry.files,
             "splits": CONFIG.splits.model_dump(),
             "data_seed": CONFIG.data_seed,
             "code": code("prepare_benchmark", *reader),

@@ -16,7 +16,7 @@ Span = tuple[int, int]  # first character, and the one after the last; (-1, -1):
 class ReadError(UserError, ValueError):
     """A native file cannot be read; the message names file, record and remedy, and is never long."""
 
-    def __init__(self, path: Path, where: int | str | None, problem: str):
+    def __init__(self, path: Path, where: int | str | None, problem: str) -> None:
         if len(problem) > 400:  # the remedy comes last
             problem = f"{problem[:300]} … {problem[-90:]}"
         problem = problem.encode("utf-8", "backslashreplace").decode()

@@ -47,7 +47,8 @@ def _download(id: str) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError
 
-    failures: tuple[type[Exception], ...] = (*HfHubHTTPError.__bases__, OSError)  # the first: the HTTP client's error
+    # The first base is the error of the HTTP client that this hub version uses.
+    failures = tuple(base for base in (*HfHubHTTPError.__bases__, OSError) if issubclass(base, Exception))
     try:
         return Path(snapshot_download(id, repo_type="dataset", allow_patterns=DATA_FILES))
     except failures as error:

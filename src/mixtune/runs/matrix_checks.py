@@ -81,7 +81,7 @@ def _native(what: str, name: str, entry: Benchmark, own: frozenset[str]) -> Chec
     folder, found = Path(entry.path).expanduser(), []
     for split in SPLITS:
         try:
-            options, files = entry.options(), entry.files
+            options, files = entry.options(), {**entry.files}
             next(read_folder(name, folder, split, negative=entry.negative, options=options, files=files), None)
             found.append(split)
         except MissingSplit as error:

@@ -107,7 +107,7 @@ class _Text:
     with the square of the depth: 200 kB of opening brackets end the process.
     """
 
-    def __init__(self, file: BinaryIO):
+    def __init__(self, file: BinaryIO) -> None:
         self._file, self._decoder = file, codecs.getincrementaldecoder("utf-8")()
         self._text, self._start = "", 0
         self._broken: ValueError | None = None

@@ -93,7 +93,7 @@ def test_all_that_can_be_named_is_read(tmp_path, suffix):
 @pytest.mark.parametrize("columns", [None, {}])
 def test_without_names_a_hub_copys_are_taken(tmp_path, suffix, columns):
     write(tmp_path / f"train{suffix}", ROW)
-    found = r"text, entity1, entity2, relation \(found: sentence, drug, disease, link\); name the columns in benchmarks.<name>.col"
+    found = r"text, entity1, entity2, relation \(found: sentence, drug, disease, link\); name the columns in bench"
     with pytest.raises(ReadError, match=rf"train\{suffix}:?1?: column missing or duplicate: {found}"):
         read_all(tmp_path, columns)
 
