@@ -1,4 +1,4 @@
-# A thin front: every command here can be typed without it.
+# Short forms of commands that can also be typed directly.
 PYTHON ?= python3
 BIN := .venv/bin
 
@@ -11,45 +11,46 @@ BIN := .venv/bin
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch .venv
 
-# A real small matrix on two CPU cores, then the report.
+# Run a real small matrix on two CPU cores, then the report.
 demo: .venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" MIXTUNE_DEVICE=cpu snakemake --profile profiles/demo
 	@echo
-	@echo "Open reports/index.html in a browser; reports/README.md has the table and where everything else is."
+	@echo "Open reports/index.html in a browser; reports/README.md has the table and the paths of all results."
 	@echo "reports/figures/matrix.png shows it; each number is a positive-class micro-F1."
-	@echo "The data are small sample corpora: these scores say nothing about the benchmarks they imitate."
+	@echo "The data are small sample corpora: these scores are no results on the benchmarks that they imitate."
 
-# Every test that needs nothing but the repository, and is not slow by nature.
+# Run all tests that need only the repository, except the slow ones.
 test: .venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses 2
 
-# Then those that are: a real Slurm, Chromium, real weights from the package index, kills at random moments.
+# Also run the slow tests: a real Slurm, Chromium, real weights from the package index, kills at random moments.
 test-all: test
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest --numprocesses 2 -m "browser or chaos or cluster or network"
 
-# The documentation, as pages in site/: a warning is an error.
+# Build the documentation into site/; a warning is an error.
 docs: .venv
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 	@echo "Open site/index.html in a browser."
 
-# Form and conventions of the code and of the rules.
+# Check format, types, import order and conventions of the code and of the rules.
 lint: .venv
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/snakefmt --check Snakefile workflow
+	$(BIN)/basedpyright && $(BIN)/lint-imports --no-logo
 	PATH="$(CURDIR)/$(BIN):$$PATH" snakemake --lint
 
-# Speed, as ratios against a baseline measured in the same run.
+# Measure speed, as ratios to a baseline of the same run.
 perf: .venv
 	$(BIN)/python -m perf
 
-# Ten thousand broken records for every reader: each is refused with its place, or read without a loss.
+# Test each reader on ten thousand malformed records: each is rejected with its location, or read without loss.
 fuzz: .venv
 	$(BIN)/python -m tests.fuzz
 
-# Fifty kills -9 at random moments of jobs and of Snakemake: what goes on again ends as if undisturbed.
+# Kill (-9) jobs and Snakemake fifty times at random moments: resumed runs give the same results.
 chaos: .venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" pytest -s tests/workflow/test_chaos.py --kills 50
 
-# What can be made again. Keeps .venv, fetched models, and answers that were paid for.
+# Remove generated files. Keeps .venv, fetched models, and paid answers.
 clean:
 	rm -rf results/benchmarks results/mixtures results/rendered results/adapters results/predictions results/scores
 	rm -rf results/encoders results/intervals results/exports results/runtimes reports logs scratch site

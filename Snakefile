@@ -1,4 +1,4 @@
-# Base model x training mixture x shots, for relation extraction. README.md tells how to run it.
+# Base model x training mixture x shots, for relation extraction. how to run it: README.md.
 from snakemake.utils import min_version
 
 min_version("9.27")
@@ -11,24 +11,18 @@ report: "workflow/report/workflow.rst"
 
 
 include: "workflow/rules/common.smk"
-include: "workflow/rules/common_statistics.smk"
-include: "workflow/rules/common_adapters.smk"
-include: "workflow/rules/common_analysis.smk"
-include: "workflow/rules/common_papers.smk"
-include: "workflow/rules/common_frontier.smk"
 include: "workflow/rules/data.smk"
 include: "workflow/rules/models.smk"
-include: "workflow/rules/finetune.smk"
+include: "workflow/rules/training.smk"
+include: "workflow/rules/inference.smk"
 include: "workflow/rules/baselines.smk"
-include: "workflow/rules/evaluate.smk"
-include: "workflow/rules/statistics.smk"
-include: "workflow/rules/report.smk"
-include: "workflow/rules/analysis.smk"
-include: "workflow/rules/export.smk"
-include: "workflow/rules/adapters.smk"
+include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/reports.smk"
+include: "workflow/rules/publishing.smk"
 
 
 rule all:
+    """Make all tables, figures and the page."""
     default_target: True
     input:
         rules.aggregate.output,
@@ -36,7 +30,7 @@ rule all:
         rules.audit.output,
         expand(rules.plot.output, figure=FIGURES),
         rules.typeset.output,
-        CARDS,
+        [layout.of_system(layout.ADAPTER_FILE, cell).format(file="README.md") for cell in PLAN.tuned],
         rules.compare_published.output,
         rules.analyse_errors.output,
         rules.compare_efficiency.output,

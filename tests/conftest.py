@@ -164,7 +164,7 @@ SLOW = {
 }
 # Files whose tests share no costly fixture, but for those that are made once for all processes.
 SPREAD = {
-    "test_caching", "test_commands", "test_config_keys", "test_disks", "test_existing_adapters", "test_planning",
+    "test_caching", "test_commands", "test_disks", "test_existing_adapters", "test_planning",
     "test_prefix_attention", "test_reader_properties", "test_tabular", "test_trainer", "test_whole_dag",
 }  # fmt: skip
 LEFT_OUT = pytest.StashKey[Counter[str]]()

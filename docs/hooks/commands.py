@@ -1,4 +1,4 @@
-"""The reference of commands: what `mixtune … --help` prints, and the targets of the Makefile."""
+"""Reference of commands: the output of `mixtune … --help`, and the targets of the Makefile."""
 
 import argparse
 import os
@@ -12,7 +12,7 @@ _TARGET = re.compile(r"^# (.+)\n([a-z-]+):", re.MULTILINE)
 
 
 def page() -> str:
-    """A section for each command, with its help."""
+    """Return one section per command, with its help."""
     subparsers = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction))
     with mock.patch.dict(os.environ, COLUMNS="84", NO_COLOR="1"):
         sections = [
@@ -23,6 +23,8 @@ def page() -> str:
 
 
 def targets(root: Path) -> str:
-    """A table of the Makefile's targets, each with the comment above it."""
-    rows = [f"| `make {name}` | {what} |" for what, name in _TARGET.findall((root / "Makefile").read_text("utf-8"))]
-    return "\n".join(["| type | does |", "|---|---|", *rows])
+    """Return a table of the Makefile's targets, each with the comment above it."""
+    rows = [
+        f"| `make {name}` | {comment} |" for comment, name in _TARGET.findall((root / "Makefile").read_text("utf-8"))
+    ]
+    return "\n".join(["| command | effect |", "|---|---|", *rows])

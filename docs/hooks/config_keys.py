@@ -1,6 +1,6 @@
-"""The reference of config.yaml: every key of its schema, with its type, its shipped value and what it means.
+"""Reference of config.yaml: every key of its schema, with type, shipped value and meaning.
 
-A key's meaning is the comment above it in config.yaml; where that has none, the schema's description.
+The meaning is the comment above the key in config.yaml; without a comment, the schema's description.
 """
 
 import json
@@ -23,55 +23,55 @@ _NAMES = {"string": "text", "integer": "whole number", "number": "number", "bool
 
 @dataclass(frozen=True)
 class Comments:
-    """What config.yaml says of its keys.
+    """Comments of config.yaml, by key.
 
     Attributes:
-        above: The lines of the comment above a key; under `()` those that open the file.
-        beside: The comment behind a key, on its line.
+        above: Lines of the comment above a key; under `()` those at the start of the file.
+        trailing: The comment on the line of a key.
     """
 
     above: dict[Key, list[str]]
-    beside: dict[Key, str]
+    trailing: dict[Key, str]
 
 
 def read_comments(text: str) -> Comments:
-    """The comments of a YAML file in which mappings are indented by two blanks."""
-    above, beside, path, block = {}, {}, (), []
+    """Return the comments of a YAML file in which mappings are indented by two blanks."""
+    above, trailing, path, block = {}, {}, (), []
     for line in text.splitlines():
         if line.lstrip().startswith("#"):
             block.append(line.lstrip()[1:])
             continue
         if not line and not path:
             above[()] = block
-        if found := _LINE.match(line):
-            path = (*path[: len(found["indent"]) // 2], found["name"])
+        if match := _LINE.match(line):
+            path = (*path[: len(match["indent"]) // 2], match["name"])
             if block:
                 above[path] = block
-            if found["note"]:
-                beside[path] = found["note"]
+            if match["note"]:
+                trailing[path] = match["note"]
         block = []
-    return Comments(above, beside)
+    return Comments(above, trailing)
 
 
 def prose(lines: list[str]) -> str:
-    """A comment as Markdown: paragraphs as text, what is indented as it stands."""
+    """Return a comment as Markdown: paragraphs as text, indented lines verbatim."""
     parts: list[str] = []
     indented = None
     for line in lines:
-        deep = line.startswith("  ")
-        if deep != indented:
-            parts += ["```", "", ""] if indented else ["", "```text"] if deep else []
-        parts.append(line[3:] if deep else line.strip())
-        indented = deep
+        verbatim = line.startswith("  ")
+        if verbatim != indented:
+            parts += ["```", "", ""] if indented else ["", "```text"] if verbatim else []
+        parts.append(line[3:] if verbatim else line.strip())
+        indented = verbatim
     return "\n".join([*parts, "```"] if indented else parts)
 
 
 def kind(schema: Schema, definitions: Schema) -> str:
-    """What values a key may have, in words."""
+    """Return a description of the values that a key may have."""
     if "$ref" in schema:
         return kind(_referred(schema, definitions), definitions)
     if "anyOf" in schema:
-        kinds = [kind(one, definitions) for one in schema["anyOf"]]
+        kinds = [kind(option, definitions) for option in schema["anyOf"]]
         return (", or " if "`null`" in kinds else " or ").join(kinds)
     if "enum" in schema:
         return " or ".join(f"`{value}`" for value in schema["enum"])
@@ -92,14 +92,14 @@ def kind(schema: Schema, definitions: Schema) -> str:
 
 
 def keys(schema: Schema, definitions: Schema, path: Key = ()) -> Iterator[tuple[Key, Schema]]:
-    """Every key below a part of the schema, with its own part.
+    """Yield every key below a part of the schema, with its own part.
 
-    NAME and N stand for what a user names, [] behind a key for the entries of its list.
+    NAME and N are placeholders for names and numbers of a user; [] after a key denotes the entries of its list.
     """
     if "$ref" in schema:
         yield from keys(_referred(schema, definitions), definitions, path)
-    for one in schema.get("anyOf", ()):
-        yield from keys(one, definitions, path)
+    for option in schema.get("anyOf", ()):
+        yield from keys(option, definitions, path)
     for name, part in schema.get("properties", {}).items():
         yield (*path, name), part
         yield from keys(part, definitions, (*path, name))
@@ -112,25 +112,25 @@ def keys(schema: Schema, definitions: Schema, path: Key = ()) -> Iterator[tuple[
 
 
 def _referred(schema: Schema, definitions: Schema) -> Schema:
-    """The part of the schema that another refers to; an empty one where it refers to none."""
+    """Return the part of the schema that another part refers to, or an empty one."""
     return definitions.get(schema.get("$ref", "").rpartition("/")[2], {})
 
 
 def _shipped(config: Any, key: Key) -> list[str]:
-    """What config.yaml sets a key to, for one that is no section; of a list of sections, their names."""
+    """Return the value of a key in config.yaml, unless it is a section; for a list of sections, their names."""
     for name in key:
         if not isinstance(config, dict) or name not in config:
             return []
         config = config[name]
     if isinstance(config, dict):
         return []
-    if isinstance(config, list) and any(isinstance(one, dict) for one in config):
-        config = [one["name"] for one in config]
+    if isinstance(config, list) and any(isinstance(entry, dict) for entry in config):
+        config = [entry["name"] for entry in config]
     return [f"shipped: `{json.dumps(config, ensure_ascii=False)}`"]
 
 
 def page(root: Path) -> str:
-    """The reference as Markdown: a heading for each key, whose anchor is its dotted path."""
+    """Return the reference as Markdown: one heading per key, with its dotted path as anchor."""
     text = (root / "config.yaml").read_text(encoding="utf-8")
     schema = json.loads((root / "workflow/schemas/config.schema.json").read_text(encoding="utf-8"))
     comments, config, definitions = read_comments(text), yaml.safe_load(text), schema["$defs"]
@@ -140,8 +140,8 @@ def page(root: Path) -> str:
         facts = [kind(part, definitions), *_shipped(config, key)]
         if isinstance(part.get("default"), str | int) and part["default"] != "":
             facts.append(f"default: `{part['default']}`")
-        told = prose(comments.above.get(key, [])) or part.get("description") or referred.get("description", "")
-        notes = [f"- `{path[1]}`: {note}" for path, note in comments.beside.items() if path[:-1] == key]
+        meaning = prose(comments.above.get(key, [])) or part.get("description") or referred.get("description", "")
+        notes = [f"- `{path[1]}`: {note}" for path, note in comments.trailing.items() if path[:-1] == key]
         parts.append(f"{'##' if len(key) == 1 else '###'} `{name}` {{#{name}}}")
-        parts += filter(None, [" · ".join(facts).removeprefix("section"), told, "\n".join(notes)])
+        parts += filter(None, [" · ".join(facts).removeprefix("section"), meaning, "\n".join(notes)])
     return "\n\n".join(parts)

@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from pathlib import Path
 from typing import get_args
 
@@ -23,7 +24,10 @@ from mixtune.evaluation.scoring import score
 from mixtune.prompts.messages import messages
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md")),
+    *sorted((ROOT / "docs").glob("*.md")),
+]
 COMMANDS = next(action for action in parser()._actions if isinstance(action, argparse._SubParsersAction)).choices
 
 
@@ -119,7 +123,7 @@ def test_every_make_target_is_documented(site):
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_can_be_typed(page):
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    targets = re.findall(r"^([a-z.-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
     for program, *words in typed(page):
         if program == "make":
             assert set(words) <= set(targets)
@@ -144,7 +148,22 @@ def test_examples_of_configuration_are_valid(page):
         assert len(problems) < 2, f"{example}\n{problems}"
 
 
-@pytest.mark.parametrize("page", [*PAGES, ROOT / "CHANGELOG.md"], ids=lambda page: page.name)
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_source_files_exist(page):
+    """Modules are also named relative to src/mixtune; words in capitals are placeholders."""
+    named = re.findall(r"`((?:[a-z_]+/)*[a-z_]+\.(?:py|smk)|(?:src|tests|workflow)/[a-z_/]+)`", page.read_text("utf-8"))
+    assert [name for name in named if not any((ROOT / root / name).exists() for root in ("", "src/mixtune"))] == []
+
+
+def test_the_documented_import_order_is_that_of_the_linter():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+    layers = project["tool"]["importlinter"]["contracts"][0]["layers"]
+    page = (ROOT / "docs/architecture.md").read_text("utf-8")
+    order = re.findall(r"\w+", re.search(r"^    root <.+\n.+", page, re.MULTILINE)[0])
+    assert order == ["root", *(layer.removeprefix("mixtune.") for layer in reversed(layers[:-1]))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_links_lead_somewhere(page):
     text = page.read_text(encoding="utf-8")
     for target, anchor in re.findall(r"\]\((?!https?:)([^)#\s]*)#?([^)\s]*)\)", text):

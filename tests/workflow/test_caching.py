@@ -241,8 +241,8 @@ def test_a_comment_and_the_order_of_keys_in_the_config_rerun_nothing(project):
 
 
 def test_a_log_path_threads_memory_shared_devices_and_micro_tokens_rerun_nothing(project):
-    rules = "workflow/rules/finetune.smk"
-    project.edit(rules, '"logs/finetune/{model}', '"logs/tuning/{model}')
+    rules = "workflow/rules/training.smk"
+    project.edit(rules, 'log_of("finetune", PATH)', 'log_of("tuning", PATH)')
     project.edit(rules, "threads: 2", "threads: 4")
     project.edit(rules, "mem_mb=24000", "mem_mb=48000")
     project.edit(rules, "jobs_per_device=1", "jobs_per_device=2")

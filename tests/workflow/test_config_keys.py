@@ -5,15 +5,23 @@ import io
 import multiprocessing
 import os
 import re
+import shlex
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
+from inspect import signature
 from pathlib import Path
 
 import pytest
 import yaml
 from snakemake.utils import update_config
+
+from mixtune.config import jobs
+from mixtune.config.config import load
+from mixtune.config.matrix import MatrixPlan
+from mixtune.runs import code_hash
+from mixtune.systems import System
 
 # Values of keys that allow a few words only; the second is taken where the first is set.
 WORDS = {
@@ -39,15 +47,17 @@ BIG = {
     "spending_limit": 5, "body": {"max_tokens": 64}, "concurrency": 8, "timeout": 60, "retries": 8,
 }  # fmt: skip
 CELL = "SmolLM3-3B/mixtune/0-shot/seed-42"
-SHIPPED = yaml.safe_load((Path(__file__).parents[2] / "config.yaml").read_text(encoding="utf-8"))
-# One model and no demonstrations suffice to see a difference, and two models where they are chosen. A balanced mixture
-# needs both domains, so that all mixtures get both, or gentune and littune could not be balanced.
+ROOT = Path(__file__).resolve().parents[2]
+SCRIPTS = {path.stem for path in (ROOT / "workflow/scripts").glob("*.py")}
+FIGURES = ("matrix", "shots", "scaling", "domains", "benchmarks", "published", "data", "training")
+SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+# No demonstrations suffice to see a difference. A balanced mixture needs both domains, so all mixtures get both.
 COMPARISONS = [
     {"name": "mixtures", "vary": "mixture", "of": ["gentune", "littune"]},
     {"name": "models", "vary": "model", "of": ["*", "SmolLM3-3B"]},
 ]
 BASE = {
-    "matrix": {"models": ["SmolLM2-360M-Instruct", "SmolLM3-3B"], "shots": [0], "frontier": ["big", "other"]},
+    "matrix": {"models": list(SHIPPED["models"]), "shots": [0], "frontier": ["big", "other"]},
     "frontier": {"big": BIG, "other": {**BIG, "model": "other"}},
     "statistics": {"comparisons": COMPARISONS},
     "mixtures": {name: {"benchmarks": SHIPPED["matrix"]["benchmarks"]} for name in SHIPPED["mixtures"]},
@@ -116,6 +126,45 @@ for key, value in {
     KEYS["statistics", f"comparisons.{key}"] = {"comparisons": [COMPARISONS[0] | value, COMPARISONS[1]]}
 
 
+def merged(overlay):
+    """The typed configuration of an overlay."""
+    raw = copy.deepcopy(SHIPPED)
+    update_config(raw, overlay)
+    return load(raw)
+
+
+def settings(config):
+    """The serialised settings of all jobs that `all`, `export_mixtures` and `publish` plan, by rule."""
+    plan, chosen = MatrixPlan(config), config.matrix
+    systems = [system for path in plan.systems if (system := System.parse(path))]
+    cells = [vars(System.parse(path)) for path in plan.tuned]
+    domains = {
+        "fetch_model": [{"model": name} for name in [*chosen.models, *chosen.encoders]],
+        "fetch_adapter": [{"released": path} for path in plan.released],
+        "fetch_benchmark": [{"benchmark": b} for b in plan.prepared if config.benchmarks[b].origin == "hub"],
+        "prepare_benchmark": [{"benchmark": benchmark} for benchmark in plan.prepared],
+        "build_mixture": [{"mixture": mixture} for mixture in chosen.mixtures],
+        "export_mixture": [{"mixture": mixture} for mixture in chosen.mixtures],
+        "render_prompts": [vars(system) for system in systems],
+        "finetune_encoder": [{"seed": seed} for seed in chosen.seeds],
+        "predict_frontier": [{"frontier": name} for name in chosen.frontier],
+        "frontier_terms": [{"frontier": name} for name in chosen.frontier],
+        "score": [{"system": path} for path in plan.systems],
+        "intervals": [{"series": name} for name in plan.series],
+        "plot": [{"figure": name} for name in FIGURES],
+        **dict.fromkeys(("render_training", "finetune", "card"), cells),
+    }
+    found = set()
+    for rule in {rule for rule in dir(jobs) if rule in SCRIPTS} | {"frontier_terms"}:
+        build = getattr(jobs, rule)
+        names = [name for name in signature(build).parameters if name != "plan"]
+        for wildcards in domains.get(rule, [{}]):
+            of_job = build(plan, **{name: str(wildcards[name]) for name in names})
+            hashed = rule not in ("frontier_terms", "publish")
+            found.add((rule, of_job.serialise(code_hash.of_job(rule, vars(of_job)) if hashed else "")))
+    return found
+
+
 def commands(project, overlay):
     """The shell commands of all jobs that an overlay plans; for a process of its own."""
     import snakemake.cli
@@ -145,31 +194,39 @@ def forked(function, *arguments):
 def plan(shipped):
     """The commands that an overlay plans, found in a fork of a process that has planned before: `plan(overlay)`."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("fork")) as planner:
-        assert isinstance(planner.submit(commands, shipped, BASE).result(), set)
-        yield lambda overlay: planner.submit(forked, commands, shipped, overlay).result()
+        yield cache(lambda text: planner.submit(forked, commands, shipped, yaml.safe_load(text)).result())
 
 
 @pytest.fixture(scope="module")
-def unchanged(plan):
-    """The commands of the unchanged config, for a matrix of these models: `unchanged(*models)`."""
-    return cache(lambda *models: plan(with_models(models)))
+def unchanged():
+    return settings(merged(BASE))
 
 
-def with_models(models):
-    overlay = copy.deepcopy(BASE)
-    overlay["matrix"]["models"] = list(models)
-    return overlay
+def told(command):
+    """Rule and settings, rule and terms, in a job's command."""
+    words = shlex.split(command)
+    rule = next((word for word in words if word.startswith("workflow.scripts.")), "").rpartition(".")[2]
+    for option, name in (("--settings", rule), ("--terms", "frontier_terms")):
+        if option in words:
+            yield name, words[words.index(option) + 1]
+
+
+def test_jobs_are_given_their_settings_and_nothing_else(plan, unchanged):
+    planned = plan(yaml.safe_dump(BASE))
+    assert isinstance(planned, set), f"planning failed:\n{planned}"
+    assert {pair for command in planned for pair in told(command)} == unchanged
 
 
 @pytest.mark.parametrize("path", KEYS, ids=".".join)
 def test_dead_config_key(plan, unchanged, path):
-    both, own = BASE["matrix"]["models"], path[1:2] if path[0] == "models" else ()
-    models = tuple(dict.fromkeys(both if path[0] in ("matrix", "statistics") else [both[1], *own]))
-    overlay = with_models(models)
+    """The settings of a job change, or else the planned commands (their input files)."""
+    overlay = copy.deepcopy(BASE)
     update_config(overlay, nested(path[:-1], KEYS[path]))
-    planned = plan(overlay)
+    if settings(merged(overlay)) != unchanged:
+        return
+    planned = plan(yaml.safe_dump(overlay))
     assert isinstance(planned, set), f"planning failed:\n{planned}"
-    assert planned != unchanged(*models)
+    assert planned != plan(yaml.safe_dump(BASE))
 
 
 def test_every_problem_is_told_before_any_job_runs(shipped, tmp_path):

@@ -15,7 +15,6 @@ BIN = Path(sys.executable).parent
 RULE = re.compile(r"^rule (\w+):\n((?: {4}.*\n|\n)*)", re.MULTILINE)
 SOURCES = [path.read_text(encoding="utf-8") for path in [ROOT / "Snakefile", *(ROOT / "workflow/rules").glob("*.smk")]]
 RULES = {match[1]: match[2] for text in SOURCES for match in RULE.finditer(text)}
-ABOVE = {match[1]: text[: match.start()].splitlines()[-2:] for text in SOURCES for match in RULE.finditer(text)}
 JOBS = sorted(RULES.keys() - {"all", "export_mixtures"})  # these run nothing
 
 
@@ -39,6 +38,7 @@ def locked():
         ["snakefmt", "--check", "Snakefile", "workflow/rules"],
         ["ruff", "check", "."],
         ["ruff", "format", "--check", "."],
+        ["lint-imports", "--no-logo"],
     ],
     ids=" ".join,
 )
@@ -62,9 +62,18 @@ def test_a_rule_has_all_that_a_cluster_and_a_reader_need(rule):
     assert {"log", "benchmark", "conda", "threads", "resources"} - directives == set()
     assert re.search(r"^ {8}mem_mb=\d+,$", RULES[rule], re.MULTILINE)
     assert re.search(r"^ {8}runtime=\d+,$", RULES[rule], re.MULTILINE)
-    blank, comment = ABOVE[rule]
-    assert blank == ""
-    assert re.fullmatch(r"# [A-Z].*\.", comment), f"one line above the rule says what it does, not {comment!r}"
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_a_rule_fits_a_screen_and_says_once_what_it_does(rule):
+    assert len(RULES[rule].rstrip().splitlines()) + 1 <= 36
+    docstring, *others = re.findall(r'^ {4}"""(.*)"""$', RULES[rule], re.MULTILINE)
+    assert others == []
+    assert re.fullmatch(r"[A-Z][a-z-]+ .*\.", docstring), f"a verb and its object, not {docstring!r}"
+
+
+def test_what_rules_share_fits_one_file():
+    assert len((ROOT / "workflow/rules/common.smk").read_text(encoding="utf-8").splitlines()) <= 160
 
 
 @pytest.mark.parametrize("rule", JOBS)

@@ -1,37 +1,28 @@
-# What stands beside the cells: encoders tuned on each benchmark, frontier models, floors and ceilings.
+# Baselines: fine-tuned encoders, zero-shot frontier models, trivial baselines and an upper bound.
 
 
-wildcard_constraints:
-    encoder=alternatives(CONFIG.encoders),
-    frontier=alternatives(CONFIG.frontier),
+ENCODER_FILES = [
+    "config.json",
+    "model.safetensors",
+    "classifier.safetensors",
+    "tokenizer.json",
+    "training_log.csv",
+    "run_card.json",
+]
 
 
-# Tune an encoder on the train split of each benchmark.
 rule finetune_encoder:
+    """Fine-tune an encoder on the train split of each benchmark."""
     input:
-        model="results/models/{encoder}/manifest.json",
-        benchmarks="results/benchmarks/all.json",
+        model=layout.MODEL.replace("{model}", "{encoder}"),
+        benchmarks=layout.ALL_BENCHMARKS,
     output:
-        files=expand(
-            "results/encoders/{{encoder}}/{benchmark}/seed-{{seed}}/{file}",
-            benchmark=MATRIX.benchmarks,
-            file=[
-                "config.json",
-                "model.safetensors",
-                "classifier.safetensors",
-                "tokenizer.json",
-                "training_log.csv",
-                "run_card.json",
-            ],
-        ),
-        manifests=expand(
-            "results/encoders/{{encoder}}/{benchmark}/seed-{{seed}}/manifest.json",
-            benchmark=MATRIX.benchmarks,
-        ),
+        files=every(layout.ENCODER_FILE, benchmark=MATRIX.benchmarks, file=ENCODER_FILES),
+        manifests=every(layout.ENCODER, benchmark=MATRIX.benchmarks),
     log:
-        "logs/finetune_encoder/{encoder}/seed-{seed}.log",
+        log_of("finetune_encoder", "{encoder}/seed-{seed}"),
     benchmark:
-        "results/runtimes/finetune_encoder/{encoder}/seed-{seed}.tsv"
+        runtime_of("finetune_encoder", "{encoder}/seed-{seed}")
     conda:
         "../../envs/mixtune.yaml"
     threads: 2
@@ -40,32 +31,30 @@ rule finetune_encoder:
         mem_mb=16000,
         runtime=1440,
     params:
-        settings=finetune_encoder_settings,
+        settings=settings("finetune_encoder"),
     message:
-        "Tune {wildcards.encoder} on each benchmark, seed {wildcards.seed}"
+        "Fine-tune {wildcards.encoder} on each benchmark, seed {wildcards.seed}"
     shell:
         "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.finetune_encoder"
         " --settings {params.settings:q} --model {input.model} --benchmarks {input.benchmarks}"
         " --threads {threads} --manifests {output.manifests} > {log} 2>&1"
 
 
-# Ask an encoder every benchmark's test rows, each with the weights tuned on it.
 rule predict_encoder:
+    """Predict the test rows of each benchmark with the encoder that was fine-tuned on it."""
     input:
         tuned=rules.finetune_encoder.output.manifests,
-        benchmarks="results/benchmarks/all.json",
+        benchmarks=layout.ALL_BENCHMARKS,
     output:
-        predictions=expand(
-            "results/predictions/encoder/{{encoder}}/seed-{{seed}}/{condition}/{benchmark}.parquet",
-            condition=ANY,
-            benchmark=MATRIX.benchmarks,
+        predictions=every(
+            layout.of_system(layout.PREDICTION_FILE, ENCODER), condition=ANY, benchmark=MATRIX.benchmarks
         ),
-        card="results/predictions/encoder/{encoder}/seed-{seed}/run_card.json",
-        manifest="results/predictions/encoder/{encoder}/seed-{seed}/manifest.json",
+        card=layout.of_system(layout.PREDICTION_CARD, ENCODER),
+        manifest=layout.of_system(layout.PREDICTIONS, ENCODER),
     log:
-        "logs/predict_encoder/{encoder}/seed-{seed}.log",
+        log_of("predict_encoder", "{encoder}/seed-{seed}"),
     benchmark:
-        "results/runtimes/predict_encoder/{encoder}/seed-{seed}.tsv"
+        runtime_of("predict_encoder", "{encoder}/seed-{seed}")
     conda:
         "../../envs/mixtune.yaml"
     threads: 2
@@ -74,31 +63,31 @@ rule predict_encoder:
         mem_mb=8000,
         runtime=240,
     params:
-        settings=predict_encoder_settings,
+        settings=settings("predict_encoder"),
     message:
-        "Ask {wildcards.encoder}, seed {wildcards.seed}"
+        "Predict with {wildcards.encoder}, seed {wildcards.seed}"
     shell:
         "python -m mixtune.devices --count {resources.gpu} -- python -m workflow.scripts.predict_encoder"
         " --settings {params.settings:q} --tuned {input.tuned} --benchmarks {input.benchmarks}"
         " --predictions {output.predictions} --threads {threads} --manifest {output.manifest} > {log} 2>&1"
 
 
-# Ask a frontier model every benchmark's test rows, where snakemake runs: it needs the network.
 rule predict_frontier:
+    """Predict the test rows with a frontier model, on the machine that runs Snakemake: it needs the network."""
     input:
-        benchmarks="results/benchmarks/all.json",
+        benchmarks=layout.ALL_BENCHMARKS,
     output:
-        predictions=expand(
-            "results/predictions/frontier/{{frontier}}/{condition}/{benchmark}.parquet",
-            condition=UNCONSTRAINED,
+        predictions=every(
+            layout.of_system(layout.PREDICTION_FILE, FRONTIER),
+            condition=PLAN.unconstrained,
             benchmark=MATRIX.benchmarks,
         ),
-        card="results/predictions/frontier/{frontier}/run_card.json",
-        manifest="results/predictions/frontier/{frontier}/manifest.json",
+        card=layout.of_system(layout.PREDICTION_CARD, FRONTIER),
+        manifest=layout.of_system(layout.PREDICTIONS, FRONTIER),
     log:
-        "logs/predict_frontier/{frontier}.log",
+        log_of("predict_frontier", "{frontier}"),
     benchmark:
-        "results/runtimes/predict_frontier/{frontier}.tsv"
+        runtime_of("predict_frontier", "{frontier}")
     localrule: True
     conda:
         "../../envs/mixtune.yaml"
@@ -106,34 +95,31 @@ rule predict_frontier:
     resources:
         mem_mb=4000,
         runtime=1440,
-        # As `micro_tokens` of other rules: nothing becomes stale by it.
-        terms=frontier_terms,
+        # A resource, not a param: a change triggers no rerun (like micro_tokens).
+        terms=lambda wildcards: jobs.frontier_terms(PLAN, wildcards.frontier).serialise(),
     params:
-        settings=predict_frontier_settings,
+        settings=settings("predict_frontier"),
     message:
-        "Ask {wildcards.frontier}"
+        "Predict with {wildcards.frontier}"
     shell:
         "python -m workflow.scripts.predict_frontier --settings {params.settings:q} --terms {resources.terms:q}"
         " --benchmarks {input.benchmarks} --predictions {output.predictions}"
         " --manifest {output.manifest} > {log} 2>&1"
 
 
-# Answer every benchmark's test rows without a model.
 rule predict_floors:
+    """Predict the test rows with the trivial baselines and an upper bound."""
     input:
-        benchmarks="results/benchmarks/all.json",
+        benchmarks=layout.ALL_BENCHMARKS,
     output:
-        predictions=expand(
-            "results/predictions/{floor}/{condition}/{benchmark}.parquet",
-            floor=FLOORS,
-            condition=ANY,
-            benchmark=MATRIX.benchmarks,
+        predictions=every(
+            layout.PREDICTION_FILE, system=PLAN.floors, condition=ANY, benchmark=MATRIX.benchmarks
         ),
-        manifests=expand("results/predictions/{floor}/manifest.json", floor=FLOORS),
+        manifests=every(layout.PREDICTIONS, system=PLAN.floors),
     log:
-        "logs/predict_floors.log",
+        log_of("predict_floors"),
     benchmark:
-        "results/runtimes/predict_floors.tsv"
+        runtime_of("predict_floors")
     conda:
         "../../envs/mixtune.yaml"
     threads: 1
@@ -141,9 +127,9 @@ rule predict_floors:
         mem_mb=8000,
         runtime=60,
     params:
-        settings=predict_floors_settings,
+        settings=settings("predict_floors"),
     message:
-        "Answer without a model"
+        "Predict with the trivial baselines"
     shell:
         "python -m workflow.scripts.predict_floors --settings {params.settings:q}"
         " --benchmarks {input.benchmarks} --predictions {output.predictions}"

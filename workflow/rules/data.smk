@@ -1,14 +1,14 @@
-# Benchmarks from their files to splits, and mixtures of them.
+# Benchmarks from native files to splits, and mixtures of them.
 
 
-# Download a benchmark's copy from the hub, pinned to a commit.
 rule fetch_benchmark:
+    """Download a benchmark from the Hugging Face Hub, pinned to a commit."""
     output:
-        manifest="results/fetched/{benchmark}/manifest.json",
+        manifest=layout.FETCHED,
     log:
-        "logs/fetch_benchmark/{benchmark}.log",
+        log_of("fetch_benchmark", "{benchmark}"),
     benchmark:
-        "results/runtimes/fetch_benchmark/{benchmark}.tsv"
+        runtime_of("fetch_benchmark", "{benchmark}")
     retries: 0
     localrule: True
     conda:
@@ -18,7 +18,7 @@ rule fetch_benchmark:
         mem_mb=2000,
         runtime=120,
     params:
-        settings=fetched_benchmark_settings,
+        settings=settings("fetch_benchmark"),
     message:
         "Fetch {wildcards.benchmark} from the hub"
     shell:
@@ -26,22 +26,18 @@ rule fetch_benchmark:
         " --manifest {output.manifest} > {log} 2>&1"
 
 
-# Read a benchmark's files, carve missing splits, fix its labels, count what was seen.
 rule prepare_benchmark:
+    """Convert a benchmark to examples: read its files, split, check its labels, count."""
     input:
-        benchmark_files,
+        lambda wildcards: inputs.of_benchmark(PLAN, wildcards.benchmark),
     output:
-        splits=expand(
-            "results/benchmarks/{{benchmark}}/{split}.parquet",
-            split=["train", "validation", "test"],
-        ),
-        labels="results/benchmarks/{benchmark}/labels.json",
-        audit="results/benchmarks/{benchmark}/audit.json",
-        manifest="results/benchmarks/{benchmark}/manifest.json",
+        splits=every(layout.BENCHMARK_FILE, file=["train.parquet", "validation.parquet", "test.parquet"]),
+        reports=every(layout.BENCHMARK_FILE, file=["labels.json", "audit.json"]),
+        manifest=layout.BENCHMARK,
     log:
-        "logs/prepare_benchmark/{benchmark}.log",
+        log_of("prepare_benchmark", "{benchmark}"),
     benchmark:
-        "results/runtimes/prepare_benchmark/{benchmark}.tsv"
+        runtime_of("prepare_benchmark", "{benchmark}")
     conda:
         "../../envs/mixtune.yaml"
     threads: 1
@@ -49,7 +45,7 @@ rule prepare_benchmark:
         mem_mb=4000,
         runtime=60,
     params:
-        settings=benchmark_settings,
+        settings=settings("prepare_benchmark"),
     message:
         "Prepare {wildcards.benchmark}"
     shell:
@@ -57,16 +53,16 @@ rule prepare_benchmark:
         " --manifest {output.manifest} > {log} 2>&1"
 
 
-# Gather the manifests of the benchmarks that all systems are evaluated on: thousands of jobs depend on this one file.
 rule gather_benchmarks:
+    """Gather the manifests of all evaluated benchmarks: thousands of jobs depend on this one file."""
     input:
-        expand("results/benchmarks/{benchmark}/manifest.json", benchmark=MATRIX.benchmarks),
+        every(layout.BENCHMARK, benchmark=MATRIX.benchmarks),
     output:
-        gathered="results/benchmarks/all.json",
+        gathered=layout.ALL_BENCHMARKS,
     log:
-        "logs/gather_benchmarks.log",
+        log_of("gather_benchmarks"),
     benchmark:
-        "results/runtimes/gather_benchmarks.tsv"
+        runtime_of("gather_benchmarks")
     localrule: True
     conda:
         "../../envs/mixtune.yaml"
@@ -80,17 +76,17 @@ rule gather_benchmarks:
         "python -m workflow.scripts.gather_benchmarks --benchmarks {input} --output {output.gathered} > {log} 2>&1"
 
 
-# Draw a mixture's training and validation rows.
 rule build_mixture:
+    """Sample the training and validation rows of a mixture."""
     input:
         mixture_benchmarks,
     output:
-        splits=expand("results/mixtures/{{mixture}}/{split}.parquet", split=["train", "validation"]),
-        manifest="results/mixtures/{mixture}/manifest.json",
+        splits=every(layout.MIXTURE_SPLIT, split=["train", "validation"]),
+        manifest=layout.MIXTURE,
     log:
-        "logs/build_mixture/{mixture}.log",
+        log_of("build_mixture", "{mixture}"),
     benchmark:
-        "results/runtimes/build_mixture/{mixture}.tsv"
+        runtime_of("build_mixture", "{mixture}")
     conda:
         "../../envs/mixtune.yaml"
     threads: 1
@@ -98,9 +94,9 @@ rule build_mixture:
         mem_mb=8000,
         runtime=60,
     params:
-        settings=mixture_settings,
+        settings=settings("build_mixture"),
     message:
-        "Mix {wildcards.mixture}"
+        "Build mixture {wildcards.mixture}"
     shell:
         "python -m workflow.scripts.build_mixture --settings {params.settings:q}"
         " --benchmarks {input} --manifest {output.manifest} > {log} 2>&1"

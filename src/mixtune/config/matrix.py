@@ -1,7 +1,21 @@
-"""The systems of a configured matrix."""
+"""What a configured matrix consists of: systems, their conditions, and what they need."""
 
-from ..systems import UNTUNED, System
+from collections.abc import Iterable
+from functools import cached_property
+from itertools import groupby, product
+from typing import Any
+
+from .. import layout
+from ..data.registry import REGISTRY
+from ..evaluation.pairing import pairs
+from ..evaluation.pairing import runs as system_conditions
+from ..evaluation.settings import SystemSettings
+from ..systems import ANY, RUNS, UNTUNED, System, arm
+from .adapters import Released
 from .config import Config
+
+ENCODER = "encoder/{encoder}/seed-{seed}"
+FRONTIER = "frontier/{frontier}"
 
 
 def systems(config: Config) -> list[System]:
@@ -16,3 +30,149 @@ def systems(config: Config) -> list[System]:
     ]
     untuned = matrix.models if matrix.untuned else ()
     return cells + [System(model, UNTUNED, shots, 0) for model in untuned for shots in matrix.shots]
+
+
+class MatrixPlan:
+    """The matrix of a configuration, in the order of its lists; each property is computed once.
+
+    Attributes:
+        conditions: The conditions of cells and untuned models.
+        prompts: The conditions that are rendered: `constrained` has the prompt of `schema`.
+        unconstrained: The conditions of frontier models: an API has no constrained decoding.
+        benchmarks: The benchmarks that every system is evaluated on.
+        floors: Systems that need no model: floors and ceilings.
+    """
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.conditions = config.matrix.conditions
+        self.prompts = list(dict.fromkeys("schema" if name == "constrained" else name for name in self.conditions))
+        self.unconstrained = [name for name in self.conditions if name != "constrained"]
+        self.benchmarks = config.matrix.benchmarks
+        self.floors = [f"{'ceiling' if name == 'duplicates' else 'floor'}/{name}" for name in config.matrix.floors]
+
+    @cached_property
+    def released(self) -> dict[str, tuple[str, Released]]:
+        """Config key and entry of each released adapter, by `MODEL/MIXTURE/N-shot`."""
+        return {
+            RUNS.format(model=model, mixture=mixture, shots=shots): (
+                f"models.{model}.adapters.{mixture}.{shots}",
+                entry,
+            )
+            for model, settings in self.config.models.items()
+            for mixture, by_shots in settings.adapters.items()
+            for shots, entry in by_shots.items()
+        }
+
+    @cached_property
+    def systems(self) -> dict[str, SystemSettings]:
+        """Every evaluated system, by its path."""
+        found = [
+            SystemSettings(system=str(system), kind=UNTUNED if system.mixture == UNTUNED else "cell", **vars(system))
+            for system in systems(self.config)
+        ]
+        chosen = self.config.matrix
+        baselines = [
+            (ENCODER.format(encoder=name, seed=seed), "encoder", name, seed)
+            for name, seed in product(chosen.encoders, chosen.seeds)
+        ]
+        baselines += [(FRONTIER.format(frontier=name), "frontier", name, 0) for name in chosen.frontier]
+        baselines += [(path, *path.split("/"), 0) for path in self.floors]
+        found += [
+            SystemSettings(system=path, kind=kind, model=name, mixture=kind, shots=0, seed=seed)
+            for path, kind, name, seed in baselines
+        ]
+        return {system.system: system for system in found}
+
+    @cached_property
+    def baselines(self) -> list[str]:
+        """Systems that are neither cells nor untuned models."""
+        return [path for path, system in self.systems.items() if system.kind not in ("cell", UNTUNED)]
+
+    @cached_property
+    def tuned(self) -> list[str]:
+        """Cells that are fine-tuned here; the others have a released adapter."""
+        return [
+            path for path, system in self.systems.items() if system.kind == "cell" and arm(path) not in self.released
+        ]
+
+    @cached_property
+    def with_costs(self) -> list[str]:
+        """Systems whose costs are measured: untuned models and the cells that are fine-tuned here."""
+        return [path for path, system in self.systems.items() if system.kind == UNTUNED] + self.tuned
+
+    def conditions_of(self, system: str) -> list[str]:
+        """Return the conditions of a system's predictions.
+
+        Raises:
+            KeyError: The matrix has no such system.
+        """
+        kind = self.systems[system].kind
+        return {"cell": self.conditions, UNTUNED: self.conditions, "frontier": self.unconstrained}.get(kind, [ANY])
+
+    @cached_property
+    def mixtures(self) -> list[str]:
+        """Mixtures that a cell is fine-tuned on."""
+        used = {self.systems[path].mixture for path in self.tuned}
+        return [name for name in self.config.matrix.mixtures if name in used]
+
+    @cached_property
+    def prepared(self) -> list[str]:
+        """Benchmarks that are evaluated on or trained on."""
+        trained_on = (name for mixture in self.mixtures for name in self.config.mixtures[mixture].benchmarks)
+        return list(dict.fromkeys([*self.benchmarks, *trained_on]))
+
+    @cached_property
+    def rendered(self) -> list[str]:
+        """Manifests of all rendered prompts and training rows."""
+        chosen = self.config.matrix
+        return [
+            (layout.TRAINING if mixture else layout.PROMPTS).format(model=model, mixture=mixture, shots=shots)
+            for model in chosen.models
+            for mixture in [None, *self.mixtures]
+            for shots in chosen.shots
+            if mixture is None or not self.config.released(model, mixture, shots)
+        ]
+
+    @cached_property
+    def series(self) -> dict[str, list[str]]:
+        """Systems whose intervals one job computes: all arms of a base model, or one arm of another system."""
+
+        def name(path: str) -> str:
+            system = self.systems[path]
+            return system.model if system.kind in ("cell", UNTUNED) else arm(path)
+
+        return {series: sorted(paths, key=arm) for series, paths in groupby(sorted(self.systems, key=name), key=name)}
+
+    @cached_property
+    def compared(self) -> list[str]:
+        """Systems of at least one comparison."""
+        candidates = system_conditions({system: self.conditions_of(system) for system in self.systems})
+        compared = {
+            run["system"]
+            for comparison in self.config.statistics.pairings()
+            for _, *pair in pairs(comparison, candidates)
+            for run in pair
+        }
+        return [system for system in self.systems if system in compared]
+
+    def averaged(self, system: str) -> list[str]:
+        """Return the benchmarks of a system's overall average: of a cell, those of the domains it trains on."""
+        found = self.systems[system]
+        known = self.config.mixtures[found.mixture].benchmarks if found.kind == "cell" else self.benchmarks
+        domains = self.domains(known)
+        return [name for name in self.benchmarks if self.config.domain(name) in domains.values()]
+
+    def domains(self, benchmarks: Iterable[str]) -> dict[str, str]:
+        """Return the domain of each of these benchmarks."""
+        return {name: self.config.domain(name) for name in benchmarks}
+
+    def title(self, benchmark: str) -> str:
+        """Return the title of a benchmark: the registry's, or its name."""
+        return REGISTRY[benchmark].title if benchmark in REGISTRY else benchmark
+
+
+def origin(entry: Any) -> dict[str, Any]:
+    """Return the chosen origin of a model, adapter or benchmark; another origin's settings change nothing."""
+    chosen = getattr(entry, entry.origin, None)
+    return {"origin": entry.origin, entry.origin: chosen if isinstance(chosen, str | None) else chosen.model_dump()}

@@ -9,9 +9,8 @@ from typing import Any
 
 from ..artifacts.manifests import file_sha256, read_json
 from ..artifacts.run_cards import contents
-from ..data.registry import REGISTRY
 from ..errors import UserError
-from .code_hash import code_hash
+from .code_hash import of_job
 from .snakemake_records import Record, record
 
 LARGE = 256 * 2**20  # bytes of a file that is hashed only if all are
@@ -189,15 +188,10 @@ def _card_facts(card: dict[str, Any]) -> Iterator[str]:
 
 
 def _code_now(rule: str, settings: dict[str, Any]) -> str:
-    script = Path("workflow/scripts") / f"{rule}.py"
-    if not script.is_file():
+    try:
+        return of_job(rule, settings)
+    except FileNotFoundError:
         return "no such script"
-    by_name = []  # modules that no import statement shows
-    if rule == "prepare_benchmark" and settings["benchmark"] in REGISTRY:
-        by_name = [f"mixtune.data.readers.{settings['benchmark']}"]
-    if rule == "plot":
-        by_name = [f"mixtune.reports.figures.{settings['figure']}"]
-    return code_hash(script, *by_name)
 
 
 def _when(seconds: float) -> str:

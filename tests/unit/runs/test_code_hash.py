@@ -116,6 +116,47 @@ def test_a_change_of_meaning_in_the_script_changes_it(library, old, new):
     assert hash_of(library) != before
 
 
+MESSAGES = """
+import logging
+
+
+def check(value):
+    if value < 3:
+        raise ValueError(f"value: {value} is too small; raise it")
+    print(f"value {value:.2f} is fine", flush=True)
+    logging.getLogger().warning("done")
+    return "result"
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("is too small; raise it", "must be at least 3"),
+        ('f"value: {value} is', 'f"{value} is'),
+        ("is fine", "is valid"),
+        (":.2f", ":.3f"),
+        ('"done"', '"finished"'),
+    ],
+)
+def test_the_words_of_errors_and_logs_change_nothing_but_the_expressions_in_them(library, old, new):
+    (library.parent / "job.py").write_text(MESSAGES)
+    before = hash_of(library)
+    edit(library.parent / "job.py", old, new)
+    assert (hash_of(library) == before) is (old != 'f"value: {value} is')
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [("value < 3", "value < 4"), ("ValueError", "KeyError"), ("flush=True", ""), ('"result"', '"other"')],
+)
+def test_all_else_about_them_does(library, old, new):
+    (library.parent / "job.py").write_text(MESSAGES)
+    before = hash_of(library)
+    edit(library.parent / "job.py", old, new)
+    assert hash_of(library) != before
+
+
 @pytest.mark.parametrize("module", ["direct.py", "base.py"])
 def test_a_constant_in_a_module_that_is_imported_by_any_route_changes_it(library, module):
     before = hash_of(library)
@@ -201,42 +242,108 @@ def checkout(tmp_path):
     shutil.copytree(LIBRARY, copied, ignore=shutil.ignore_patterns("__pycache__"))
     scripts = [shutil.copy(path, tmp_path) for path in (ROOT / "workflow/scripts").glob("*.py")]
 
-    def hashes(*modules: str) -> dict[str, str]:
+    def hashes() -> dict[str, str]:
         code_hash = fresh(copied)
-        return {Path(script).stem: code_hash(Path(script), *modules) for script in scripts}
+        by_name = {"prepare_benchmark": ["mixtune.data.readers.tacred"], "plot": ["mixtune.reports.figures.matrix"]}
+        rules = {Path(script).stem: Path(script) for script in scripts}
+        return {rule: code_hash(script, *by_name.get(rule, [])) for rule, script in rules.items()}
 
     return copied, hashes
 
 
 def test_a_comment_in_every_module_of_the_library_reruns_no_job(checkout):
     copied, hashes = checkout
-    before = hashes("mixtune.data.readers.tacred")
+    before = hashes()
     for path in [*copied.rglob("*.py"), *copied.parent.glob("*.py")]:
         if path.name != "code_hash.py":
             path.write_text(path.read_text(encoding="utf-8") + "\n\n# A comment.\n", encoding="utf-8")
-    assert hashes("mixtune.data.readers.tacred") == before
+    assert hashes() == before
+
+
+RENDERING = {"render_training", "render_prompts"}
+RESAMPLING = {"intervals", "compare"}
+
+
+@pytest.mark.parametrize(
+    ("module", "reruns"),
+    [
+        ("data/readers/parsing.py", {"prepare_benchmark"}),
+        ("data/readers/tacred.py", {"prepare_benchmark"}),
+        ("data/readers/gids.py", set()),
+        ("data/build_mixture.py", {"build_mixture"}),
+        ("artifacts/download.py", {"fetch_benchmark", "fetch_model", "fetch_adapter"}),
+        ("models/fetch_adapter.py", {"fetch_adapter"}),
+        ("prompts/render_training.py", {"render_training"}),
+        ("prompts/render_prompts.py", {"render_prompts"}),
+        ("training/finetune.py", {"finetune"}),
+        ("training/trainer.py", {"finetune"}),
+        ("inference/predict.py", {"predict"}),
+        ("baselines/predict_encoder.py", {"predict_encoder"}),
+        ("baselines/finetune_encoder.py", {"finetune_encoder"}),
+        ("baselines/predict_floors.py", {"predict_floors"}),
+        ("baselines/predict_frontier.py", {"predict_frontier"}),
+        ("evaluation/score.py", {"score"}),
+        ("evaluation/significance.py", RESAMPLING),
+        ("reports/tables/comparisons.py", {"compare"}),
+        ("reports/figures/matrix.py", {"plot"}),
+        ("reports/figures/style.py", {"plot"}),
+        ("publishing/publish.py", {"publish"}),
+        ("config/config.py", set()),
+        ("config/jobs.py", set()),
+        ("training/settings.py", set()),
+        ("artifacts/settings.py", set()),
+        ("artifacts/run_cards.py", set()),
+        ("artifacts/cache.py", set()),
+        ("training/meter.py", set()),
+        ("runs/cleanup.py", set()),
+        ("commands/status.py", set()),
+    ],
+)
+def test_a_changed_module_reruns_the_jobs_that_run_it_and_no_other(checkout, module, reruns):
+    copied, hashes = checkout
+    before = hashes()
+    path = copied / module
+    path.write_text(path.read_text(encoding="utf-8") + "\nCHANGED = 1\n", encoding="utf-8")
+    assert {rule for rule, code in hashes().items() if code != before[rule]} == reruns
 
 
 @pytest.mark.parametrize(
     ("module", "reruns", "leaves"),
     [
-        ("prompts/messages.py", {"render_training", "render_prompts"}, {"build_mixture", "score", "plot"}),
-        ("evaluation/significance.py", {"intervals", "compare"}, {"score", "predict", "aggregate"}),
-        ("evaluation/scoring.py", {"score", "intervals", "compare"}, {"finetune", "prepare_benchmark", "fetch_model"}),
-        ("reports/figures/style.py", {"plot"}, {"aggregate", "score", "predict"}),
-        ("data/build_mixture.py", {"build_mixture"}, {"prepare_benchmark", "fetch_model", "fetch_benchmark"}),
-        ("config/config.py", set(), {"aggregate", "finetune", "score", "build_mixture", "prepare_benchmark"}),
-        ("artifacts/run_cards.py", set(), {"aggregate", "audit", "finetune", "predict", "plot"}),
-        ("training/meter.py", set(), {"finetune", "predict"}),
-        ("artifacts/cache.py", set(), {"finetune", "predict"}),
+        ("prompts/messages.py", RENDERING, {"build_mixture", "score", "plot", "finetune", "predict"}),
+        ("evaluation/scoring.py", {"score", *RESAMPLING}, {"finetune", "prepare_benchmark", "fetch_model"}),
+        ("data/sampling.py", {"build_mixture", *RENDERING}, {"prepare_benchmark", "fetch_benchmark", "finetune"}),
+        ("models/qlora.py", {"finetune", "predict"}, {"finetune_encoder", "score", *RENDERING}),
     ],
 )
-def test_a_changed_module_reruns_the_jobs_that_run_it(checkout, module, reruns, leaves):
+def test_a_changed_module_that_several_jobs_run(checkout, module, reruns, leaves):
     copied, hashes = checkout
     before = hashes()
     path = copied / module
     path.write_text(path.read_text(encoding="utf-8") + "\nCHANGED = 1\n", encoding="utf-8")
-    after = hashes()
-    changed = {script for script, found in after.items() if found != before[script]}
+    changed = {rule for rule, code in hashes().items() if code != before[rule]}
     assert reruns <= changed
     assert not changed & leaves
+
+
+def test_every_message_reworded_reruns_no_job(checkout):
+    """Of all errors that a job raises, each by its own text."""
+    copied, hashes = checkout
+    before, reworded = hashes(), 0
+    for path in copied.rglob("*.py"):
+        text = path.read_text(encoding="utf-8")
+        lines = text.splitlines(keepends=True)
+        for node in ast.walk(ast.parse(text)):
+            if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+                for argument in node.exc.args:
+                    if (
+                        isinstance(argument, ast.Constant)
+                        and isinstance(argument.value, str)
+                        and argument.lineno == argument.end_lineno
+                    ):
+                        line = lines[argument.lineno - 1]
+                        lines[argument.lineno - 1] = line.replace(ast.get_source_segment(text, argument), '"reworded"')
+                        reworded += 1
+        path.write_text("".join(lines), encoding="utf-8")
+    assert reworded > 20
+    assert hashes() == before

@@ -153,8 +153,8 @@ def test_the_documented_sizes_are_computed():
     adapter, checkpoint = WEIGHT_BYTES * parameters, checkpoint_bytes(parameters, "cuda")
     page = " ".join((ROOT / "docs/operate.md").read_text(encoding="utf-8").split())
     for told in (
-        f"P = {parameters:,}, so {adapter / 2**20:.0f} MiB an adapter",
-        f"{checkpoint / 2**20:.0f} MiB a checkpoint on CUDA",
+        f"P = {parameters:,}, so {adapter / 2**20:.0f} MiB per adapter",
+        f"{checkpoint / 2**20:.0f} MiB per checkpoint on CUDA",
         f"{CHECKPOINTS * checkpoint / 2**30:.1f} GiB at most while a cell is tuned",
         f"below {-(-30 * adapter // 2**30)} GiB",
     ):

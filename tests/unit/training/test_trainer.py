@@ -485,7 +485,7 @@ def test_the_order_is_drawn_anew_each_epoch_from_the_seed():
     assert list(StepSampler(10, seed=2)) != epochs[0]
 
 
-# What finetune.smk declares as output.
+# What training.smk declares as output.
 OUTPUTS = {
     "adapter_config.json",
     "adapter_model.safetensors",

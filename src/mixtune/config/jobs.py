@@ -1,0 +1,253 @@
+"""The settings of every job: function X gives the settings of rule X from the configuration and the job's wildcards.
+
+Settings hold all that a job's result depends on besides its input files, and nothing else: whatever is in them makes
+results stale when it changes. Wildcards are strings.
+"""
+
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from ..artifacts.manifests import digest, file_sha256
+from ..baselines.settings import (
+    FinetuneEncoderSettings,
+    FrontierTerms,
+    PredictEncoderSettings,
+    PredictFloorsSettings,
+    PredictFrontierSettings,
+)
+from ..data.registry import REGISTRY
+from ..data.settings import BuildMixtureSettings, FetchBenchmarkSettings, PrepareBenchmarkSettings
+from ..evaluation.settings import CompareSettings, IntervalsSettings, ScoreSettings
+from ..inference.settings import PredictSettings
+from ..models.settings import FetchAdapterSettings, FetchModelSettings
+from ..prompts.settings import RenderPromptsSettings, RenderTrainingSettings
+from ..publishing.settings import CardSettings, ExportMixtureSettings, PublishSettings
+from ..reports.settings import (
+    AggregateSettings,
+    AnalyseErrorsSettings,
+    AuditSettings,
+    CompareEfficiencySettings,
+    ComparePublishedSettings,
+    PageSettings,
+    PlotSettings,
+    TypesetSettings,
+)
+from ..systems import arm
+from ..training.settings import FinetuneSettings
+from .experiment import evaluated, experiment, sources
+from .matrix import MatrixPlan, origin
+
+TEMPLATES = Path(__file__).parents[1] / "reports" / "page" / "templates"
+
+
+def fetch_model(plan: MatrixPlan, model: str) -> FetchModelSettings:
+    section = "models" if model in plan.config.models else "encoders"
+    entry = plan.config.models.get(model) or plan.config.encoders[model]
+    name = entry.hub.id if entry.hub else model
+    return FetchModelSettings(section=section, model=model, name=name, **origin(entry))
+
+
+def fetch_adapter(plan: MatrixPlan, released: str) -> FetchAdapterSettings:
+    key, entry = plan.released[released]
+    model = released.partition("/")[0]
+    hub = plan.config.models[model].hub
+    return FetchAdapterSettings(key=key, base=hub.id if hub else model, **origin(entry))
+
+
+def fetch_benchmark(plan: MatrixPlan, benchmark: str) -> FetchBenchmarkSettings:
+    return FetchBenchmarkSettings(benchmark=benchmark, hub=origin(plan.config.benchmarks[benchmark])["hub"])
+
+
+def prepare_benchmark(plan: MatrixPlan, benchmark: str) -> PrepareBenchmarkSettings:
+    entry, known = plan.config.benchmarks[benchmark], REGISTRY.get(benchmark)
+    labels = known.labels if known else None
+    chosen = {"hub": None, "path": None} | origin(entry)
+    chosen.pop("sample", None)
+    return PrepareBenchmarkSettings(
+        benchmark=benchmark,
+        **chosen,
+        labels=digest(*labels) if labels else None,
+        negative=entry.negative,
+        expect="sample" if entry.origin == "sample" else entry.expect,
+        label_map=entry.label_map,
+        options=entry.options(),
+        splits=plan.config.splits.model_dump(),
+        data_seed=plan.config.data_seed,
+    )
+
+
+def build_mixture(plan: MatrixPlan, mixture: str) -> BuildMixtureSettings:
+    chosen = plan.config.mixtures[mixture]
+    return BuildMixtureSettings(
+        mixture=mixture,
+        domains=plan.domains(chosen.benchmarks),
+        balance=chosen.balance,
+        max_rows=chosen.max_rows,
+        data_seed=plan.config.data_seed,
+    )
+
+
+def render_training(plan: MatrixPlan, shots: str) -> RenderTrainingSettings:
+    training = plan.config.training
+    return RenderTrainingSettings(
+        shots=int(shots),
+        condition=training.condition,
+        max_length=training.max_length,
+        validation_rows=training.validation_rows,
+        data_seed=plan.config.data_seed,
+    )
+
+
+def render_prompts(plan: MatrixPlan, shots: str) -> RenderPromptsSettings:
+    return RenderPromptsSettings(shots=int(shots), max_length=plan.config.prediction.max_length, **_test_rows(plan))
+
+
+def finetune(plan: MatrixPlan, model: str, seed: str) -> FinetuneSettings:
+    chosen = plan.config.training.model_dump(exclude={"max_length", "condition", "validation_rows", "encoder"})
+    return FinetuneSettings(**chosen | {"lora": plan.config.lora(model)}, seed=int(seed))
+
+
+def predict(plan: MatrixPlan) -> PredictSettings:
+    return PredictSettings(**plan.config.prediction.model_dump(include={"max_new_tokens", "constrained"}))
+
+
+def finetune_encoder(plan: MatrixPlan, seed: str) -> FinetuneEncoderSettings:
+    chosen = plan.config.training.encoder.model_dump()
+    return FinetuneEncoderSettings(**chosen, seed=int(seed), data_seed=plan.config.data_seed)
+
+
+def predict_encoder(plan: MatrixPlan) -> PredictEncoderSettings:
+    return PredictEncoderSettings(max_length=plan.config.training.encoder.max_length, **_test_rows(plan))
+
+
+def predict_frontier(plan: MatrixPlan, frontier: str) -> PredictFrontierSettings:
+    entry = plan.config.frontier[frontier]
+    return PredictFrontierSettings(
+        base_url=entry.base_url.rstrip("/"),
+        model=entry.model,
+        body=entry.request(plan.config.prediction.max_new_tokens),
+        **_test_rows(plan),
+    )
+
+
+def frontier_terms(plan: MatrixPlan, frontier: str) -> FrontierTerms:
+    """Return what cannot change an answer of a frontier model: its key's variable, prices, limits."""
+    entry = plan.config.frontier[frontier]
+    return FrontierTerms(name=frontier, **entry.model_dump(exclude={"base_url", "model", "body"}))
+
+
+def predict_floors(plan: MatrixPlan) -> PredictFloorsSettings:
+    return PredictFloorsSettings(**_test_rows(plan))
+
+
+def score(plan: MatrixPlan, system: str) -> ScoreSettings:
+    return ScoreSettings(
+        system=plan.systems[system],
+        conditions=plan.conditions_of(system),
+        benchmarks=sorted(plan.benchmarks),
+        negatives=plan.config.scoring.negatives,
+    )
+
+
+def intervals(plan: MatrixPlan, series: str) -> IntervalsSettings:
+    arms = []
+    for name, paths in groupby(plan.series[series], key=arm):
+        systems = list(paths)
+        conditions, overall = plan.conditions_of(systems[0]), plan.averaged(systems[0])
+        arms.append({"arm": name, "systems": systems, "conditions": conditions, "overall": overall})
+    return IntervalsSettings(arms=arms, **_resampling(plan))
+
+
+def compare(plan: MatrixPlan) -> CompareSettings:
+    return CompareSettings(
+        comparisons=plan.config.statistics.pairings(),
+        systems={system: plan.conditions_of(system) for system in plan.compared},
+        **_resampling(plan),
+    )
+
+
+def aggregate(plan: MatrixPlan) -> AggregateSettings:
+    return AggregateSettings(setup=experiment(plan), systems=list(plan.systems))
+
+
+def audit(plan: MatrixPlan) -> AuditSettings:
+    return AuditSettings(domains=plan.domains(plan.prepared))
+
+
+def plot(plan: MatrixPlan, figure: str) -> PlotSettings:
+    return PlotSettings(figure=figure, setup=experiment(plan))
+
+
+def typeset(plan: MatrixPlan) -> TypesetSettings:
+    return TypesetSettings(setup=experiment(plan))
+
+
+def page(plan: MatrixPlan) -> PageSettings:
+    templates = {file.name: file_sha256(file) for file in sorted(TEMPLATES.iterdir())}
+    return PageSettings(setup=experiment(plan), templates=templates)
+
+
+def compare_published(plan: MatrixPlan) -> ComparePublishedSettings:
+    sample = [name for name in plan.prepared if plan.config.benchmarks[name].origin == "sample"]  # trained on, too
+    setup = experiment(plan).model_copy(update={"sample": sample})
+    return ComparePublishedSettings(setup=setup, negatives=plan.config.scoring.negatives)
+
+
+def analyse_errors(plan: MatrixPlan) -> AnalyseErrorsSettings:
+    limit = plan.config.reports.errors
+    return AnalyseErrorsSettings(setup=experiment(plan), limit=limit, systems=list(plan.systems))
+
+
+def compare_efficiency(plan: MatrixPlan) -> CompareEfficiencySettings:
+    return CompareEfficiencySettings(setup=experiment(plan), systems=plan.with_costs, tuned=plan.tuned)
+
+
+def card(plan: MatrixPlan, model: str, mixture: str, shots: str) -> CardSettings:
+    training, prediction = plan.config.training, plan.config.prediction
+    return CardSettings(
+        model=model,
+        mixture=mixture,
+        shots=int(shots),
+        namespace=plan.config.publish.namespace,
+        condition=training.condition,
+        max_length=training.max_length,
+        max_new_tokens=prediction.max_new_tokens,
+        test_rows=prediction.test_rows,
+        # Whether a licensed benchmark is exported changes no card.
+        sources=[source.model_copy(update={"asked_for": False}) for source in sources(plan, mixture)],
+        benchmarks=[evaluated(plan, name) for name in plan.benchmarks],
+    )
+
+
+def export_mixture(plan: MatrixPlan, mixture: str) -> ExportMixtureSettings:
+    chosen = plan.config.mixtures[mixture]
+    return ExportMixtureSettings(
+        mixture=mixture,
+        balance=chosen.balance,
+        max_rows=chosen.max_rows,
+        data_seed=plan.config.data_seed,
+        shots=plan.config.matrix.shots,
+        sources=sources(plan, mixture),
+    )
+
+
+def publish(plan: MatrixPlan) -> PublishSettings:
+    chosen = plan.config.publish
+    return PublishSettings(
+        namespace=chosen.namespace,
+        private=chosen.private,
+        dry_run=chosen.dry_run,
+        sources={mixture: sources(plan, mixture) for mixture in chosen.mixtures},
+    )
+
+
+def _test_rows(plan: MatrixPlan) -> dict[str, Any]:
+    """Return what chooses the test rows of every system."""
+    return {"test_rows": plan.config.prediction.test_rows, "data_seed": plan.config.data_seed}
+
+
+def _resampling(plan: MatrixPlan) -> dict[str, Any]:
+    """Return what every job that resamples depends on."""
+    chosen = plan.config.statistics.model_dump(include={"resamples", "level", "cluster"})
+    return {"benchmarks": plan.domains(plan.benchmarks), "negatives": plan.config.scoring.negatives, **chosen}

@@ -1,0 +1,55 @@
+"""Layout of a project folder: which path each output has. Rules and commands take paths from here alone.
+
+Wildcards are in braces. A system is a cell `MODEL/MIXTURE/N-shot/seed-S`, or a baseline such as `floor/majority`.
+"""
+
+from .systems import PATH
+
+RESULTS, REPORTS, LOGS, SCRATCH = "results", "reports", "logs", "scratch"
+
+FETCHED = "results/fetched/{benchmark}/manifest.json"
+BENCHMARK = "results/benchmarks/{benchmark}/manifest.json"
+BENCHMARK_FILE = "results/benchmarks/{benchmark}/{file}"
+ALL_BENCHMARKS = "results/benchmarks/all.json"
+MIXTURE = "results/mixtures/{mixture}/manifest.json"
+MIXTURE_SPLIT = "results/mixtures/{mixture}/{split}.parquet"
+
+MODEL = "results/models/{model}/manifest.json"
+ADAPTER_PIN = "results/pins/adapters/{released}.json"
+RELEASED = "results/released/{released}/manifest.json"
+RELEASED_FILE = "results/released/{released}/{file}"
+
+TRAINING = "results/rendered/{model}/training/{mixture}/{shots}-shot/manifest.json"
+TRAINING_SPLIT = "results/rendered/{model}/training/{mixture}/{shots}-shot/{split}.parquet"
+PROMPTS = "results/rendered/{model}/prompts/{shots}-shot/manifest.json"
+PROMPT_FILE = "results/rendered/{model}/prompts/{shots}-shot/{condition}/{benchmark}.parquet"
+
+ADAPTER = f"results/adapters/{PATH}/manifest.json"
+ADAPTER_FILE = f"results/adapters/{PATH}/{{file}}"
+ENCODER = "results/encoders/{encoder}/{benchmark}/seed-{seed}/manifest.json"
+ENCODER_FILE = "results/encoders/{encoder}/{benchmark}/seed-{seed}/{file}"
+
+PREDICTIONS = "results/predictions/{system}/manifest.json"
+PREDICTION_CARD = "results/predictions/{system}/run_card.json"
+PREDICTION_FILE = "results/predictions/{system}/{condition}/{benchmark}.parquet"
+SCORES = "results/scores/{system}.json"
+INTERVALS = "results/intervals/{series}.json"
+
+EXPORT = "results/exports/{mixture}/manifest.json"
+EXPORT_DATA = "results/exports/{mixture}/data/{split}_{shots}-00000-of-00001.parquet"
+EXPORT_CARD = "results/exports/{mixture}/README.md"
+RECEIPT = "results/published.txt"
+
+TABLE = "reports/tables/{table}.{ending}"
+FIGURE = "reports/figures/{figure}.{ending}"
+PAGE = "reports/index.html"
+
+
+
+def of_system(pattern: str, system: str) -> str:
+    """Return the path of one system: `pattern` has the wildcard `{system}`, or those of a cell.
+
+    >>> of_system(ADAPTER, "smol/mixtune/0-shot/seed-42")
+    'results/adapters/smol/mixtune/0-shot/seed-42/manifest.json'
+    """
+    return pattern.replace(PATH, system).replace("{system}", system)
