@@ -45,7 +45,6 @@ FIGURE = "reports/figures/{figure}.{ending}"
 PAGE = "reports/index.html"
 
 
-
 def of_system(pattern: str, system: str) -> str:
     """Return the path of one system: `pattern` has the wildcard `{system}`, or those of a cell.
 

@@ -2,12 +2,10 @@ import csv
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,8 @@ from mixtune.artifacts.manifests import is_whole, read_json
 from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, read_labels
-from mixtune.data.official import describe_difference, describe_unknown_label
-from mixtune.data.prepare_benchmark import carve_split, prepare, write_prepared
+from mixtune.data.prepare_benchmark import carve_split, prepare, prepare_benchmark, write_prepared
+from mixtune.data.settings import PrepareBenchmarkSettings
 from mixtune.resources import resource
 
 SHARES = {"validation": 0.1, "test": 0.2}
@@ -390,47 +388,6 @@ def test_files_of_ones_own_are_taken_with_a_warning(tmp_path):
     assert result.audit["splits"]["test"]["outside the inventory"] == 2
 
 
-@pytest.mark.parametrize(
-    ("benchmark", "rows", "variant"),
-    [("nyt11", 8110, "NYT\\*"), ("nyt11", 7976, "NYT\\*"), ("nyt11", 8000, "another variant")],
-)
-def test_the_variant_of_nyt(benchmark, rows, variant):
-    split = "test" if rows == 8110 else "validation"
-    examples = native(benchmark, "test")[:1] * rows
-    assert re.search(variant, describe_difference(REGISTRY[benchmark], split, examples, {}, copied=False))
-
-
-def test_of_a_copy_the_test_rows_are_known():
-    known, examples = REGISTRY["rebel"], native("rebel", "test")[:1] * 7_503
-    assert describe_difference(known, "test", examples, {}, copied=True) is None
-    assert describe_difference(known, "train", examples[:5], {}, copied=True) is None
-    assert "officially 7,503 examples" in describe_difference(known, "test", examples[:5], {}, copied=True)
-
-
-def test_the_unit_of_re_docred_has_numbers_of_its_own():
-    known, one = REGISTRY["re_docred"], native("re_docred", "test")[0]
-    rows = [replace(one, relation=label) for label in known.labels[:95]] + [one] * (17_448 - 95)
-    drawn = [replace(one, relation="Na")] * 7
-    assert (
-        describe_difference(known, "test", rows + drawn, {"unit": "document", "negative_share": 0.1}, copied=False)
-        is None
-    )
-    assert "officially 12,693" in describe_difference(known, "test", rows, {"unit": "evidence"}, copied=False)
-
-
-@pytest.mark.parametrize(
-    ("benchmark", "label", "guess"),
-    [
-        ("gids", "/people/person/education./education/education/degrees", "the spelling of relation2id.txt"),
-        ("biographical", "birthplace", "a label as the paper spells it"),
-        ("tacred", "org:city_of_branch", "Re-TACRED"),
-        ("tacred", "per:height", "is this another variant"),
-    ],
-)
-def test_an_unknown_label_tells_which_variant_it_is_of(benchmark, label, guess):
-    assert guess in describe_unknown_label(REGISTRY[benchmark], label)
-
-
 # Labels mapped by the user
 
 
@@ -466,3 +423,68 @@ def test_a_broken_label_map_is_an_error(tmp_path, rows):
 def test_a_missing_label_map_names_the_config_key(tmp_path):
     with pytest.raises(ReadError, match="label_map"):
         prepared("conll04", label_map=tmp_path / "gone.csv")
+
+
+# Files named by the user
+
+
+def test_a_split_whose_named_file_is_missing_is_not_carved(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", *range(20)), test=rows("a", 30))
+    with pytest.raises(MissingSplit, match=r"gone\.csv: file not found; correct benchmarks\.own\.files\.test"):
+        prepared("own", folder, files={"test": "gone.csv"})
+
+
+def test_named_files_are_prepared_and_the_rest_is_carved(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", *range(20)))
+    (folder / "train.csv").rename(folder / "rows.csv")
+    result = prepared("own", folder, files={"train": "rows.csv"})
+    assert sorted(result.audit["carved"]) == ["test", "validation"]
+    assert sum(map(len, result.splits.values())) == 20
+    assert result.labels == ["a"]
+
+
+def test_a_native_file_of_another_name_keeps_the_shipped_inventory(tmp_path):
+    shutil.copytree(resource("sample", "gids"), tmp_path / "gids")
+    (tmp_path / "gids" / "test.tsv").rename(tmp_path / "gids" / "mine.txt")
+    result = prepared("gids", tmp_path / "gids", files={"test": "mine.txt"})
+    assert result == prepared("gids")
+
+
+# The job
+
+
+def settings(benchmark: str, origin: str, **changed) -> PrepareBenchmarkSettings:
+    values = {"benchmark": benchmark, "origin": origin, "hub": None, "path": None, "labels": None, "negative": None}
+    values |= {"expect": "sample", "label_map": None, "options": {}, "files": {}, "splits": SHARES, "data_seed": 42}
+    return PrepareBenchmarkSettings(**(values | changed))
+
+
+def test_the_job_reads_the_folder_of_the_origin(tmp_path):
+    manifest = tmp_path / "results" / "benchmarks" / "gids" / "manifest.json"
+    prepare_benchmark(settings("gids", "sample"), manifest)
+    expected = hashes(manifest.parent)
+    assert is_whole(manifest)
+    fetched = tmp_path / "results" / "fetched" / "gids" / "files"
+    shutil.copytree(resource("sample", "gids"), fetched)
+    path = tmp_path / "data"
+    shutil.copytree(resource("sample", "gids"), path)
+    (path / "test.tsv").rename(path / "mine.tsv")
+    hub = {"id": "Despina/gids", "revision": "main", "config": ""}
+    for chosen in (
+        settings("gids", "hub", hub=hub),
+        settings("gids", "path", path=str(path), files={"test": "mine.tsv"}),
+    ):
+        shutil.rmtree(manifest.parent)
+        prepare_benchmark(chosen, manifest)
+        assert hashes(manifest.parent) == expected
+
+
+def test_the_job_takes_the_config_of_a_copy_and_a_label_map(tmp_path):
+    fetched = tmp_path / "results" / "fetched" / "own" / "files"
+    hub_copy(fetched / "one", train=rows("a", *range(10)), test=rows("a", 30))
+    hub_copy(fetched / "two", train=rows("b", *range(10)), test=rows("b", 30))
+    hub = {"id": "some/own", "revision": "main", "config": "two"}
+    table = label_map(tmp_path / "map.csv", "b,c")
+    manifest = tmp_path / "results" / "benchmarks" / "own" / "manifest.json"
+    prepare_benchmark(settings("own", "hub", hub=hub, label_map=str(table)), manifest)
+    assert read_json(manifest.with_name("labels.json")) == {"labels": ["c"], "negative": None}
