@@ -408,6 +408,35 @@ def test_options_of_reading_that_do_not_fit_are_refused(raw, benchmark, entry, t
     assert problems(raw) == [told]
 
 
+@pytest.mark.parametrize(
+    ("files", "told"),
+    [
+        (
+            {"dev": "a.csv"},
+            "benchmarks.gids.files.dev: 'dev' is not possible (input should be 'train', 'validation' or 't",
+        ),
+        (
+            {"test": "/data/a.csv"},
+            "benchmarks.gids.files.test: '/data/a.csv' does not match ^[^/~.]; choose another name",
+        ),
+        ({"test": "../a.csv"}, "benchmarks.gids.files.test: '../a.csv' does not match ^[^/~.]; choose another name"),
+        ({"test": 3}, "benchmarks.gids.files.test: 3 is not possible"),
+    ],
+)
+def test_a_file_is_named_for_a_split_and_below_the_benchmarks_folder(raw, files, told):
+    raw["benchmarks"]["gids"]["files"] = files
+    (problem,) = problems(raw)
+    assert problem.startswith(told)
+
+
+def test_named_files_are_of_the_benchmark_that_names_them(raw):
+    raw["benchmarks"]["gids"]["files"] = {"test": "data/a.csv"}
+    config = load(raw)
+    assert config.benchmarks["gids"].files == {"test": "data/a.csv"}
+    assert config.benchmarks["conll04"].files == {}
+    assert "files" not in config.benchmarks["gids"].options()
+
+
 def test_options_of_reading_reach_the_reader(raw):
     raw["benchmarks"]["re_docred"] |= {"unit": "document", "negative_share": 0.1}
     columns = {"text": "sentence", "relation": "link", "head": "a", "tail": "b"}

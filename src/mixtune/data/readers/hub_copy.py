@@ -58,7 +58,7 @@ def read(
 
     Args:
         path: The data set's folder, or the split's one file.
-        negative: The label that a null relation stands for; None where the benchmark has no negative label.
+        negative: The meaning of a null relation; None where the benchmark has no negative label.
         config: The config to read; needed only where the folder holds several.
         columns: The files' names of `text`, `head`, `tail`, `relation`, and, as far as they have them, `head_type`,
             `tail_type`, `id` (replaces the row's number in the example's id), `group` (what must not be divided
