@@ -3,9 +3,12 @@
 Wildcards are in braces. A system is a cell `MODEL/MIXTURE/N-shot/seed-S`, or a baseline such as `floor/majority`.
 """
 
-from .systems import PATH
+import re
+from pathlib import Path
 
-RESULTS, REPORTS, LOGS, SCRATCH = "results", "reports", "logs", "scratch"
+from .systems import PATH, System
+
+RESULTS, REPORTS, LOGS, SCRATCH = Path("results"), Path("reports"), Path("logs"), Path("scratch")
 
 FETCHED = "results/fetched/{benchmark}/manifest.json"
 BENCHMARK = "results/benchmarks/{benchmark}/manifest.json"
@@ -52,3 +55,22 @@ def of_system(pattern: str, system: str) -> str:
     'results/adapters/smol/mixtune/0-shot/seed-42/manifest.json'
     """
     return pattern.replace(PATH, system).replace("{system}", system)
+
+
+def of_manifest(path: str) -> System | None:
+    """Return the cell or untuned model that an adapter's or predictions' manifest belongs to; None for another file.
+
+    >>> of_manifest("results/predictions/smol/mixtune/0-shot/seed-42/manifest.json")
+    System(model='smol', mixture='mixtune', shots=0, seed=42)
+    """
+    match = re.fullmatch(r"results/(?:adapters|predictions)/(.+)/manifest\.json", path)
+    return System.parse(match[1]) if match else None
+
+
+def log(rule: str, job: str = "") -> Path:
+    """Return the log of a rule's job; `job` holds its wildcards.
+
+    >>> log("score", "floor/majority").as_posix()
+    'logs/score/floor/majority.log'
+    """
+    return LOGS / f"{rule}{job and '/'}{job}.log"

@@ -25,7 +25,7 @@ PRIVATE = re.compile(
 # "rows a second" is "rows per second".
 DISTRIBUTIVE = re.compile(
     r"\b(rows|tokens|examples|prompts|requests|pairs|jobs|cells|steps|files|scores|pixels|seconds|bytes|GiB)"
-    r" an? (second|minute|hour|step|row|cell|model|benchmark|condition|system|pair|device|job|GPU|mixture|split|seed)\b"
+    r" an? (second|minute|hour|step|row|cell|model|benchmark|condition|system|pair|device|job|mixture|split|seed)\b"
 )
 FOR_EXAMPLE = re.compile(r"[(,;] as (when|where|if)\b")
 INTERROGATIVE = re.compile(r"(What|How|Where|Which|Why|Who|When)\b")

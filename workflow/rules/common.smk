@@ -87,7 +87,7 @@ def settings(rule, hash_code=True):
 
 def log_of(rule, job=""):
     """Return the path of a job's log."""
-    return f"{layout.LOGS}/{rule}{job and '/'}{job}.log"
+    return str(layout.log(rule, job))
 
 
 def runtime_of(rule, job=""):

@@ -1,1 +1,1 @@
-"""What can be typed after `mixtune`: a module a command, with its arguments and its function."""
+"""Subcommands of `mixtune`, one module per command: its arguments and its function."""

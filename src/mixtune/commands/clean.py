@@ -1,66 +1,63 @@
-"""`mixtune clean`: what is in scratch/, and removing what no result needs."""
+"""`mixtune clean`: list scratch/, and remove entries that no result needs."""
 
 import argparse
 import time
 from pathlib import Path
-from typing import Any
 
+from .. import layout
 from ..errors import UserError
 
-SCRATCH, RESULTS = Path("scratch"), Path("results")
 STATES = {
-    "running": "a job is at work in it",
-    "current": "a result came from it: an edit that leaves the job's inputs as they are restores it from here",
-    "unfinished": "its job was interrupted, or its result removed: the job goes on from here",
-    "superseded": "its result came from later work",
-    "unknown": "it does not say what it is for",
+    "running": "a job uses it now",
+    "current": "a result came from it; a rerun with the same inputs and settings restores the result from here",
+    "unfinished": "its job was interrupted, or its result removed; a rerun continues from here",
+    "superseded": "its result came from a later job",
+    "unknown": "it does not record its result",
 }
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "clean",
-        help="what is in scratch/, and removing what no result needs",
-        description="Lists scratch/ and what would go: superseded work, unless you choose otherwise. Removes nothing "
-        "without --yes, and never what a running job holds.",
+        help="list scratch/, and remove entries that no result needs",
+        description="Lists scratch/ and the entries to remove: by default the superseded ones. Removes nothing "
+        "without --yes, and never an entry that a running job uses.",
     )
-    what = command.add_mutually_exclusive_group()
-    what.add_argument("--all", action="store_true", help="all work, also what is current, unfinished or unknown")
-    what.add_argument("--checkpoints", action="store_true", help="checkpoints alone, of any work")
-    command.add_argument("--older-than", type=float, default=0, metavar="DAYS", help="only what is older than that")
-    command.add_argument("--yes", action="store_true", help="remove it")
+    selection = command.add_mutually_exclusive_group()
+    selection.add_argument("--all", action="store_true", help="all entries, also current, unfinished and unknown ones")
+    selection.add_argument("--checkpoints", action="store_true", help="only the checkpoints, of entries in any state")
+    command.add_argument("--older-than", type=float, default=0, metavar="DAYS", help="only entries older than this")
+    command.add_argument("--yes", action="store_true", help="remove the selected entries")
     command.set_defaults(function=clean)
 
 
 def clean(args: argparse.Namespace) -> None:
-    """List what is in scratch/, then remove what was chosen, or say what would go."""
+    """List scratch/, then remove the selected entries, or report their size."""
     from ..artifacts.cache import entries, remove, to_remove
     from ..terminal import age, console, size, table
 
-    if not SCRATCH.is_dir():
-        raise UserError(f"there is no folder {SCRATCH} here ({Path.cwd()}); type this where the workflow runs")
-    found = entries(SCRATCH, RESULTS)
-    chosen = to_remove(found, everything=args.all, checkpoints=args.checkpoints, older_than=args.older_than)
-    now, shown = time.time(), table("entry", "state", "size", "checkpoints", "last written", "for", right=(2, 3))
-    for entry in found:
+    if not layout.SCRATCH.is_dir():
+        raise UserError(f"folder {layout.SCRATCH} not found in {Path.cwd()}; type this in the folder of the workflow")
+    every = entries(layout.SCRATCH, layout.RESULTS)
+    chosen = to_remove(every, everything=args.all, checkpoints=args.checkpoints, older_than=args.older_than)
+    now, listing = time.time(), table("entry", "state", "size", "checkpoints", "last written", "result", right=(2, 3))
+    for entry in every:
         name = f"{entry.folder.parent.name}/{entry.folder.name[:12]}"
-        parts = size(entry.bytes), size(entry.checkpoints) if entry.checkpoints else ""
+        sizes = size(entry.bytes), size(entry.checkpoints) if entry.checkpoints else ""
         result = entry.result.parent.as_posix() if entry.result else ""
-        shown.add_row(name, entry.state, *parts, f"{age(now - entry.changed)} ago", result)
+        listing.add_row(name, entry.state, *sizes, f"{age(now - entry.changed)} ago", result)
     out = console()
-    out.print(shown)
-    for state in sorted({entry.state for entry in found}):
+    out.print(listing)
+    for state in sorted({entry.state for entry in every}):
         out.print(f"{state}: {STATES[state]}")
-    out.print(f"{len(found)} entries, {size(sum(entry.bytes for entry in found))}")
-    going = [(entry, *entry.part(args.checkpoints)) for entry in chosen]
-    total = f"{size(sum(n for _, _, n in going))} of {len(going)} entries"
+    out.print(f"{len(every)} entries, {size(sum(entry.bytes for entry in every))}")
+    parts = [(entry, *entry.part(args.checkpoints)) for entry in chosen]
     if not args.yes:
-        out.print(
-            f"{total} would go: " + ("add --yes to remove it" if going else "--all and --checkpoints choose more")
-        )
+        remedy = "add --yes to remove them" if parts else "--all and --checkpoints select more"
+        out.print(f"{size(sum(n for _, _, n in parts))} of {len(parts)} entries would be removed; {remedy}")
         return
-    kept = [entry for entry, path, _ in going if not remove(path, entry.folder)]
-    out.print(f"removed {size(sum(n for entry, _, n in going if entry not in kept))}")
+    kept = [entry for entry, path, _ in parts if not remove(path, entry.folder)]
+    out.print(f"removed {size(sum(n for entry, _, n in parts if entry not in kept))}")
     for entry in kept:
-        out.print(f"kept {entry.folder}: a job has come to hold it")
+        out.print(f"kept {entry.folder}: a job uses it now")

@@ -1,20 +1,26 @@
-"""`mixtune doctor`: whether the configured matrix can run here, and what it will take."""
+"""`mixtune doctor`: checks of this machine and of the configured matrix, and estimates of time and disk."""
 
 import argparse
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
-RESULTS = Path("results")
+from .. import layout
+
+if TYPE_CHECKING:
+    from ..config.config import Config
+    from ..runs.estimates import Rate
+
+PROJECT = Path()
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "doctor",
-        help="whether the configured matrix can run here, and what it will take",
+        help="check whether the configured matrix can run here, and estimate its time and disk space",
         description="Checks device, packages, disk, memory, models, keys, benchmarks, hub and cluster. Estimates time "
-        "and disk from what finished jobs measured. Ends with status 1 where the matrix cannot run.",
+        "and disk space from measurements of finished jobs. Exits with status 1 if the matrix cannot run.",
     )
     command.add_argument("--configfile", type=Path, nargs="+", metavar="FILE", help="overlays, as for snakemake")
     command.add_argument("--profile", type=Path, metavar="FOLDER", help="a profile, as for snakemake")
@@ -22,53 +28,58 @@ def add(commands: Any) -> None:
 
 
 def doctor(args: argparse.Namespace) -> None:
-    """Print all checks, what will work and what not, and the estimates."""
+    """Print all checks, the number of usable systems, and the estimates."""
     from ..config.overlays import load_files, read_profile
     from ..runs import machine_checks as machine
     from ..runs import matrix_checks as matrix
-    from ..runs.estimates import disk, rates
+    from ..runs.estimates import estimate_disk, read_rates
     from ..terminal import console, table
 
     profile, overlays = read_profile(args.profile)
     config = load_files(args.configfile or overlays)
-    found, elsewhere = machine.probed(), "executor" in profile
-    here = [rate for rate in rates(RESULTS) if elsewhere or rate.device == found.get("name")]
-    needed, unknown = disk(config, RESULTS, found.get("device", "cuda"))
-    side_by_side = int(profile.get("resources", {}).get("gpu", 1))
+    probe, elsewhere = machine.run_probe(), "executor" in profile
+    rates = [rate for rate in read_rates(PROJECT) if elsewhere or rate.device == probe.get("name")]
+    needed, unknown = estimate_disk(config, PROJECT, "cuda" if "problem" in probe else probe["device"])
+    concurrent = int(profile.get("resources", {}).get("gpu", 1))
     checks = [
-        *machine.device(found, elsewhere),
-        *machine.packages(),
-        machine.disk(Path("scratch") if Path("scratch").is_dir() else Path(), needed),
-        machine.memory(max((rate.peak_rss for rate in here), default=0), side_by_side),
-        *machine.slurm(profile),
-        *matrix.hub(matrix.to_fetch(config, RESULTS)),
-        *matrix.models(config, RESULTS),
-        *matrix.frontier(config),
-        *matrix.benchmarks(config, RESULTS),
+        *machine.check_device(probe, elsewhere),
+        *machine.check_packages(),
+        machine.check_disk(layout.SCRATCH if layout.SCRATCH.is_dir() else Path(), needed),
+        machine.check_memory(max((rate.peak_rss for rate in rates), default=0), concurrent),
+        *machine.check_slurm(profile),
+        *matrix.check_hub(matrix.find_missing_repositories(config, PROJECT)),
+        *matrix.check_models(config, PROJECT),
+        *matrix.check_frontier(config),
+        *matrix.check_benchmarks(config, PROJECT),
     ]
-    shown = table("", "what", "found")
+    listing = table("", "check", "result")
     for check in checks:
-        shown.add_row(check.state, check.what, check.fact)
+        listing.add_row(check.state, check.subject, check.fact)
     out = console()
-    out.print(shown)
-    out.print(matrix.usable(config, checks))
-    for line in _estimates(config, here, unknown):
+    out.print(listing)
+    out.print(matrix.summarise_usable_systems(config, checks))
+    for line in _describe_estimates(config, rates, unknown):
         out.print(line)
-    failed = [check.what for check in checks if check.state == machine.FAIL]
+    failed = [check.subject for check in checks if check.state == machine.FAIL]
     if failed:
         out.print(f"the matrix cannot run as configured: {', '.join(failed)}")
         sys.exit(1)
-    out.print("nothing stands in the way of the matrix")
+    out.print("no problem found: the matrix can run")
 
 
-def _estimates(config: Any, here: list[Any], unknown: list[str]) -> list[str]:
-    """What the matrix will take, as far as it has been measured."""
+def _describe_estimates(config: "Config", rates: list["Rate"], unknown: list[str]) -> list[str]:
+    """Describe the estimated time and the limits of the estimates, in lines.
+
+    Args:
+        unknown: Models that the estimate of disk space does not include.
+    """
     from ..config.matrix import systems
-    from ..runs.estimates import Estimate
+    from ..runs.estimates import TimeEstimate
     from ..runs.progress import OUTPUTS
     from ..terminal import age
 
-    estimate, total, left, unmeasured, example = Estimate(config, RESULTS, here), 0.0, 0.0, {}, None
+    estimate, total, remaining, example = TimeEstimate(config, PROJECT, rates), 0.0, 0.0, None
+    unmeasured: dict[str, set[int]] = {}
     for system in systems(config):
         for rule, seconds in (("finetune", estimate.finetune(system)), ("predict", estimate.predict(system))):
             if seconds is None:
@@ -76,14 +87,16 @@ def _estimates(config: Any, here: list[Any], unknown: list[str]) -> list[str]:
                 example = example or system
                 continue
             total += seconds
-            left += 0 if Path(OUTPUTS[rule].format(system)).is_file() else seconds
+            remaining += 0 if Path(OUTPUTS[rule].format(system)).is_file() else seconds
     lines = []
     if total:
-        lines.append(f"time: {age(total)} of one device, {age(left)} of it to come, by the rates of finished jobs")
+        lines.append(
+            f"time: {age(total)} of one device, {age(remaining)} of it remaining, by the rates of finished jobs"
+        )
     if unmeasured:
-        what = (f"{job} ({', '.join(map(str, sorted(shots)))} shots)" for job, shots in sorted(unmeasured.items()))
-        lines.append(f"time: not measured on this device: {'; '.join(what)}")
-        lines.append(f"time: to measure, run a cell of each: snakemake … results/predictions/{example}/manifest.json")
+        jobs = (f"{job} ({', '.join(map(str, sorted(shots)))} shots)" for job, shots in sorted(unmeasured.items()))
+        lines.append(f"time: not measured on this device: {'; '.join(jobs)}")
+        lines.append(f"time: to measure, run one cell of each: snakemake … results/predictions/{example}/manifest.json")
     if unknown:
-        lines.append(f"disk: adapters of {', '.join(unknown)} are not in the estimate until the models are fetched")
-    return [*lines, "disk: models, rendered rows and predictions are in no estimate"]
+        lines.append(f"disk: adapters of {', '.join(unknown)} are not included until the models are fetched")
+    return [*lines, "disk: models, rendered rows and predictions are not included"]

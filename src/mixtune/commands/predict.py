@@ -1,4 +1,4 @@
-"""`mixtune predict`: relations for texts with two entities, by an adapter."""
+"""`mixtune predict`: relations between two entities of a text, predicted with an adapter."""
 
 import argparse
 import contextlib
@@ -10,7 +10,7 @@ import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, TYPE_CHECKING, Any
 
 from ..artifacts.manifests import replacing
 from ..data.example import Example
@@ -18,76 +18,84 @@ from ..errors import UserError
 from ..inference.streams import FIELDS, FORMATS, Lines, Row, as_example, read_label_list, read_rows, windows
 from ..terminal import bar
 
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+    from ..inference.labeller import Labeller
+
 ABOUT = """\
-Labels the relation between two entities of a text, as the workflow's prediction does.
+Predicts the relation between two entities of a text, with the code of the workflow's own prediction.
 
 Input, JSON Lines, CSV or TSV with a header: text, head and tail; optionally head_start, head_end, tail_start and
-tail_end, character offsets (end exclusive) at which the mentions stand. Output, JSON Lines in the input's order: the
-line's own fields, with relation and confidence (in place of fields of these names). Confidence is the label's
-probability among all labels, 0 to 1, under --condition constrained; elsewhere nothing is compared, and it is null.
-Answers are written as they are found: of a pipe, what has arrived is labelled at once."""
+tail_end, the character offsets of the mentions (end exclusive). Output, JSON Lines in the input's order: all fields of
+the input line, with relation and confidence added (or replaced). Under --condition constrained, confidence is the
+label's probability among all labels, 0 to 1; under the other conditions it is null. Output is written as soon as it is
+predicted: lines from a pipe are labelled as they arrive."""
 
 STATUS = """\
-A line that cannot be labelled is told on standard error with its number, is left out of the output, and the rest goes
-on. Exit status: 0 every line was labelled; 1 something stopped it, and the message says what to do; 2 wrong usage;
-3 some lines could not be labelled, and all others were; 130 interrupted: what was written is whole lines."""
+A line that cannot be labelled is reported on standard error with its number and omitted from the output; all other
+lines are labelled. Exit status: 0 every line was labelled; 1 an error ended the command, and its message names the
+remedy; 2 wrong usage; 3 some lines could not be labelled, all others were; 130 interrupted: only complete lines were
+written."""
 
 
-def add(commands: Any) -> None:
+def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
     command = commands.add_parser(
         "predict",
-        help="label relations with an adapter",
+        help="predict relations with an adapter",
         description=ABOUT,
         epilog=STATUS,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     option = command.add_argument
     option("--adapter", required=True, help="folder of a LoRA adapter (PEFT), or hub id: owner/name[@revision]")
-    option("--base", help="its base model, folder or hub id; default: what the adapter's config names")
+    option("--base", help="its base model, folder or hub id; default: the one in the adapter's config")
     option("--input", type=_file, metavar="FILE", help="default: standard input")
-    option("--format", choices=FORMATS, help="of the input; default: by the file's name, else jsonl")
-    option("--output", type=Path, metavar="FILE", help="there when it is whole; default: standard output")
-    option("--text", help="one sentence, instead of --input; with")
-    option("--head", help="its first entity, and")
-    option("--tail", help="its second one")
+    option("--format", choices=FORMATS, help="format of the input; default: by the file's extension, else jsonl")
+    option("--output", type=Path, metavar="FILE", help="appears once complete; default: standard output")
+    option("--text", help="one text, instead of --input; needs --head and --tail")
+    option("--head", help="mention of its head entity")
+    option("--tail", help="mention of its tail entity")
     option(
         "--condition",
         choices=("generic", "schema", "constrained"),
         default="generic",
-        help="generic: no list of labels in the prompt (default); schema: with that of --labels; constrained: with it, "
-        "and nothing else can be the answer",
+        help="generic: prompt without label list (default); schema: prompt with the labels of --labels; constrained: "
+        "the same prompt, decoding restricted to these labels",
     )
-    option("--labels", type=_file, metavar="FILE", help="one label a line, or a benchmark's labels.json")
+    option(
+        "--labels", type=_file, metavar="FILE", help="text file with one label per line, or a benchmark's labels.json"
+    )
     option(
         "--demonstrations",
         type=_file,
         metavar="FILE",
-        help="rows with a relation, too, shown before every question (for adapters tuned with shots)",
+        help="rows with text, head, tail and relation, put into every prompt (for adapters tuned with shots)",
     )
     option("--device", type=_device, help="cpu, cuda or cuda:N; default: MIXTUNE_DEVICE, else cuda")
-    option("--max-length", type=int, default=4096, help="tokens of a prompt (default: 4096)")
-    option("--max-new-tokens", type=int, default=32, help="tokens of an answer (default: 32)")
-    command.set_defaults(function=functools.partial(_checked, command))
+    option("--max-length", type=int, default=4096, help="maximum tokens of a prompt (default: 4096)")
+    option("--max-new-tokens", type=int, default=32, help="maximum tokens of a generated answer (default: 32)")
+    command.set_defaults(function=functools.partial(_check_and_predict, command))
 
 
 def _file(text: str) -> Path:
     if not Path(text).exists() or Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is no file")
+        raise argparse.ArgumentTypeError(f"file {text} not found")
     return Path(text)
 
 
 def _device(text: str) -> str:
     if not re.fullmatch("cpu|cuda(:[0-9]{1,3})?", text):
-        raise argparse.ArgumentTypeError(f"{text} is none of cpu, cuda, cuda:N")
+        raise argparse.ArgumentTypeError(f"unknown device {text}; must be cpu, cuda or cuda:N")
     return text
 
 
-def _checked(command: argparse.ArgumentParser, args: argparse.Namespace) -> None:
-    """Refuse wrong usage, label, and end with the status that tells how it went."""
+def _check_and_predict(command: argparse.ArgumentParser, args: argparse.Namespace) -> None:
+    """Refuse wrong usage, predict, and exit with the status that STATUS describes."""
     single = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
     if single and (args.input or len(single) < len(FIELDS)):
-        command.error("--text, --head and --tail go together, and without --input")
+        command.error("--text, --head and --tail must be given together, and without --input")
     if args.condition != "generic" and not args.labels:
         command.error(f"--condition {args.condition} needs --labels")
     try:
@@ -103,70 +111,93 @@ def _checked(command: argparse.ArgumentParser, args: argparse.Namespace) -> None
 
 
 def predict(args: argparse.Namespace, rows: list[Row] | None = None) -> int:
-    """Label every row, of the input unless rows are given; returns how many could not be labelled."""
+    """Label the given rows, or those of the input; returns the number of rows that could not be labelled."""
     labels = read_label_list(args.labels) if args.labels else []
-    shown = list(_demonstrations(args.demonstrations)) if args.demonstrations else []
-    name, done, unlabelled = "--text" if rows else str(args.input or "standard input"), 0, 0
+    demonstrations = list(_read_demonstrations(args.demonstrations)) if args.demonstrations else []
+    name = "--text" if rows else str(args.input or "standard input")
     with contextlib.ExitStack() as stack:
         lines = None
         if not rows:
             file = stack.enter_context(open(args.input or 0, "rb", buffering=0, closefd=bool(args.input)))
             lines = Lines(file)
-        given = read_rows(lines, _format(args.input, args.format), name) if lines else iter(rows)
-
-        # torch takes seconds to import: what can be refused before has been by now.
-        from ..devices.compute import choose_device
-        from ..inference.labeller import Labeller
-        from ..models.fetch_adapter import adapter_folder, base_folder
-
-        adapter = adapter_folder(args.adapter)
-        labeller = Labeller(
-            base_folder(args.base, adapter),
-            adapter,
-            choose_device(args.device or os.environ.get("MIXTUNE_DEVICE")),
-            condition=args.condition,
-            labels=labels,
-            demonstrations=shown,
-            max_length=args.max_length,
-            max_new_tokens=args.max_new_tokens,
-        )
-        output = stack.enter_context(_output(args.output))
+        stream = read_rows(lines, _input_format(args.input, args.format), name) if lines else iter(rows or ())
+        labeller = _load_labeller(args, labels, demonstrations)
+        output = stack.enter_context(_open_output(args.output))
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # libraries may print
-        # Answers on a terminal are progress enough, and a bar would stand between them.
+        # On a terminal, predictions show the progress, and a bar would appear between them.
         progress = stack.enter_context(bar(sys.stderr.isatty() and not output.isatty()))
-        task = progress.add_task("", total=lines and lines.size, note="")
-        for window in windows(given, lines.waiting if lines else lambda: True, labeller.window):
-            records, refused = labeller.label(window)
-            for row in refused:
-                print(f"{name}: line {row.number}: {row.problem}", file=sys.stderr)
-            _write(output, records)
-            done, unlabelled = done + len(records), unlabelled + len(refused)
-            progress.update(task, completed=lines and lines.taken, note=f"{done:,} labelled, {unlabelled:,} not")
-    for what, count in sorted(labeller.cut.items()):
-        print(f"prompts that lost {what} to fit into {labeller.max_length:,} tokens: {count:,}", file=sys.stderr)
+        done, unlabelled = _label_stream(labeller, stream, lines, output, name, progress)
+    for part, count in sorted(labeller.cut.items()):
+        print(f"prompts that lost {part} to fit into {labeller.max_length:,} tokens: {count:,}", file=sys.stderr)
     if unlabelled:
         print(f"{unlabelled:,} of {done + unlabelled:,} lines could not be labelled", file=sys.stderr)
     return unlabelled
 
 
-def _format(path: Path | None, form: str | None) -> str:
+def _load_labeller(args: argparse.Namespace, labels: list[str], demonstrations: list[Example]) -> "Labeller":
+    """Load base model and adapter; torch takes seconds to import, so wrong usage and input are refused before."""
+    from ..devices.compute import choose_device
+    from ..inference.labeller import Labeller
+    from ..models.fetch_adapter import adapter_folder, base_folder
+
+    adapter = adapter_folder(args.adapter)
+    return Labeller(
+        base_folder(args.base, adapter),
+        adapter,
+        choose_device(args.device or os.environ.get("MIXTUNE_DEVICE")),
+        condition=args.condition,
+        labels=labels,
+        demonstrations=demonstrations,
+        max_length=args.max_length,
+        max_new_tokens=args.max_new_tokens,
+    )
+
+
+def _label_stream(
+    labeller: "Labeller",
+    stream: Iterator[Row | None],
+    lines: Lines | None,
+    output: IO[bytes],
+    name: str,
+    progress: "Progress",
+) -> tuple[int, int]:
+    """Label a stream and write its records; returns the numbers of labelled and of refused rows.
+
+    Args:
+        lines: The lines behind the stream; None if it does not come from a file or pipe.
+        name: The stream's name in messages.
+    """
+    done, unlabelled = 0, 0
+    task = progress.add_task("", total=lines.size if lines else None, note="")
+    for window in windows(stream, lines.waiting if lines else lambda: True, labeller.window):
+        records, refused = labeller.label(window)
+        for row in refused:
+            print(f"{name}: line {row.number}: {row.problem}", file=sys.stderr)
+        _write(output, records)
+        done, unlabelled = done + len(records), unlabelled + len(refused)
+        note = f"{done:,} labelled, {unlabelled:,} not"
+        progress.update(task, completed=lines.taken if lines else None, note=note)
+    return done, unlabelled
+
+
+def _input_format(path: Path | None, chosen: str | None) -> str:
     suffix = path.suffix[1:] if path else ""
-    return form or (suffix if suffix in FORMATS else FORMATS[0])
+    return chosen or (suffix if suffix in FORMATS else FORMATS[0])
 
 
-def _demonstrations(path: Path) -> Iterator[Example]:
-    """Demonstrations of a file; of these, each must be good."""
+def _read_demonstrations(path: Path) -> Iterator[Example]:
+    """Read demonstrations from a file; unlike input rows, each must be valid."""
     with path.open("rb", buffering=0) as file:
-        for row in read_rows(Lines(file), _format(path, None), str(path), answered=True):
+        for row in read_rows(Lines(file), _input_format(path, None), str(path), answered=True):
             if row and row.problem:
                 raise UserError(f"{path}: line {row.number}: {row.problem}")
-            if row:
+            if row and row.example:
                 yield row.example
 
 
 @contextlib.contextmanager
-def _output(path: Path | None) -> Iterator[BinaryIO]:
-    """Standard output, or a file that is there when it is whole; a pipe or a device is opened as it is."""
+def _open_output(path: Path | None) -> Iterator[IO[bytes]]:
+    """Open standard output, or a file that appears once complete; a pipe or device is opened directly."""
     if path is None:
         yield sys.stdout.buffer
     elif path.exists() and not path.is_file():
@@ -177,16 +208,16 @@ def _output(path: Path | None) -> Iterator[BinaryIO]:
             yield file
 
 
-def _write(output: BinaryIO, records: list[dict[str, Any]]) -> None:
-    """Write lines, all or none where Ctrl-C comes between."""
-    # Of half a surrogate pair, which UTF-8 has no bytes for, this makes what JSON escapes it to.
+def _write(output: IO[bytes], records: list[dict[str, Any]]) -> None:
+    """Write lines; all of them are written before Ctrl-C takes effect."""
+    # Half of a surrogate pair has no bytes in UTF-8: it is written as JSON's escape.
     lines = [f"{json.dumps(record, ensure_ascii=False)}\n".encode(errors="backslashreplace") for record in records]
-    pressed = []
-    before = signal.signal(signal.SIGINT, lambda *_: pressed.append(True))
+    interrupts = []
+    handler = signal.signal(signal.SIGINT, lambda *_: interrupts.append(True))
     try:
         output.write(b"".join(lines))
         output.flush()
     finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
+        signal.signal(signal.SIGINT, handler)
+    if interrupts:
         signal.raise_signal(signal.SIGINT)

@@ -1,21 +1,21 @@
-"""The section `frontier` of the configuration: language models behind OpenAI-compatible endpoints."""
+"""Section `frontier`: language models behind OpenAI-compatible endpoints."""
 
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field, JsonValue, field_validator
 
 from .section import Section
 
 Amount = Annotated[float, Field(ge=0)]
-OURS = ("model", "messages", "n", "stream")  # fields of a request that no config changes
+FIXED = ("model", "messages", "n", "stream")  # request fields that no config may change
 LIMITS = ("max_completion_tokens", "max_tokens")
 
 
 class Price(Section):
-    """What tokens cost, in the currency of the spending limit."""
+    """Price of tokens, in the currency of the spending limit."""
 
-    input: Amount = Field(description="Of a million tokens of prompts.")
-    output: Amount = Field(description="Of a million tokens of answers.")
+    input: Amount = Field(description="Per million prompt tokens.")
+    output: Amount = Field(description="Per million generated tokens.")
 
 
 class Frontier(Section):
@@ -23,32 +23,31 @@ class Frontier(Section):
 
     base_url: str = Field(
         pattern=r"^https?://[^\s/@?#]+(/[^\s@?#]*)?$",
-        description="The endpoint, up to where /chat/completions follows.",
+        description="The endpoint's URL, without /chat/completions.",
     )
-    model: str = Field(min_length=1, description="What the endpoint calls the model.")
+    model: str = Field(min_length=1, description="The model's name at the endpoint.")
     key_variable: str | None = Field(
-        pattern="^[A-Za-z_][A-Za-z0-9_]*$", description="Environment variable that holds the key; null: there is none."
+        pattern="^[A-Za-z_][A-Za-z0-9_]*$", description="Environment variable with the API key; null: no key needed."
     )
-    price: Price = Field(description="What a million tokens cost; 0 for a server of your own.")
-    spending_limit: Amount = Field(
-        description="What may ever be spent on the model at this endpoint, all runs together."
-    )
-    body: dict[str, JsonValue] = Field({}, description="More fields of a request; null takes one of ours away.")
-    concurrency: int = Field(8, ge=1, description="Requests under way at a time.")
-    timeout: float = Field(120, gt=0, description="Seconds to wait for a reply.")
-    retries: int = Field(8, ge=0, description="How often a request is sent again.")
+    price: Price = Field(description="Price per million tokens; 0 for a self-hosted server.")
+    spending_limit: Amount = Field(description="Maximum total cost of the model at this endpoint, over all runs.")
+    body: dict[str, JsonValue] = Field({}, description="Additional request fields; null removes a default one.")
+    concurrency: int = Field(8, ge=1, description="Maximum number of concurrent requests.")
+    timeout: float = Field(120, gt=0, description="Seconds to wait for a response.")
+    retries: int = Field(8, ge=0, description="Maximum number of retries of a request.")
 
     @field_validator("body")
     @classmethod
-    def _bounded(cls, body: dict[str, Any]) -> dict[str, Any]:
-        for name in OURS:
+    def _check_body(cls, body: dict[str, JsonValue]) -> dict[str, JsonValue]:
+        for name in FIXED:
             if name in body:
-                raise ValueError(f"{name} is not to be set here")
-        if not any(isinstance(found, int) for name in LIMITS if (found := body.get(name, name == "max_tokens"))):
-            raise ValueError(f"costs are bounded by {' or '.join(LIMITS)}; set one")
+                raise ValueError(f"{name} must not be set here")
+        # `max_tokens` is sent by default (True here), unless the body removes it.
+        if not any(isinstance(limit, int) for name in LIMITS if (limit := body.get(name, name == "max_tokens"))):
+            raise ValueError(f"costs must be bounded by {' or '.join(LIMITS)}; set one")
         return body
 
-    def request(self, max_new_tokens: int) -> dict[str, Any]:
-        """The fields of a request beside model and messages: greedy, with as many tokens as our own models get."""
+    def request(self, max_new_tokens: int) -> dict[str, JsonValue]:
+        """Return the request fields other than model and messages: greedy, with the token limit of our own models."""
         fields = {"temperature": 0, "max_tokens": max_new_tokens, **self.body}
         return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What every section of the configuration is made of."""
+"""Base class and value types that the sections of the configuration share."""
 
 from typing import Annotated, Literal
 
@@ -6,12 +6,14 @@ from pydantic import BaseModel, ConfigDict, Field
 
 Slug = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")]
 Condition = Literal["generic", "schema", "constrained"]
+Prompt = Literal["generic", "schema"]
+Floor = Literal["majority", "majority-positive", "type-pair", "random", "duplicates"]
 Share = Annotated[float, Field(gt=0, lt=1)]
 Rows = Annotated[int, Field(ge=1)]
 
 
 class Section(BaseModel):
-    """A mapping of the configuration that refuses unknown keys."""
+    """Mapping of the configuration that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
@@ -20,4 +22,4 @@ class Hub(Section):
     """A repository on the Hugging Face hub."""
 
     id: str = Field(pattern=r"^[\w.-]+/[\w.-]+$", description="Repository, as owner/name.")
-    revision: str = Field("main", description="Branch, tag or commit; kept as a commit after the first fetch.")
+    revision: str = Field("main", description="Branch, tag or commit; the first fetch pins it to a commit.")

@@ -1,4 +1,4 @@
-"""The section `statistics` of the configuration."""
+"""Section `statistics`: confidence intervals and paired significance tests."""
 
 from typing import Any, Literal
 
@@ -10,27 +10,27 @@ Patterns = list[int | str]
 
 
 class Where(Section):
-    """Patterns that a system's other fields match."""
+    """Patterns that the other fields of a system must match."""
 
-    model: Patterns | None = Field(None, description="Base models.")
-    mixture: Patterns | None = Field(None, description="Mixtures, or untuned.")
-    shots: Patterns | None = Field(None, description="Demonstrations in the prompt.")
-    seed: Patterns | None = Field(None, description="Training seeds.")
-    condition: Patterns | None = Field(None, description="Conditions.")
-    system: Patterns | None = Field(None, description="Systems, by their paths.")
+    model: Patterns | None = Field(default=None, description="Base models.")
+    mixture: Patterns | None = Field(default=None, description="Mixtures, or untuned.")
+    shots: Patterns | None = Field(default=None, description="Number of demonstrations per prompt.")
+    seed: Patterns | None = Field(default=None, description="Training seeds.")
+    condition: Patterns | None = Field(default=None, description="Conditions.")
+    system: Patterns | None = Field(default=None, description="Systems, by their paths.")
 
 
 class Comparison(Section):
     """Pairs of systems that differ in one field, tested as one family."""
 
-    name: Slug = Field(description="What its families are called in the table.")
+    name: Slug = Field(description="Name of its families in the table.")
     vary: Literal["model", "mixture", "shots", "condition", "system"] = Field(description="The field that differs.")
-    of: Patterns = Field(min_length=2, description="Its values; each is compared with each that follows.")
-    where: Where = Field(Where(), description="Patterns that other fields match.")
+    of: Patterns = Field(min_length=2, description="Its values; each is compared with every later one.")
+    where: Where = Field(Where(), description="Patterns that the other fields must match.")
 
 
 class Statistics(Section):
-    """Intervals and tests."""
+    """Confidence intervals and paired significance tests."""
 
     resamples: int = Field(ge=100, description="Resamples of the bootstrap and of approximate randomisation.")
     level: Share = Field(description="Confidence level of intervals.")
@@ -38,5 +38,5 @@ class Statistics(Section):
     comparisons: list[Comparison] = Field(description="Families of paired tests.")
 
     def pairings(self) -> list[dict[str, Any]]:
-        """The comparisons, without what is not set."""
+        """Return the comparisons without unset fields."""
         return [comparison.model_dump(exclude_none=True) for comparison in self.comparisons]

@@ -1,7 +1,7 @@
-"""What a matrix will take, from rates that run cards of finished jobs tell, and from the shapes of adapters.
+"""Estimates of time and disk for a matrix, from the rates in run cards of finished jobs and the shapes of adapters.
 
-A rate holds for one model, number of shots and condition, on the device that it was measured on. Nothing is inferred
-from one model to another: what no card tells is not estimated.
+A rate is valid for one model, number of shots and condition, on the device where it was measured. Nothing is inferred
+from one model for another: without a run card there is no estimate.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,6 +10,7 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from .. import layout
 from ..artifacts.manifests import read_json
 from ..artifacts.run_cards import NAME
 from ..config.config import Config
@@ -17,15 +18,15 @@ from ..config.matrix import systems
 from ..data.registry import REGISTRY
 from ..systems import UNTUNED, System
 
-WEIGHT_BYTES = 4  # adapters are trained and kept in float32
-# AdamW's two moments of a weight: in float32, or in 8 bits with a float32 for each block of 256.
+WEIGHT_BYTES = 4  # adapters are trained and stored in float32
+# AdamW's two moments per weight: in float32, or in 8 bits with one float32 per block of 256.
 OPTIMIZER_BYTES = {"cpu": 8.0, "cuda": 2 * (1 + 4 / 256)}
-CHECKPOINTS = 3  # two are kept, and one more is there while it is written
+CHECKPOINTS = 3  # two are kept, and a third exists while it is written
 
 
 @dataclass(frozen=True)
 class Rate:
-    """What one finished job tells: rows a second after loading, and seconds to load."""
+    """Measurements of one finished job; the rate excludes the seconds of loading the model."""
 
     rule: str
     model: str
@@ -37,88 +38,95 @@ class Rate:
     peak_rss: int
 
 
-def rates(results: Path) -> list[Rate]:
-    """All rates that the run cards below results/ tell."""
-    found = []
-    for rule, kind in (("finetune", "adapters"), ("predict", "predictions")):
-        for path in sorted((results / kind).rglob(NAME)):
-            card, system = read_json(path), path.parent.relative_to(results / kind).parts
-            if len(system) != 4:  # an encoder's
+def read_rates(project: Path) -> list[Rate]:
+    """Return all rates in the run cards of a project folder."""
+    rates = []
+    for rule, pattern in (("finetune", layout.ADAPTER), ("predict", layout.PREDICTIONS)):
+        for path in sorted((project / pattern.partition("{")[0]).rglob(NAME)):
+            system = layout.of_manifest(path.with_name("manifest.json").relative_to(project).as_posix())
+            if system is None:  # a baseline
                 continue
-            model, _, shots, _ = system
-            for condition, facts in card.get("conditions", {"": card}).items():
-                if facts.get("examples_per_second"):
-                    measured = facts["examples_per_second"], card["loading_seconds"], card["peak_rss_bytes"]
-                    place = rule, model, int(shots.removesuffix("-shot")), condition, card["device"]
-                    found.append(Rate(*place, *measured))
-    return found
+            card = read_json(path)
+            for condition, costs in card.get("conditions", {"": card}).items():
+                if costs.get("examples_per_second"):
+                    key = rule, system.model, system.shots, condition, card["device"]
+                    rates.append(
+                        Rate(*key, costs["examples_per_second"], card["loading_seconds"], card["peak_rss_bytes"])
+                    )
+    return rates
 
 
-class Estimate:
-    """Seconds of jobs, from measured rates.
+class TimeEstimate:
+    """Estimated seconds of jobs.
 
     Args:
-        measured: The rates.
-        device: Only rates of this device count; None: those of any.
+        rates: Measured rates.
+        device: Use only rates of this device; None: of any device.
     """
 
-    def __init__(self, config: Config, results: Path, measured: Iterable[Rate], device: str | None = None):
-        self.config, self.results = config, results
-        self.measured = [rate for rate in measured if device in (None, rate.device)]
+    def __init__(self, config: Config, project: Path, rates: Iterable[Rate], device: str | None = None):
+        self.config, self.project = config, project
+        self.rates = [rate for rate in rates if device in (None, rate.device)]
 
     def finetune(self, system: System) -> float | None:
-        """Seconds of a cell's fine-tuning, 0 for an untuned model; None where no rate is known."""
+        """Return the seconds of a cell's fine-tuning, 0 for an untuned model; None if no rate was measured."""
         if system.mixture == UNTUNED:
             return 0.0
-        path = self.results / f"rendered/{system.model}/training/{system.mixture}/{system.shots}-shot/manifest.json"
-        cap = self.config.mixtures[system.mixture].max_rows  # an upper bound, until the rows are rendered
+        path = self.project / layout.TRAINING.format(**vars(system))
+        cap = self.config.mixtures[system.mixture].max_rows  # an upper bound until the rows are rendered
         rows = read_json(path)["rendered"]["train"]["rows"] if path.is_file() else cap
         return self._seconds("finetune", system, {"": rows * self.config.training.epochs})
 
     def predict(self, system: System) -> float | None:
-        """Seconds of a system's prediction; None where no rate or no number of rows is known."""
-        path = self.results / f"rendered/{system.model}/prompts/{system.shots}-shot/manifest.json"
+        """Return the seconds of a system's prediction; None if no rate was measured or a number of rows is unknown."""
+        path = self.project / layout.PROMPTS.format(**vars(system))
         rendered = read_json(path)["rendered"] if path.is_file() else {}
         rows = {}
         for condition in self.config.matrix.conditions:
             prompt = "schema" if condition == "constrained" else condition
-            counts = [
-                rendered[f"{prompt}/{name}"]["rows"] if f"{prompt}/{name}" in rendered else self._test_rows(name)
-                for name in self.config.matrix.benchmarks
-            ]
-            if None in counts:
-                return None
-            rows[condition] = sum(counts)
+            rows[condition] = 0
+            for name in self.config.matrix.benchmarks:
+                key = f"{prompt}/{name}"
+                count = rendered[key]["rows"] if key in rendered else self._count_test_rows(name)
+                if count is None:
+                    return None
+                rows[condition] += count
         return self._seconds("predict", system, rows)
 
     def _seconds(self, rule: str, system: System, rows: Mapping[str, float]) -> float | None:
-        total = 0.0
-        for condition, number in rows.items():
+        """Return the seconds of a job with these rows by condition, or None if a condition has no rate."""
+        total, loading = 0.0, 0.0
+        for condition, count in rows.items():
             key = (rule, system.model, system.shots, condition)
-            alike = [r for r in self.measured if (r.rule, r.model, r.shots, r.condition) == key]
-            if not alike:
+            rates = [rate for rate in self.rates if (rate.rule, rate.model, rate.shots, rate.condition) == key]
+            if not rates:
                 return None
-            total += number / median(rate.rows_per_second for rate in alike)
-        return total + median(rate.loading for rate in alike)
+            total += count / median(rate.rows_per_second for rate in rates)
+            loading = median(rate.loading for rate in rates)
+        return total + loading
 
-    def _test_rows(self, benchmark: str) -> int | None:
-        """Test rows of a benchmark that is not rendered: the cap, or the official number, whichever is less."""
-        known, cap = REGISTRY.get(benchmark), self.config.prediction.test_rows
-        official = known and (known.official.get("test", (known.copied_rows,))[0] or known.copied_rows)
-        if self.config.benchmarks[benchmark].origin == "sample":
-            official = None
-        return min((n for n in (cap, official) if n), default=None)
+    def _count_test_rows(self, benchmark: str) -> int | None:
+        """Return the test rows of a benchmark without rendered prompts: the smaller of cap and official number."""
+        counts = [self.config.prediction.test_rows]
+        if benchmark in REGISTRY and self.config.benchmarks[benchmark].origin != "sample":
+            known = REGISTRY[benchmark]
+            counts.append(known.official.get("test", (known.copied_rows,))[0] or known.copied_rows)
+        return min((count for count in counts if count), default=None)
 
 
 def lora_parameters(shape: Mapping[str, Any], lora: Mapping[str, Any]) -> int | None:
-    """Weights of an adapter: r × (in + out) for each target of each layer.
+    """Return the number of an adapter's weights: r × (in + out) per target and layer.
 
     Args:
         shape: The model's config.json.
         lora: `r` and `targets`.
 
     Returns:
-        None where the config has other keys than those of a plain decoder, or a target is unknown.
+        None if the config lacks the keys of a plain decoder, or if a target is unknown.
+
+    >>> shape = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
+    >>> lora_parameters(shape, {"r": 4, "targets": ["q_proj", "down_proj"]})
+    3456
     """
     try:
         hidden, inner, heads = shape["hidden_size"], shape["intermediate_size"], shape["num_attention_heads"]
@@ -138,29 +146,34 @@ def lora_parameters(shape: Mapping[str, Any], lora: Mapping[str, Any]) -> int | 
         return None
 
 
-def disk(config: Config, results: Path, device: str) -> tuple[float, list[str]]:
-    """Bytes that adapters still to be tuned will take, their copies in scratch/ and one cell's checkpoints with them.
+def estimate_disk(config: Config, project: Path, device: str) -> tuple[float, list[str]]:
+    """Estimate the disk space of adapters to fine-tune, with their copies in scratch/ and one cell's checkpoints.
 
     Returns:
-        The bytes, and the models whose config is not here yet, which are not in them.
+        The bytes, and the models that they do not include because their config.json is not available yet.
     """
     total, checkpoints, unknown = 0.0, 0.0, []
     for model in config.matrix.models:
         entry = config.models[model]
-        folder = Path(entry.path).expanduser() if entry.origin == "path" else results / "models" / model
+        fetched = project / layout.MODEL.format(model=model)
+        folder = Path(entry.path).expanduser() if entry.origin == "path" and entry.path else fetched.parent
         shape = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
         parameters = lora_parameters(shape, config.lora(model))
         if parameters is None:
             unknown.append(model)
             continue
-        new = [s for s in systems(config) if s.model == model and s.mixture != UNTUNED]
-        new = [s for s in new if not (results / "adapters" / str(s) / "manifest.json").is_file()]
+        cells = [system for system in systems(config) if system.model == model and system.mixture != UNTUNED]
+        missing = [cell for cell in cells if not (project / layout.of_system(layout.ADAPTER, str(cell))).is_file()]
         tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
-        total += 2 * len(new) * (parameters * WEIGHT_BYTES + tokenizer)
-        checkpoints = max(checkpoints, CHECKPOINTS * checkpoint_bytes(parameters, device) if new else 0)
+        total += 2 * len(missing) * (parameters * WEIGHT_BYTES + tokenizer)
+        checkpoints = max(checkpoints, CHECKPOINTS * checkpoint_bytes(parameters, device) if missing else 0)
     return total + checkpoints, unknown
 
 
 def checkpoint_bytes(parameters: int, device: str) -> float:
-    """Size of one checkpoint: the adapter and the optimizer's moments; the rest of it is a few kilobytes."""
+    """Return the size of one checkpoint: the adapter and the optimizer's moments; the rest is a few kilobytes.
+
+    >>> checkpoint_bytes(1000, "cpu")
+    12000.0
+    """
     return parameters * (WEIGHT_BYTES + OPTIMIZER_BYTES[device])

@@ -1,25 +1,47 @@
-"""What torch finds on this machine, as one line of JSON: `python -m mixtune.runs.probe`.
+"""Probe of torch and bitsandbytes on this machine, printed as one line of JSON: `python -m mixtune.runs.probe`.
 
-A process of its own, so that a driver or library that hangs or crashes can be outlived.
+It runs in a separate process, so that the caller survives a driver or library that hangs or crashes.
 """
 
 import contextlib
 import json
 import os
 import sys
-from typing import Any
+from typing import TypedDict, final
 
 from ..errors import NOT_FOR_TUNING, UserError, run
 
 
-def probe() -> dict[str, Any]:
-    """The device that jobs would compute on, and a round trip of weights through its 4 bits.
+@final
+class DeviceProbe(TypedDict):
+    """The device of jobs, with its precision in 4 bits.
 
-    Returns:
-        `device`, `dtype`, `why`, `name`; `count` and `memory` (bytes) of CUDA devices; `instructions`, those of the
-        CPU for bf16; `round_trip`, the largest error of the round trip as a share of the largest weight; or
-        `problem` alone.
+    Attributes:
+        why: Reason for the dtype.
+        count, memory: Number and bytes of CUDA devices.
+        instructions: The CPU's instructions for bf16.
+        round_trip: Largest error of weights after quantisation to NF4 and back, as a share of the largest weight.
     """
+
+    device: str
+    dtype: str
+    why: str
+    name: str
+    count: int
+    memory: int
+    instructions: list[str]
+    round_trip: float
+
+
+@final
+class ProbeFailure(TypedDict):
+    """The reason why the probe found no usable device."""
+
+    problem: str
+
+
+def probe() -> DeviceProbe | ProbeFailure:
+    """Probe the device that jobs would use, and quantise weights to 4 bits and back on it."""
     import torch
     from bitsandbytes.functional import dequantize_4bit, quantize_4bit
 
@@ -43,7 +65,7 @@ def probe() -> dict[str, Any]:
             "name": device_name(device.name),
             "count": torch.cuda.device_count() if cuda else 0,
             "memory": torch.cuda.get_device_properties(0).total_memory if cuda else 0,
-            "instructions": [name for name, there in instructions.items() if there],
+            "instructions": [name for name, is_supported in instructions.items() if is_supported],
             "round_trip": ((back - weights).abs().max() / weights.abs().max()).item(),
         }
     except UserError as error:
@@ -51,9 +73,10 @@ def probe() -> dict[str, Any]:
 
 
 def main() -> None:
+    """Print the result of the probe."""
     with contextlib.redirect_stdout(sys.stderr):  # libraries may print
-        found = probe()
-    print(json.dumps(found))
+        result = probe()
+    print(json.dumps(result))
 
 
 if __name__ == "__main__":

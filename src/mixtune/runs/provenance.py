@@ -1,166 +1,183 @@
-"""Which inputs and settings a result came from, back to the data sources, and what has changed since."""
+"""Provenance of a result: the inputs and settings that it came from, back to the data sources, and changes since."""
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from .. import layout
 from ..artifacts.manifests import file_sha256, read_json
 from ..artifacts.run_cards import contents
 from ..errors import UserError
 from .code_hash import of_job
-from .snakemake_records import Record, record
+from .snakemake_records import Record, read_record
 
-LARGE = 256 * 2**20  # bytes of a file that is hashed only if all are
-OURS = ("results", "reports")
+LARGE = 256 * 2**20  # bytes; larger files are hashed only on request
+OURS = (str(layout.RESULTS), str(layout.REPORTS))
+
+RunCard = Mapping[str, Any]
 
 
 @dataclass
 class Node:
-    """A file, or a folder of native files, and where it came from.
+    """A file, or a folder of native files, and its provenance.
 
     Attributes:
-        rule: What made it; "" for a source.
+        rule: The rule that made it; "" for a source.
         settings: The resolved settings of the job.
-        facts: When and by what it was made, a sentence each.
-        changes: What is not any more as it was then, a sentence each.
-        inputs: Where it came from; a file that several came from is one node.
+        facts: Time, versions and costs of the job, one sentence each.
+        changes: Changes of files, inputs and code since then, one sentence each.
+        inputs: The files that it came from; a file with several outputs is one node.
     """
 
     path: Path
     rule: str = ""
-    settings: dict[str, Any] | None = None
+    settings: Mapping[str, Any] | None = None
     facts: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     inputs: list["Node"] = field(default_factory=list)
 
 
-def trace(asked: Path, hash_all: bool = False) -> Node:
-    """The tree of what a file below results/ or reports/ came from; for a folder, of its manifest.
+def trace(file: Path, hash_all: bool = False) -> Node:
+    """Return the provenance tree of a file below results/ or reports/; for a folder, of its manifest.
 
     Args:
-        hash_all: Whether files of any size are compared with the SHA-256 that was noted of them.
+        hash_all: Whether to compare also large files with their recorded SHA-256.
 
     Raises:
-        UserError: There is no such file, or nothing tells where it came from.
+        UserError: The file does not exist, or its provenance was not recorded.
     """
-    path = asked.absolute()
+    path = file.absolute()
     path = path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
     if path.is_dir():
         path = path / "manifest.json"
     if not path.is_file():
-        raise UserError(f"there is no file {path}; give one below results/ or reports/ of this folder ({Path.cwd()})")
-    node = _node(path, {}, hash_all)
+        raise UserError(f"{path} not found; give a file below results/ or reports/ of this folder ({Path.cwd()})")
+    node = _trace(path, {}, hash_all)
     if not node.rule:
         raise UserError(
-            f"nothing tells where {path} came from: neither Snakemake's records (.snakemake/metadata) nor a manifest "
-            "or run card beside it; give an output of the workflow, as reports/tables/matrix.csv"
+            f"{path}: provenance not found, neither in Snakemake's records (.snakemake/metadata) nor in a manifest or "
+            "run card in its folder; give an output of the workflow, e.g. reports/tables/matrix.csv"
         )
     return node
 
 
-def _node(path: Path, known: dict[Path, Node], hash_all: bool) -> Node:
-    if path in known:
-        return known[path]
-    node = known[path] = Node(path)
-    manifest = _manifest_of(path)
-    found = record(path) or (record(manifest) if manifest else None)
-    card = _card_of(path, manifest, found)
-    if not found and not card:
-        return node
-    if found:
-        node.rule, node.settings = found.rule, found.settings
-        node.facts.append(f"made {_when(found.started)} in {max(found.ended - found.started, 0):.0f} s")
-        inputs = found.inputs
-        node.changes += _changed_inputs(found)
-    else:
-        node.rule, node.settings = card["rule"], card["settings"]
+def _trace(path: Path, nodes: dict[Path, Node], hash_all: bool) -> Node:
+    """Return the node of a file, which is one of `nodes` or becomes one."""
+    if path in nodes:
+        return nodes[path]
+    node = nodes[path] = Node(path)
+    manifest = _find_manifest(path)
+    record = read_record(path) or (read_record(manifest) if manifest else None)
+    card = _find_card(path, manifest, record)
+    if record:
+        node.rule, node.settings, inputs = record.rule, record.settings, record.inputs
+        started = time.strftime("%F %T", time.localtime(record.started))
+        node.facts.append(f"made {started} in {max(record.ended - record.started, 0):.0f} s")
+        node.changes += _compare_with_record(record)
+    elif card:
+        node.rule, node.settings, inputs = card["rule"], card["settings"], card["inputs"]
         node.facts.append("Snakemake has no record of it (.snakemake/metadata): this is from its run card")
-        inputs = card["inputs"]
-        node.changes += [
-            f"input {name} {'is gone' if not Path(name).is_file() else 'has other contents now'}"
-            for name, then in inputs.items()
-            if not Path(name).is_file() or contents(Path(name)) != then
-        ]
-    node.facts += _card_facts(card) if card else []
+        node.changes += _compare_with_card(inputs)
+    else:
+        return node
+    node.facts += _describe_card(card) if card else []
     node.facts += [f"commit {read_json(path)['commit']}"] if manifest == path and read_json(path).get("commit") else []
-    for file, sha in _noted(path, manifest, card):
-        if not file.is_file():
-            node.changes.append(f"{file.name} is gone")
-        elif not hash_all and file.stat().st_size > LARGE:
-            node.facts.append(f"{file.name} not compared: it is large (--all compares it)")
-        elif file_sha256(file) != sha:
-            node.changes.append(f"{file.name} has other contents now")
-    code = (node.settings or {}).get("code")
-    if code and (now := _code_now(node.rule, node.settings)) != code:
-        node.changes.append(f"the code of {node.rule} means something else now: {now}, was {code}")
-    node.inputs = [_node(one, known, hash_all) for one in _whole(inputs)] + list(_sources(inputs))
+    _compare_files(node, _read_hashes(path, manifest, card), hash_all)
+    _compare_code(node)
+    node.inputs = [_trace(source, nodes, hash_all) for source in _select_made(inputs)] + list(_group_native(inputs))
     return node
 
 
-def _manifest_of(path: Path) -> Path | None:
-    """The manifest that a file is, or that names it."""
+def _compare_files(node: Node, files: Iterable[tuple[Path, str]], hash_all: bool) -> None:
+    """Compare files with their recorded SHA-256."""
+    for file, sha in files:
+        if not file.is_file():
+            node.changes.append(f"{file.name} is missing")
+        elif not hash_all and file.stat().st_size > LARGE:
+            node.facts.append(f"{file.name} not compared: it is large (--all compares it)")
+        elif file_sha256(file) != sha:
+            node.changes.append(f"{file.name} has changed")
+
+
+def _compare_code(node: Node) -> None:
+    """Compare the recorded hash of a job's code with that of the current code."""
+    code = node.settings.get("code") if node.settings else None
+    if node.settings and code and (now := _code_now(node.rule, node.settings)) != code:
+        node.changes.append(f"the code of rule {node.rule} has changed: now {now}, was {code}")
+
+
+def _find_manifest(path: Path) -> Path | None:
+    """Return the manifest that a file is, or that names it."""
     for folder in path.parents[:3]:
         manifest = folder / "manifest.json"
-        if manifest.is_file() and (manifest == path or path in dict(_files(manifest))):
+        if manifest.is_file() and (manifest == path or path in dict(_read_manifest(manifest))):
             return manifest
     return None
 
 
-def _files(manifest: Path) -> Iterator[tuple[Path, str]]:
-    """Places and SHA-256 of the files that a manifest names."""
-    told, folder = read_json(manifest), manifest.parent
+def _read_manifest(manifest: Path) -> Iterator[tuple[Path, str]]:
+    """Yield the paths and SHA-256 of the files that a manifest names."""
+    content, folder = read_json(manifest), manifest.parent
     if (folder / "files").is_dir():  # of a copy from the hub
         folder = folder / "files"
-    for name, sha in told["files"].items():
-        yield Path(told.get("folder", folder)) / name, sha
+    for name, sha in content["files"].items():
+        yield Path(content.get("folder", folder)) / name, sha
 
 
-def _card_of(path: Path, manifest: Path | None, found: Record | None) -> dict[str, Any] | None:
-    """The run card of a file: beside its manifest, or one that names it."""
-    for card in sorted((manifest or path).parent.glob("run_card*.json")):
-        told = read_json(card)
-        if "rule" in told and (manifest or card == path or path.name in told.get("files", {})):
-            return told if not found or told["settings"] == found.settings else None
+def _find_card(path: Path, manifest: Path | None, record: Record | None) -> RunCard | None:
+    """Return the run card of a file: next to its manifest, or one that names the file."""
+    for file in sorted((manifest or path).parent.glob("run_card*.json")):
+        card = read_json(file)
+        if "rule" in card and (manifest or file == path or path.name in card.get("files", {})):
+            return card if not record or card["settings"] == record.settings else None
     return None
 
 
-def _noted(path: Path, manifest: Path | None, card: dict[str, Any] | None) -> Iterator[tuple[Path, str]]:
-    """Places and SHA-256 of a manifest's files, or of the file itself, as noted when they were made."""
+def _read_hashes(path: Path, manifest: Path | None, card: RunCard | None) -> Iterator[tuple[Path, str]]:
+    """Yield the paths and recorded SHA-256 of a manifest's files, or of the file itself."""
     if manifest:
-        yield from ((file, sha) for file, sha in _files(manifest) if path in (manifest, file))
+        yield from ((file, sha) for file, sha in _read_manifest(manifest) if path in (manifest, file))
     elif card and path.name in card.get("files", {}):
         yield path, card["files"][path.name]
 
 
-def _changed_inputs(found: Record) -> Iterator[str]:
-    for name in found.inputs:
+def _compare_with_record(record: Record) -> Iterator[str]:
+    for name in record.inputs:
         path = Path(name)
         if not path.exists():
-            yield f"input {name} is gone"
-        elif name in found.checksums:
-            if file_sha256(path) != found.checksums[name]:
-                yield f"input {name} has other contents now"
-        elif path.stat().st_mtime > found.ended:
-            yield f"input {name} has been written since (it is too large for Snakemake to note its contents)"
+            yield f"input {name} is missing"
+        elif name in record.checksums:
+            if file_sha256(path) != record.checksums[name]:
+                yield f"input {name} has changed"
+        elif path.stat().st_mtime > record.ended:
+            yield f"input {name} was written since (Snakemake records no hash of a file of its size)"
 
 
-def _whole(inputs: Iterable[str]) -> list[Path]:
-    """Inputs that the workflow made, but for those that a manifest among them names."""
-    ours = [Path(name) for name in inputs if Path(name).parts[0] in OURS]
+def _compare_with_card(inputs: Mapping[str, Any]) -> Iterator[str]:
+    for name, recorded in inputs.items():
+        if not Path(name).is_file():
+            yield f"input {name} is missing"
+        elif contents(Path(name)) != recorded:
+            yield f"input {name} has changed"
+
+
+def _select_made(inputs: Iterable[str]) -> list[Path]:
+    """Return the inputs that the workflow made, without those that a manifest among them names."""
+    made = [Path(name) for name in inputs if Path(name).parts[0] in OURS]
     named = {
         manifest.parent / name
-        for manifest in ours
+        for manifest in made
         if manifest.name == "manifest.json" and manifest.is_file()
         for name in read_json(manifest)["files"]
     }
-    return [path for path in ours if path not in named]
+    return [path for path in made if path not in named]
 
 
-def _sources(inputs: Iterable[str]) -> Iterator[Node]:
-    """Inputs that the workflow did not make, by their folders."""
+def _group_native(inputs: Iterable[str]) -> Iterator[Node]:
+    """Yield the inputs that the workflow did not make, one node per folder."""
     folders = defaultdict(list)
     for path in map(Path, inputs):
         if path.parts[0] not in OURS:
@@ -169,7 +186,8 @@ def _sources(inputs: Iterable[str]) -> Iterator[Node]:
         yield Node(folder, facts=[f"native files: {', '.join(names)}"])
 
 
-def _card_facts(card: dict[str, Any]) -> Iterator[str]:
+def _describe_card(card: RunCard) -> Iterator[str]:
+    """Yield the versions, device and costs in a run card, one sentence each."""
     code = card["code"]
     checkout = f" at commit {code['commit']}{', with changes' if code['changed'] else ''}" if code["commit"] else ""
     yield f"by mixtune {code['version'] or '(not installed)'}{checkout}; " + ", ".join(
@@ -180,19 +198,15 @@ def _card_facts(card: dict[str, Any]) -> Iterator[str]:
     if card.get("tokens_per_second"):
         yield (
             f"{card['examples_seen']} examples in {card['seconds']} s ({card['loading_seconds']} s to load), "
-            f"{card['examples_per_second']} examples and {card['tokens_per_second']} tokens a second"
+            f"{card['examples_per_second']} examples and {card['tokens_per_second']} tokens per second"
         )
-    for key, what in (("peak_rss_bytes", "of the host"), ("peak_gpu_bytes", "of the device")):
+    for key, memory in (("peak_rss_bytes", "host"), ("peak_gpu_bytes", "device")):
         if card.get(key):
-            yield f"at most {card[key] / 2**30:.2f} GiB {what}"
+            yield f"peak {memory} memory {card[key] / 2**30:.2f} GiB"
 
 
-def _code_now(rule: str, settings: dict[str, Any]) -> str:
+def _code_now(rule: str, settings: Mapping[str, Any]) -> str:
     try:
         return of_job(rule, settings)
     except FileNotFoundError:
         return "no such script"
-
-
-def _when(seconds: float) -> str:
-    return time.strftime("%F %T", time.localtime(seconds))

@@ -1,7 +1,7 @@
-"""What a run of Snakemake that was killed leaves in its folder: Snakemake's lock, and jobs that may still run.
+"""Lock of a workflow run, and the report on what a killed run of Snakemake leaves: its lock and running jobs.
 
-Snakemake's locks name files, not the process that made them. So a run holds a lock of its own beside them
-(`locks`), which tells who it is and is free when it has ended.
+Snakemake's locks name files, not the process that made them. So each run also holds a lock of its own (`locks`),
+which identifies the process and is released when the process ends.
 """
 
 import errno
@@ -14,23 +14,24 @@ from pathlib import Path
 
 import psutil
 
+from .. import layout
 from ..artifacts import locks
 from ..errors import UserError, refusal
 
 FOLDER = Path(".snakemake")
 RUN = FOLDER / "mixtune-run"
 JOBS = "workflow.scripts."
-WRITTEN = ("results", "reports", "logs", "scratch")
+WRITTEN = tuple(map(str, (layout.RESULTS, layout.REPORTS, layout.LOGS, layout.SCRATCH)))
 NOTHING_STARTS = {"-n", "--dry-run", "--dryrun", "--unlock", "--lint", "--report"}
 
 
 def record() -> None:
-    """Let others see that this process runs the workflow here, for as long as it lives."""
+    """Record that this process runs the workflow here, until it ends."""
     locks.acquire(RUN, wait=False)
 
 
 def check() -> None:
-    """Before a run: tell on stderr who has locked this folder, what of it still runs, and what to do.
+    """Check this folder before a run: report on stderr another run's lock, its running jobs, and the remedy.
 
     Raises:
         UserError: Results cannot be written here.
@@ -47,45 +48,49 @@ def check() -> None:
 
 
 def report() -> str | None:
-    """What to know and to do about a lock of Snakemake's in this folder; None where there is none."""
-    made = [path.stat().st_mtime for path in FOLDER.glob("locks/*.lock")]
-    if not made:
+    """Return the report on Snakemake's lock of this folder, with the remedy; None if there is no lock."""
+    created = [path.stat().st_mtime for path in FOLDER.glob("locks/*.lock")]
+    if not created:
         return None
-    # A run records itself after it has locked: an older record is of a run before.
-    recorded = RUN.is_file() and RUN.stat().st_mtime >= min(made)
-    run = locks.signature(RUN) if recorded else "an unknown process"
-    runs, jobs = _processes()
+    # A run records itself after locking: an older record is of an earlier run.
+    is_recorded = RUN.is_file() and RUN.stat().st_mtime >= min(created)
+    run = locks.signature(RUN) if is_recorded else "an unknown process"
+    runs, jobs = _list_processes()
     if runs or locks.is_held(RUN):
         return (
             f"mixtune: another snakemake runs in this folder: {'; '.join(runs) or run}.\n"
-            "  What needs the same files has to wait: start again when it has ended. To end it, type\n"
+            "  Outputs of both must wait: start again when that run has ended. To end it, type\n"
             "      kill PID\n"
-            "  with its pid: it starts no more jobs, and lets those that run finish."
+            "  with its pid: it starts no more jobs, and its running jobs finish."
         )
-    lines = [f"mixtune: a snakemake that was killed has left a lock on this folder: {run}."]
-    host = locks.SIGNATURE.fullmatch(run)
-    if host and host[1] != socket.gethostname():
-        lines.append(f"  It ran on {host[1]}: whether it or one of its jobs still lives can only be seen there.")
-    elif jobs:
-        lines += [
-            "  It has ended, but of its jobs there still run:",
-            *(f"      {job}" for job in jobs),
-            "  They finish their work, and a new run uses it: fine-tuning and prediction wait for them. If the config",
-            "  was changed since, end them first (kill PID), or they would write what it said before.",
-        ]
-    else:
-        lines.append("  It has ended, and none of its jobs runs on this machine.")
+    lines = [f"mixtune: a snakemake that was killed has left a lock on this folder: {run}.", *_describe_jobs(run, jobs)]
     if shutil.which("squeue"):
-        lines.append("  Jobs on the cluster are listed by: squeue --me --format '%i %T %k %Z' | grep -F \"$PWD\"")
-    lines += ["  To go on where it stopped, type", "      snakemake --unlock", "  and then the same command again."]
+        lines.append("  To list its jobs on the cluster, type: squeue --me --format '%i %T %k %Z' | grep -F \"$PWD\"")
+    lines += ["  To continue it, type", "      snakemake --unlock", "  and then the same command again."]
     return "\n".join(lines)
 
 
-def _processes() -> tuple[list[str], list[str]]:
-    """The runs of Snakemake, and the jobs of this workflow, that live in this folder on this machine."""
+def _describe_jobs(run: str, jobs: list[str]) -> list[str]:
+    """Describe the jobs that a killed run has left on this machine, in lines."""
+    host = locks.SIGNATURE.fullmatch(run)
+    if host and host[1] != socket.gethostname():
+        return [f"  It ran on {host[1]}: whether the run or its jobs are still running can be checked only there."]
+    if not jobs:
+        return ["  It has ended, and none of its jobs runs on this machine."]
+    return [
+        "  It has ended, but these jobs are still running:",
+        *(f"      {job}" for job in jobs),
+        "  They finish their work, and a new run uses it: fine-tuning and prediction wait for them. If the config",
+        "  has changed since, end them first (kill PID), or they write results of the previous config.",
+    ]
+
+
+def _list_processes() -> tuple[list[str], list[str]]:
+    """List the runs of Snakemake, and the jobs of this workflow, that run in this folder on this machine."""
     own = {os.getpid(), *(parent.pid for parent in psutil.Process().parents())}
     processes = psutil.process_iter(["cwd", "cmdline", "create_time", "ppid"], ad_value=None)
-    here = {p.pid: p.info for p in processes if p.info["cwd"] == os.getcwd() and p.pid not in own}
+    others = (process for process in processes if process.pid not in own)
+    here = {process.pid: process.info for process in others if process.info["cwd"] == os.getcwd()}
     runs, jobs = [], []
     for pid, info in here.items():
         words = info["cmdline"] or []

@@ -1,7 +1,7 @@
-"""What Snakemake keeps in the folder .snakemake/: records of finished jobs, marks of begun ones, locks and logs.
+"""Snakemake's own files in the folder .snakemake/: records of finished jobs, marks of started jobs, locks and logs.
 
-Read by the layout that snakemake/persistence/file.py describes (format version 6): `metadata/` and `incomplete/` hold
-a file for each output, named by the base64 of its path; `locks/` lists the outputs that a running workflow will write.
+The layout is that of snakemake/persistence/file.py (format version 6): `metadata/` and `incomplete/` contain one file
+per output, named by the base64 of its path; `locks/` lists the outputs that a running workflow will write.
 """
 
 import ast
@@ -19,10 +19,10 @@ FOLDER = Path(".snakemake")
 
 @dataclass(frozen=True)
 class Record:
-    """How an output was made.
+    """Record of the job that made an output.
 
     Attributes:
-        settings: The job's resolved settings (its `params`); None where the rule has none.
+        settings: The job's resolved settings (its `params`); None if the rule has none.
         inputs: Paths as the rule named them.
         checksums: SHA-256 of the inputs that are small enough for Snakemake to compare by content.
         started, ended: Seconds since the epoch.
@@ -45,42 +45,42 @@ class Failure:
     log: str
 
 
-def record(output: Path, folder: Path = FOLDER) -> Record | None:
-    """How an output was made; None where Snakemake has no record of it, or one that cannot be read."""
-    path = _place(folder / "metadata", output)
+def read_record(output: Path, folder: Path = FOLDER) -> Record | None:
+    """Return the record of an output; None if Snakemake has none, or an unreadable one."""
+    path = _record_path(folder / "metadata", output)
     try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-        checksums = {name: sum.removeprefix("sha256:") for name, sum in found["input_checksums"].items()}
+        content = json.loads(path.read_text(encoding="utf-8"))
+        checksums = {name: sha.removeprefix("sha256:") for name, sha in content["input_checksums"].items()}
         return Record(
-            found["rule"],
-            _settings(found["params"] or []),
-            found["input"] or [],
+            content["rule"],
+            _parse_settings(content["params"] or []),
+            content["input"] or [],
             checksums,
-            found["starttime"],
-            found["endtime"],
+            content["starttime"],
+            content["endtime"],
         )
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
-def _settings(params: Sequence[str]) -> dict[str, Any] | None:
-    """The one canonical JSON string that our jobs have as params, which Snakemake keeps as Python writes it."""
+def _parse_settings(params: Sequence[str]) -> dict[str, Any] | None:
+    """Parse the one canonical JSON string that our jobs have as params; Snakemake stores its Python literal."""
     if len(params) != 1:
         return None
     settings = json.loads(ast.literal_eval(params[0]))
     return settings if isinstance(settings, dict) else None
 
 
-def begun(output: Path, folder: Path = FOLDER) -> float | None:
-    """When the job of an output began that has not ended since; None where there is none."""
+def read_start(output: Path, folder: Path = FOLDER) -> float | None:
+    """Return the start time of an output's unfinished job; None if there is no such job."""
     try:
-        return _place(folder / "incomplete", output).stat().st_mtime
+        return _record_path(folder / "incomplete", output).stat().st_mtime
     except OSError:
         return None
 
 
-def due(folder: Path = FOLDER) -> tuple[frozenset[str], float] | None:
-    """The outputs that the running workflow writes, and when it began; None where none has locked the folder."""
+def read_scheduled(folder: Path = FOLDER) -> tuple[frozenset[str], float] | None:
+    """Return the outputs that the running workflow writes, and its start time; None if the folder is not locked."""
     locks = sorted((folder / "locks").glob("*.output.lock"))
     if not locks:
         return None
@@ -88,8 +88,8 @@ def due(folder: Path = FOLDER) -> tuple[frozenset[str], float] | None:
     return frozenset(lines), min(lock.stat().st_mtime for lock in locks)
 
 
-def last_log(folder: Path = FOLDER) -> tuple[str, float]:
-    """The log of the last run that had something to do, and when it was written; ("", 0.0) where there is none."""
+def read_last_log(folder: Path = FOLDER) -> tuple[str, float]:
+    """Return the log of the last run that had jobs, and the time of its last line; ("", 0.0) if there is none."""
     for path in sorted((folder / "log").glob("*.snakemake.log"), reverse=True):  # named by their times
         text = path.read_text(encoding="utf-8", errors="replace")
         if "\nJob stats:\n" in text:
@@ -97,31 +97,35 @@ def last_log(folder: Path = FOLDER) -> tuple[str, float]:
     return "", 0.0
 
 
-def overlays(log: str) -> list[Path] | None:
-    """The overlays of the run that wrote a log; None where it does not tell (`quiet: host`)."""
+def parse_overlays(log: str) -> list[Path] | None:
+    """Return the overlays of the run that wrote a log; None if the log lacks them (`quiet: host`).
+
+    >>> parse_overlays("  Config file(s): [PosixPath('tiny.yaml'), 'config.yaml']")
+    [PosixPath('tiny.yaml')]
+    """
     line = re.search(r"^  Config file\(s\): \[(.*)\]$", log, re.MULTILINE)
     return [Path(name) for name in re.findall(r"'([^']+)'", line[1]) if name != "config.yaml"] if line else None
 
 
-def steps(log: str) -> tuple[int, int] | None:
-    """How many jobs of a run are done, and of how many."""
+def parse_steps(log: str) -> tuple[int, int] | None:
+    """Return the number of finished jobs of a run, and of all its jobs; None if the log lacks them."""
     total = re.search(r"^total +(\d+)$", log, re.MULTILINE)
     done = re.findall(r"^(\d+) of \d+ steps", log, re.MULTILINE)
     return (int(done[-1]) if done else 0, int(total[1])) if total else None
 
 
-def failures(log: str) -> list[Failure]:
-    """The jobs of a run that failed, a job that failed twice twice."""
-    found = []
+def parse_failures(log: str) -> list[Failure]:
+    """Return the failed jobs of a run, once per attempt."""
+    failures = []
     for rule, text in re.findall(r"^Error in (?:local)?rule (\w+):\n((?:    .*\n)+)", log, re.MULTILINE):
         outputs = re.search(r"^    output: (.*)$", text, re.MULTILINE)
         path = re.search(r"^    log: (.*?)(?: \(check log.*)?$", text, re.MULTILINE)
-        found.append(Failure(rule, frozenset(outputs[1].split(", ") if outputs else ()), path[1] if path else ""))
-    return found
+        failures.append(Failure(rule, frozenset(outputs[1].split(", ") if outputs else ()), path[1] if path else ""))
+    return failures
 
 
-def _place(folder: Path, output: Path) -> Path:
-    """Where Snakemake keeps what it knows of an output: long names lie in folders that begin with @."""
+def _record_path(folder: Path, output: Path) -> Path:
+    """Return the path of an output's record; parts of long names become folders whose names begin with @."""
     name = urlsafe_b64encode(output.as_posix().encode()).decode()
     try:
         longest = os.pathconf(folder, "PC_NAME_MAX") - 1

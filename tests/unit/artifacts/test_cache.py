@@ -101,7 +101,7 @@ def test_the_command_lists_and_removes_with_yes_alone(project, capsys):
     everything = there(project)
     main(["clean", "--all"])
     told = capsys.readouterr().out
-    assert "4 entries would go: add --yes" in told
+    assert "4 entries would be removed; add --yes" in told
     assert there(project) == everything
     main(["clean", "--yes"])
     assert there(project) == everything - {"bb"}
@@ -115,5 +115,5 @@ def test_the_command_lists_and_removes_with_yes_alone(project, capsys):
 
 def test_a_folder_without_scratch_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit, match="no folder scratch"):
+    with pytest.raises(SystemExit, match="folder scratch not found"):
         main(["clean"])

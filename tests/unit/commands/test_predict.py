@@ -269,14 +269,14 @@ def test_one_sentence_gives_the_same_line(tuned, capsys, tmp_path):
 @pytest.mark.parametrize(
     ("options", "told"),
     [
-        (["--text", "Ada met Bob.", "--head", "Ada"], "--text, --head and --tail go together, and without --input"),
+        (["--text", "Ada met Bob.", "--head", "Ada"], "--head and --tail must be given together, and without --input"),
         (["--text", "Ada", "--head", "Ada", "--tail", "Ada", "--input", __file__], "without --input"),
         (["--text", "Ada", "--head", "Ada", "--tail", " "], "none empty; look at tail"),
         (["--condition", "schema"], "--condition schema needs --labels"),
         (["--condition", "constrained"], "--condition constrained needs --labels"),
-        (["--labels", "nowhere"], "nowhere is no file"),
-        (["--input", "."], ". is no file"),
-        (["--device", "gpu"], "gpu is none of cpu, cuda, cuda:N"),
+        (["--labels", "nowhere"], "file nowhere not found"),
+        (["--input", "."], "file . not found"),
+        (["--device", "gpu"], "unknown device gpu; must be cpu, cuda or cuda:N"),
         (["--format", "xml"], "invalid choice"),
     ],
 )

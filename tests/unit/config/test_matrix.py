@@ -6,6 +6,7 @@ from snakemake.common.configfile import load_configfile
 from mixtune.config import inputs
 from mixtune.config.config import load
 from mixtune.config.matrix import MatrixPlan, systems
+from mixtune.systems import System
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -78,3 +79,11 @@ def test_rendered_rows_of_released_cells_are_not_needed(raw):
         "results/released/SmolLM3-3B/gentune/0-shot/manifest.json"
     ]
     assert inputs.adapter(plan, "SmolLM3-3B/untuned/0-shot/seed-0") == []
+
+
+def test_systems_are_the_paths_of_results_and_back(raw):
+    raw["matrix"] |= {"seeds": [1, 2], "shots": [0, 2]}
+    found = systems(load(raw))
+    assert len(found) == 2 * 2 * 2 + 2
+    assert [System.parse(str(system)) for system in found] == found
+    assert str(found[-1]) == "SmolLM3-3B/untuned/2-shot/seed-0"

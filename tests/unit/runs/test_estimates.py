@@ -9,16 +9,15 @@ from snakemake.utils import update_config
 
 from mixtune.artifacts.manifests import write_json
 from mixtune.config.config import load
-from mixtune.config.matrix import systems
 from mixtune.runs.estimates import (
     CHECKPOINTS,
     WEIGHT_BYTES,
-    Estimate,
     Rate,
+    TimeEstimate,
     checkpoint_bytes,
-    disk,
+    estimate_disk,
     lora_parameters,
-    rates,
+    read_rates,
 )
 from mixtune.systems import System
 
@@ -41,17 +40,17 @@ def card(**facts):
 
 
 @pytest.fixture
-def results(tmp_path):
-    """A results folder with the cards of one finished cell."""
-    write_json(tmp_path / f"adapters/{CELL}/run_card.json", card())
+def project(tmp_path):
+    """A project folder with the cards of one finished cell."""
+    write_json(tmp_path / f"results/adapters/{CELL}/run_card.json", card())
     conditions = {"generic": card(), "schema": card(examples_per_second=1.0)}
-    write_json(tmp_path / f"predictions/{CELL}/run_card.json", card(conditions=conditions))
+    write_json(tmp_path / f"results/predictions/{CELL}/run_card.json", card(conditions=conditions))
     return tmp_path
 
 
-def test_run_cards_tell_rates(results):
+def test_run_cards_tell_read_rates(project):
     place = (MODEL, 0)
-    assert rates(results) == [
+    assert read_rates(project) == [
         Rate("finetune", *place, "", "here", 2.0, 7.0, 5),
         Rate("predict", *place, "generic", "here", 2.0, 7.0, 5),
         Rate("predict", *place, "schema", "here", 1.0, 7.0, 5),
@@ -59,62 +58,55 @@ def test_run_cards_tell_rates(results):
 
 
 def test_a_card_without_a_rate_tells_none(tmp_path):
-    write_json(tmp_path / f"adapters/{CELL}/run_card.json", {"seconds": 3})
-    assert rates(tmp_path) == []
+    write_json(tmp_path / f"results/adapters/{CELL}/run_card.json", {"seconds": 3})
+    assert read_rates(tmp_path) == []
 
 
-def test_the_cap_bounds_what_is_not_rendered_and_rendered_rows_count(results):
+def test_the_cap_bounds_what_is_not_rendered_and_rendered_rows_count(project):
     config = configured()
-    estimate = Estimate(config, results, rates(results))
+    estimate = TimeEstimate(config, project, read_rates(project))
     assert estimate.finetune(CELL) == 200_000 * 2 / 2.0 + 7.0
-    manifest = results / f"rendered/{MODEL}/training/gentune/0-shot/manifest.json"
+    manifest = project / f"results/rendered/{MODEL}/training/gentune/0-shot/manifest.json"
     write_json(manifest, {"rendered": {"train": {"rows": 50}}})
     assert estimate.finetune(CELL) == 50 * 2 / 2.0 + 7.0
 
 
-def test_prediction_is_the_sum_over_conditions(results):
+def test_prediction_is_the_sum_over_conditions(project):
     config = configured(prediction={"test_rows": 10})
-    assert Estimate(config, results, rates(results)).predict(CELL) == 90 / 2.0 + 90 / 1.0 + 7.0
+    assert TimeEstimate(config, project, read_rates(project)).predict(CELL) == 90 / 2.0 + 90 / 1.0 + 7.0
     names = [f"{condition}/{name}" for condition in ("generic", "schema") for name in config.matrix.benchmarks]
-    manifest = results / f"rendered/{MODEL}/prompts/0-shot/manifest.json"
+    manifest = project / f"results/rendered/{MODEL}/prompts/0-shot/manifest.json"
     write_json(manifest, {"rendered": {name: {"rows": 4} for name in names}})
-    assert Estimate(config, results, rates(results)).predict(CELL) == 36 / 2.0 + 36 / 1.0 + 7.0
+    assert TimeEstimate(config, project, read_rates(project)).predict(CELL) == 36 / 2.0 + 36 / 1.0 + 7.0
 
 
 @pytest.mark.parametrize(
     "system", [System(MODEL, "gentune", 2, 42), System("Qwen2.5-0.5B-Instruct", "gentune", 0, 42)], ids=str
 )
-def test_nothing_is_inferred_from_other_models_or_shots(results, system):
-    estimate = Estimate(configured(), results, rates(results))
+def test_nothing_is_inferred_from_other_models_or_shots(project, system):
+    estimate = TimeEstimate(configured(), project, read_rates(project))
     assert estimate.finetune(system) is None
     assert estimate.predict(system) is None
 
 
-def test_another_mixture_or_seed_of_the_same_model_has_the_same_rate(results):
-    estimate = Estimate(configured(), results, rates(results))
+def test_another_mixture_or_seed_of_the_same_model_has_the_same_rate(project):
+    estimate = TimeEstimate(configured(), project, read_rates(project))
     assert estimate.finetune(System(MODEL, "littune", 0, 7)) == 200_007.0
 
 
-def test_rates_of_another_device_do_not_count(results):
-    assert Estimate(configured(), results, rates(results), device="there").finetune(CELL) is None
-    assert Estimate(configured(), results, rates(results), device="here").finetune(CELL)
+def test_rates_of_another_device_do_not_count(project):
+    assert TimeEstimate(configured(), project, read_rates(project), device="there").finetune(CELL) is None
+    assert TimeEstimate(configured(), project, read_rates(project), device="here").finetune(CELL)
 
 
-def test_an_untuned_model_is_not_tuned(results):
+def test_an_untuned_model_is_not_tuned(project):
     untuned = System(MODEL, "untuned", 0, 0)
-    assert Estimate(configured(), results, []).finetune(untuned) == 0.0
+    assert TimeEstimate(configured(), project, []).finetune(untuned) == 0.0
 
 
-def test_test_rows_of_unknown_number_are_not_guessed(results):
+def test_test_rows_of_unknown_number_are_not_guessed(project):
     config = configured(benchmarks={"rebel": {"origin": "sample"}})
-    assert Estimate(config, results, rates(results)).predict(CELL) is None
-
-
-def test_systems_are_the_paths_of_results_and_back():
-    found = systems(configured(matrix={"models": [MODEL], "seeds": [1, 2], "untuned": True}))
-    assert len(found) == 3 * 2 * 2 + 2
-    assert [System.parse(str(system)) for system in found] == found
-    assert str(found[-1]) == f"{MODEL}/untuned/2-shot/seed-0"
+    assert TimeEstimate(config, project, read_rates(project)).predict(CELL) is None
 
 
 @pytest.mark.parametrize("targets", [TARGETS, ["q_proj", "v_proj"], ["down_proj"]])
@@ -164,11 +156,11 @@ def test_the_documented_sizes_are_computed():
 def test_the_disk_that_adapters_will_take(tmp_path):
     config = configured()
     shape = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
-    assert disk(config, tmp_path, "cpu") == (0, [MODEL])
-    write_json(tmp_path / f"models/{MODEL}/config.json", shape)
-    (tmp_path / f"models/{MODEL}/tokenizer.json").write_bytes(b"x" * 100)
+    assert estimate_disk(config, tmp_path, "cpu") == (0, [MODEL])
+    write_json(tmp_path / f"results/models/{MODEL}/config.json", shape)
+    (tmp_path / f"results/models/{MODEL}/tokenizer.json").write_bytes(b"x" * 100)
     parameters = lora_parameters(shape, config.lora(MODEL))
     checkpoints = 3 * checkpoint_bytes(parameters, "cpu")
-    assert disk(config, tmp_path, "cpu") == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
-    write_json(tmp_path / f"adapters/{CELL}/manifest.json", {})
-    assert disk(config, tmp_path, "cpu") == (2 * 5 * (4 * parameters + 100) + checkpoints, [])
+    assert estimate_disk(config, tmp_path, "cpu") == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
+    write_json(tmp_path / f"results/adapters/{CELL}/manifest.json", {})
+    assert estimate_disk(config, tmp_path, "cpu") == (2 * 5 * (4 * parameters + 100) + checkpoints, [])

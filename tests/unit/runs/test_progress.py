@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mixtune.cli import main
-from mixtune.runs.progress import Run, left, state
+from mixtune.runs.progress import WorkflowRun, estimate_remaining, summarise_state
 from mixtune.systems import System
 
 FIRST, SECOND, UNTUNED = System("m", "gentune", 0, 1), System("m", "gentune", 2, 1), System("m", "untuned", 0, 0)
@@ -63,43 +63,47 @@ def mark(project, rule: str, system: System, before: float) -> None:
 
 
 def states(system: System) -> list[str]:
-    return [job.state for job in Run().jobs(system)]
+    return [job.state for job in WorkflowRun().jobs(system)]
 
 
 def test_an_empty_folder_has_no_systems(project, capsys):
-    assert Run().systems() == []
+    assert WorkflowRun().systems() == []
     main(["status"])
-    assert "nothing has run here" in capsys.readouterr().out
+    assert "no run found here" in capsys.readouterr().out
 
 
 def test_what_a_run_will_make_is_known_before_it_is_there(running):
-    assert Run().systems() == [FIRST, SECOND, UNTUNED]
+    assert WorkflowRun().systems() == [FIRST, SECOND, UNTUNED]
 
 
 def test_done_running_and_waiting(running):
     assert states(FIRST) == ["done"] * 3
     assert states(SECOND) == ["running", "waiting", "waiting"]
     assert states(UNTUNED) == ["waiting", "waiting"]  # nothing is tuned
-    assert [state(Run().jobs(one)) for one in (FIRST, SECOND, UNTUNED)] == ["done", "running", "waiting"]
+    assert [summarise_state(WorkflowRun().jobs(one)) for one in (FIRST, SECOND, UNTUNED)] == [
+        "done",
+        "running",
+        "waiting",
+    ]
 
 
 def test_a_running_job_tells_its_share_and_when_it_was_heard(running):
-    job, *_ = Run().jobs(SECOND)
+    job, *_ = WorkflowRun().jobs(SECOND)
     assert job.share == 0.25
-    assert time.time() - job.heard == pytest.approx(5, abs=30)
-    assert time.time() - job.began == pytest.approx(60, abs=30)
+    assert time.time() - job.last_logged == pytest.approx(5, abs=30)
+    assert time.time() - job.started == pytest.approx(60, abs=30)
 
 
 def test_predictions_count_the_files_that_are_answered(running):
     mark(running, "predict", SECOND, 10)
     put(f"logs/predict/{SECOND}.log", "computing\nwarning: gids: a label\ngeneric/gids: 4 predictions\n")
-    assert Run().jobs(SECOND)[1].share == 0.5
+    assert WorkflowRun().jobs(SECOND)[1].share == 0.5
 
 
 def test_a_log_of_an_earlier_attempt_tells_nothing(running):
     put(f"logs/finetune/{SECOND}.log", "step 8/8 {}\n", before=900)
-    job, *_ = Run().jobs(SECOND)
-    assert (job.state, job.share, job.heard) == ("running", None, None)
+    job, *_ = WorkflowRun().jobs(SECOND)
+    assert (job.state, job.share, job.last_logged) == ("running", None, None)
 
 
 def test_an_output_of_an_earlier_run_is_not_done_while_it_is_due(running):
@@ -123,7 +127,7 @@ def test_failed_jobs_are_failed_until_their_output_is_there(project, capsys):
     put(".snakemake/log/2026-01-02T000000.0.snakemake.log", text)
     put(output("predict", FIRST))
     assert states(FIRST) == ["failed", "done", "waiting"]
-    assert state(Run().jobs(FIRST)) == "failed"
+    assert summarise_state(WorkflowRun().jobs(FIRST)) == "failed"
     main(["status"])
     told = capsys.readouterr().out
     assert f"failed: finetune {FIRST}; see logs/finetune/{FIRST}.log" in told
@@ -131,11 +135,11 @@ def test_failed_jobs_are_failed_until_their_output_is_there(project, capsys):
     put(output("finetune", FIRST))
     put("results/models/m/manifest.json")
     assert states(FIRST)[0] == "done"
-    assert not Run().other_failures()
+    assert not WorkflowRun().other_failures()
 
 
 def test_the_rate_counts_what_this_run_has_scored(running, capsys):
-    assert Run().scored(Run().jobs(FIRST) + Run().jobs(SECOND)) == 1
+    assert WorkflowRun().count_scored(WorkflowRun().jobs(FIRST) + WorkflowRun().jobs(SECOND)) == 1
     main(["status"])
     told = capsys.readouterr().out
     assert "3 systems: 1 done, 1 running, 1 waiting, 0 failed" in told
@@ -143,14 +147,14 @@ def test_the_rate_counts_what_this_run_has_scored(running, capsys):
         "this run: 3 of 9 jobs and 1 systems in 100 s" in told or "this run: 3 of 9 jobs and 1 systems in 2 min" in told
     )
     assert "25%" in told
-    assert "nothing has been heard" not in told
+    assert "no log line" not in told
 
 
 def test_a_run_that_has_long_been_silent_may_be_dead(running, capsys):
     for path in (*Path(".snakemake/log").iterdir(), Path(f"logs/finetune/{SECOND}.log")):
         os.utime(path, (time.time() - 7200,) * 2)
     main(["status"])
-    assert "nothing has been heard for 2 h" in capsys.readouterr().out
+    assert "no log line for 2 h" in capsys.readouterr().out
 
 
 class Rates:
@@ -164,13 +168,13 @@ class Rates:
 
 
 def test_what_is_left_is_the_share_of_running_jobs_and_all_of_the_waiting(running):
-    jobs = Run().jobs(FIRST) + Run().jobs(SECOND)
-    seconds, together, unknown = left(jobs, Rates(), time.time())
+    jobs = WorkflowRun().jobs(FIRST) + WorkflowRun().jobs(SECOND)
+    seconds, together, unknown = estimate_remaining(jobs, Rates(), time.time())
     # A quarter took 60 s, so that 180 s are left at its own pace, and 40 s of prediction.
     assert seconds == pytest.approx(180 + 40, abs=40)
     assert (together, unknown) == (1, [])
 
 
 def test_what_no_job_has_measured_is_named(running):
-    _, _, unknown = left(Run().jobs(UNTUNED), Rates(), time.time())
+    _, _, unknown = estimate_remaining(WorkflowRun().jobs(UNTUNED), Rates(), time.time())
     assert unknown == ["predict of m with 0 shots"]

@@ -10,7 +10,7 @@ import pytest
 
 from mixtune.artifacts.manifests import file_sha256, write_json, write_manifest
 from mixtune.errors import UserError
-from mixtune.runs import provenance as lineage
+from mixtune.runs import provenance
 from mixtune.runs.provenance import trace
 
 
@@ -83,19 +83,19 @@ def test_changed_and_lost_files_are_noted(project):
     Path("data/toy/test.csv").unlink()
     found = trace(Path("results/benchmarks/toy"))
     assert found.changes == [
-        "input data/toy/train.csv has other contents now",
-        "input data/toy/test.csv is gone",
-        "test.parquet has other contents now",
+        "input data/toy/train.csv has changed",
+        "input data/toy/test.csv is missing",
+        "test.parquet has changed",
     ]
 
 
 def test_a_large_file_is_hashed_if_asked_for(project, monkeypatch):
-    monkeypatch.setattr(lineage, "LARGE", 1)
+    monkeypatch.setattr(provenance, "LARGE", 1)
     put("results/benchmarks/toy/test.parquet", "other")
     found = trace(Path("results/benchmarks/toy"))
     assert not found.changes
     assert "test.parquet not compared: it is large (--all compares it)" in found.facts
-    assert trace(Path("results/benchmarks/toy"), hash_all=True).changes == ["test.parquet has other contents now"]
+    assert trace(Path("results/benchmarks/toy"), hash_all=True).changes == ["test.parquet has changed"]
 
 
 def test_a_large_input_is_known_by_its_time_alone(project):
@@ -106,7 +106,7 @@ def test_a_large_input_is_known_by_its_time_alone(project):
     assert not trace(Path("results/benchmarks/toy")).changes
     os.utime("data/toy/train.csv", (time.time() + 60,) * 2)
     (change,) = trace(Path("results/benchmarks/toy")).changes
-    assert "data/toy/train.csv has been written since" in change
+    assert "data/toy/train.csv was written since" in change
 
 
 def test_the_code_of_today_is_compared(project):
@@ -119,7 +119,7 @@ def test_the_code_of_today_is_compared(project):
     assert not trace(Path("results/scores/s.json")).changes
     path.write_text(path.read_text().replace(settings["code"], "0" * 16))
     (change,) = trace(Path("results/scores/s.json")).changes
-    assert change == f"the code of score means something else now: {settings['code']}, was {'0' * 16}"
+    assert change == f"the code of rule score has changed: now {settings['code']}, was {'0' * 16}"
 
 
 def test_a_run_card_tells_where_snakemake_does_not(project):
@@ -143,9 +143,9 @@ def test_a_run_card_tells_where_snakemake_does_not(project):
     assert found.facts[1:] == [
         "by mixtune 0.1.0 at commit abc, with changes; torch 2",
         "on a device, bfloat16, 2 threads",
-        "at most 1.00 GiB of the host",
+        "peak host memory 1.00 GiB",
     ]
-    assert found.changes == ["input results/benchmarks/toy/manifest.json has other contents now"]
+    assert found.changes == ["input results/benchmarks/toy/manifest.json has changed"]
     assert [node.rule for node in found.inputs] == ["prepare_benchmark"]
 
 
@@ -168,11 +168,11 @@ def test_a_copy_from_the_hub_tells_its_commit(project):
     assert (found.rule, found.changes) == ("fetch_benchmark", [])
     assert "commit abc" in trace(manifest).facts
     path.write_text("other")
-    assert trace(manifest).changes == ["train.parquet has other contents now"]
+    assert trace(manifest).changes == ["train.parquet has changed"]
 
 
 def test_what_nothing_tells_of_is_an_error(project):
-    with pytest.raises(UserError, match="there is no file nowhere"):
+    with pytest.raises(UserError, match="nowhere not found"):
         trace(Path("nowhere"))
-    with pytest.raises(UserError, match="nothing tells where"):
+    with pytest.raises(UserError, match="provenance not found"):
         trace(put("results/stray.txt"))

@@ -9,13 +9,11 @@ import pytest
 
 from mixtune.artifacts import locks
 from mixtune.errors import UserError
-from mixtune.runs import run_lock as runs
+from mixtune.runs import run_lock
 
 # Looks like a job of the workflow to whoever reads the list of processes.
 JOB = "import sys; print('runs', flush=True); sys.stdin.read()"
-RECORD = (
-    "from mixtune.runs import run_lock as runs; runs.record(); print('runs', flush=True); import sys; sys.stdin.read()"
-)
+RECORD = "from mixtune.runs import run_lock; run_lock.record(); print('runs', flush=True); import sys; sys.stdin.read()"
 
 
 @pytest.fixture
@@ -55,16 +53,16 @@ def killed_run(start) -> str:
 
 def test_without_a_lock_nothing_is_told(folder, capsys):
     (folder / ".snakemake" / "locks" / "0.output.lock").unlink()
-    assert runs.report() is None
+    assert run_lock.report() is None
     (folder / ".snakemake" / "locks").rmdir()
-    assert runs.report() is None
-    runs.check()
+    assert run_lock.report() is None
+    run_lock.check()
     assert capsys.readouterr() == ("", "")
 
 
 def test_a_run_that_lives_is_told(folder, start):
     run = start(RECORD)
-    text = runs.report()
+    text = run_lock.report()
     assert re.search(rf"another snakemake runs in this folder: pid {run.pid} on \S+ since \d{{4}}-", text)
     assert "kill PID" in text
     assert "--unlock" not in text
@@ -72,7 +70,7 @@ def test_a_run_that_lives_is_told(folder, start):
 
 def test_a_run_that_was_killed_is_told_and_what_to_type(folder, start):
     pid = killed_run(start)
-    text = runs.report()
+    text = run_lock.report()
     left = rf"^mixtune: a snakemake that was killed has left a lock on this folder: pid {pid} on \S+ since \S+\.$"
     assert re.match(left, text.splitlines()[0])
     assert text.splitlines()[1] == "  It has ended, and none of its jobs runs on this machine."
@@ -84,10 +82,10 @@ def test_a_run_that_was_killed_is_told_and_what_to_type(folder, start):
 def test_its_jobs_that_live_are_told(folder, start):
     pid = killed_run(start)
     job = start(JOB, "-m", "workflow.scripts.finetune", "--manifest", "results/adapters/x/manifest.json")
-    text = runs.report()
+    text = run_lock.report()
     first, second, third, *_ = text.splitlines()
     assert f" a lock on this folder: pid {pid} on " in first
-    assert second == "  It has ended, but of its jobs there still run:"
+    assert second == "  It has ended, but these jobs are still running:"
     assert re.fullmatch(rf"      pid {job.pid} since \S+: finetune, results/adapters/x/manifest\.json", third)
     assert text.endswith("snakemake --unlock\n  and then the same command again.")
 
@@ -98,21 +96,21 @@ def test_processes_of_other_folders_are_not_told(folder, start, monkeypatch):
     monkeypatch.chdir(folder / "elsewhere")
     start(JOB, "-m", "workflow.scripts.finetune")
     monkeypatch.chdir(folder)
-    assert "none of its jobs runs on this machine" in runs.report()
+    assert "none of its jobs runs on this machine" in run_lock.report()
 
 
 def test_an_older_record_is_not_that_of_the_lock(folder, start):
     killed_run(start)
-    os.utime(runs.RUN, (0, 0))
-    assert "has left a lock on this folder: an unknown process.\n" in runs.report()
+    os.utime(run_lock.RUN, (0, 0))
+    assert "has left a lock on this folder: an unknown process.\n" in run_lock.report()
 
 
 def test_of_another_machine_it_says_that_only_that_one_knows(folder, start, monkeypatch):
     pid = killed_run(start)
-    monkeypatch.setattr(runs.socket, "gethostname", lambda: "another")
-    text = runs.report()
+    monkeypatch.setattr(run_lock.socket, "gethostname", lambda: "another")
+    text = run_lock.report()
     assert re.search(
-        rf"lock on this folder: pid {pid} on (\S+) since .*\n  It ran on \1: .* can only be seen there", text
+        rf"lock on this folder: pid {pid} on (\S+) since .*\n  It ran on \1: .* can be checked only there", text
     )
     assert "It has ended" not in text
 
@@ -121,27 +119,27 @@ def test_on_a_cluster_it_says_how_jobs_are_listed(folder, start):
     killed_run(start)
     (folder / "squeue").write_text("#!/bin/sh\n")
     (folder / "squeue").chmod(0o755)
-    assert "squeue --me --format '%i %T %k %Z' | grep -F \"$PWD\"" in runs.report()
+    assert "squeue --me --format '%i %T %k %Z' | grep -F \"$PWD\"" in run_lock.report()
 
 
 @pytest.mark.parametrize("word", ["-n", "--dry-run", "--unlock"])
 def test_a_command_that_starts_nothing_is_not_warned(folder, monkeypatch, capsys, word):
     monkeypatch.setattr(sys, "argv", ["snakemake", word])
-    runs.check()
+    run_lock.check()
     assert capsys.readouterr() == ("", "")
     monkeypatch.setattr(sys, "argv", ["snakemake", "--cores", "2"])
-    runs.check()
-    assert capsys.readouterr().err == f"{runs.report()}\n"
+    run_lock.check()
+    assert capsys.readouterr().err == f"{run_lock.report()}\n"
 
 
 def test_a_second_run_beside_the_first_keeps_its_record(folder, start):
     run = start(RECORD)
     start(RECORD)
-    assert locks.signature(runs.RUN).startswith(f"pid {run.pid} on ")
+    assert locks.signature(run_lock.RUN).startswith(f"pid {run.pid} on ")
 
 
 def test_a_folder_that_this_user_may_not_write_into_is_refused(folder, monkeypatch):
     (folder / "scratch").mkdir()
     monkeypatch.setattr(os, "access", lambda path, mode: path != "scratch")
     with pytest.raises(UserError, match=r"^scratch: Permission denied; see who may with `ls -l`"):
-        runs.check()
+        run_lock.check()

@@ -6,8 +6,16 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.runs import snakemake_records as bookkeeping
-from mixtune.runs.snakemake_records import begun, due, failures, last_log, overlays, record, steps
+from mixtune.runs import snakemake_records
+from mixtune.runs.snakemake_records import (
+    parse_failures,
+    parse_overlays,
+    parse_steps,
+    read_last_log,
+    read_record,
+    read_scheduled,
+    read_start,
+)
 
 LOG = """\
 Config file config.yaml is extended by additional config specified via the command line.
@@ -64,61 +72,61 @@ def test_a_record_of_an_output_is_found_whatever_its_length(persistence, output)
         "endtime": 12.5,
     }
     persistence._io_write(persistence._metadata_path, written, output)
-    found = record(Path(output), persistence.path)
+    found = read_record(Path(output), persistence.path)
     assert (found.rule, found.settings, found.inputs) == ("finetune", settings, ["a", "b"])
     assert (found.checksums, found.started, found.ended) == ({"a": "00ff"}, 10.0, 12.5)
 
 
 def test_no_record_and_a_broken_one_are_none(persistence):
     path = Path("results/a")
-    assert record(path, persistence.path) is None
+    assert read_record(path, persistence.path) is None
     persistence._io_write(persistence._metadata_path, {"rule": "x"}, str(path))
-    assert record(path, persistence.path) is None
-    assert record(path, Path("nowhere")) is None
+    assert read_record(path, persistence.path) is None
+    assert read_record(path, Path("nowhere")) is None
 
 
 def test_a_job_that_has_begun_is_marked(persistence):
-    assert begun(Path("results/a"), persistence.path) is None
+    assert read_start(Path("results/a"), persistence.path) is None
     persistence._mark_incomplete("results/a", None)
-    assert begun(Path("results/a"), persistence.path) == pytest.approx(time.time(), abs=60)
+    assert read_start(Path("results/a"), persistence.path) == pytest.approx(time.time(), abs=60)
     persistence._unmark_incomplete("results/a")
-    assert begun(Path("results/a"), persistence.path) is None
+    assert read_start(Path("results/a"), persistence.path) is None
 
 
 def test_a_running_workflow_tells_its_outputs(persistence):
-    assert due(persistence.path) is None
+    assert read_scheduled(persistence.path) is None
     persistence._write_locks("output", ["results/a", "results/b"])
-    outputs, since = due(persistence.path)
+    outputs, since = read_scheduled(persistence.path)
     assert outputs == {"results/a", "results/b"}
     assert since == pytest.approx(time.time(), abs=60)
     persistence._delete_locks()
-    assert due(persistence.path) is None
+    assert read_scheduled(persistence.path) is None
 
 
 def test_the_last_log_is_the_newest_that_did_something(tmp_path):
-    assert last_log(tmp_path) == ("", 0.0)
+    assert read_last_log(tmp_path) == ("", 0.0)
     (tmp_path / "log").mkdir()
     for day, text in (("01", "\nJob stats:\nold"), ("02", "\nJob stats:\nnew"), ("03", "Nothing to be done")):
         (tmp_path / f"log/2026-01-{day}T000000.0.snakemake.log").write_text(text)
-    assert last_log(tmp_path)[0].endswith("new")
+    assert read_last_log(tmp_path)[0].endswith("new")
 
 
 def test_a_log_tells_overlays_steps_and_failures():
-    assert overlays(LOG) == [Path("/home/me/project/tiny.yaml")]
-    assert steps(LOG) == (2, 45)
-    (failed,) = failures(LOG)
+    assert parse_overlays(LOG) == [Path("/home/me/project/tiny.yaml")]
+    assert parse_steps(LOG) == (2, 45)
+    (failed,) = parse_failures(LOG)
     assert (failed.rule, failed.log) == ("finetune", "logs/finetune/a.log")
     assert failed.outputs == {"results/adapters/a/run_card.json", "results/adapters/a/manifest.json"}
 
 
 def test_a_quiet_log_does_not_tell_its_overlays():
-    assert overlays("Building DAG of jobs...\n") is None
-    assert overlays("  Config file(s): ['config.yaml']\n") == []
-    assert steps("Building DAG of jobs...\n") is None
+    assert parse_overlays("Building DAG of jobs...\n") is None
+    assert parse_overlays("  Config file(s): ['config.yaml']\n") == []
+    assert parse_steps("Building DAG of jobs...\n") is None
 
 
 def test_the_format_is_the_one_that_was_read():
     """A newer Snakemake with another format shows here before it misleads a user."""
     from snakemake.persistence import RECORD_FORMAT_VERSION
 
-    assert f"format version {RECORD_FORMAT_VERSION}" in bookkeeping.__doc__
+    assert f"format version {RECORD_FORMAT_VERSION}" in snakemake_records.__doc__

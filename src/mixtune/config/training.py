@@ -1,0 +1,65 @@
+"""Sections for fine-tuning and prediction."""
+
+from typing import Literal
+
+from pydantic import Field
+
+from .section import Prompt, Rows, Section
+
+
+class Lora(Section):
+    """Hyperparameters of the LoRA adapter."""
+
+    r: int = Field(ge=1, description="Rank.")
+    alpha: int = Field(ge=1, description="Scaling numerator: updates are scaled by alpha / r.")
+    dropout: float = Field(ge=0, lt=1, description="Dropout on the adapter's input.")
+    targets: list[str] = Field(min_length=1, description="Linear layers that get an adapter.")
+
+
+class LoraOverride(Section):
+    """Overrides of `training.lora` for one model."""
+
+    r: int | None = Field(default=None, ge=1, description="Rank.")
+    alpha: int | None = Field(default=None, ge=1, description="Scaling numerator: updates are scaled by alpha / r.")
+    dropout: float | None = Field(default=None, ge=0, lt=1, description="Dropout on the adapter's input.")
+    targets: list[str] | None = Field(default=None, min_length=1, description="Linear layers that get an adapter.")
+
+
+class EncoderTraining(Section):
+    """Hyperparameters of encoder fine-tuning, one encoder per benchmark."""
+
+    epochs: float = Field(gt=0, description="Passes over the benchmark's train split.")
+    learning_rate: float = Field(gt=0, lt=1, description="Peak learning rate: linear warm-up, then linear decay.")
+    warmup: float = Field(ge=0, lt=1, description="Share of the steps used for warm-up.")
+    weight_decay: float = Field(ge=0, description="AdamW's weight decay.")
+    batch_size: int = Field(ge=1, description="Examples per step.")
+    max_length: int = Field(ge=16, description="Maximum tokens of a text with its entity markers.")
+    max_rows: Rows | None = Field(description="Cap on the train rows of a benchmark (seeded sample); null: all.")
+
+
+class Training(Section):
+    """Hyperparameters of fine-tuning a cell."""
+
+    epochs: float = Field(gt=0, description="Passes over the mixture.")
+    learning_rate: float = Field(gt=0, lt=1, description="Peak learning rate: linear warm-up, then linear decay.")
+    warmup: float = Field(ge=0, lt=1, description="Share of the steps used for warm-up.")
+    weight_decay: float = Field(ge=0, description="AdamW's weight decay.")
+    batch_size: int = Field(ge=1, description="Examples per step, whatever the micro-batch.")
+    max_length: int = Field(ge=16, description="Maximum tokens of a training sequence, label included.")
+    condition: Prompt = Field(description="Prompt format of the training rows.")
+    validation_rows: Rows = Field(description="Rows of the validation loss, computed after each epoch.")
+    lora: Lora = Field(description="LoRA settings of all models that do not override them.")
+    encoder: EncoderTraining = Field(description="Settings of encoder fine-tuning.")
+
+
+class Prediction(Section):
+    """Settings of prediction."""
+
+    max_length: int = Field(
+        ge=16, description="Maximum tokens of a prompt; the model's context length is a limit, too."
+    )
+    max_new_tokens: int = Field(ge=1, description="Maximum tokens of a generated answer.")
+    constrained: Literal["greedy", "exact"] = Field(
+        description="greedy: decode token by token within the label set; exact: score every label."
+    )
+    test_rows: Rows | None = Field(description="Cap on the test rows of a benchmark (seeded sample); null: all.")

@@ -1,0 +1,81 @@
+"""`mixtune doctor`: its report, and its exit status."""
+
+import json
+import os
+from pathlib import Path
+
+import pytest
+import yaml
+
+from mixtune.cli import main
+from mixtune.runs import machine_checks
+
+ROOT = Path(__file__).resolve().parents[3]
+CPU = {"device": "cpu", "dtype": "bfloat16", "why": "this CPU has bf16 instructions", "name": "a CPU", "count": 0,
+       "memory": 0, "instructions": ["AMX"], "round_trip": 0.1}  # fmt: skip
+
+
+@pytest.fixture
+def project(tmp_path, monkeypatch):
+    """A folder with the shipped config and an overlay whose matrix can run, on a machine with a CPU."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config.yaml").write_text((ROOT / "config.yaml").read_text(encoding="utf-8"))
+    (tmp_path / "own").mkdir()
+    for split in ("train", "test"):
+        (tmp_path / f"own/{split}.csv").write_text("text,entity1,entity2,relation\nAnn met Bo.,Ann,Bo,met\n")
+    (tmp_path / "model").mkdir()
+    for file in ("model.safetensors", "tokenizer.json"):
+        (tmp_path / "model" / file).touch()
+    shape = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
+    (tmp_path / "model/config.json").write_text(json.dumps(shape))
+    overlay = {
+        "models": {"mine": {"origin": "path", "path": "model"}},
+        "matrix": {"models": ["mine"], "benchmarks": ["own"], "mixtures": ["mine"]},
+        "benchmarks": {"own": {"origin": "path", "path": "own", "domain": "general"}},
+        "mixtures": {"mine": {"benchmarks": ["own"], "balance": "natural", "max_rows": 9}},
+    }
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(overlay))
+    monkeypatch.setattr(machine_checks, "run_probe", lambda: CPU)
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    return tmp_path
+
+
+def test_a_matrix_that_can_run_ends_well_and_says_what_is_not_measured(project, capsys):
+    main(["doctor", "--configfile", "mine.yaml"])
+    told = capsys.readouterr().out
+    assert "no problem found: the matrix can run" in told
+    assert "not measured on this device: finetune of mine (0, 2 shots); predict of mine (0, 2 shots)" in told
+    assert "results/predictions/mine/mine/0-shot/seed-42/manifest.json" in told
+    assert "HF_TOKEN is set" in told
+    assert "hf_secret" not in told
+
+
+def test_a_matrix_that_cannot_run_ends_with_status_1(project, capsys):
+    os.remove("own/train.csv")
+    with pytest.raises(SystemExit) as end:
+        main(["doctor", "--configfile", "mine.yaml"])
+    assert end.value.code == 1
+    told = capsys.readouterr().out
+    assert "the matrix cannot run as configured: benchmark own" in told
+    assert "0 of 2 cells can be fine-tuned" in told
+
+
+def test_a_profile_names_the_overlay(project, capsys):
+    (project / "profiles").mkdir()
+    (project / "profiles/profile.yaml").write_text("configfile: mine.yaml\ncores: 2\n")
+    main(["doctor", "--profile", "profiles"])
+    assert "2 of 2 cells can be fine-tuned" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["--configfile", "nowhere.yaml"], "nowhere.yaml not found"),
+        (["--profile", "nowhere"], "profile.yaml not found"),
+        (["--configfile", "broken.yaml"], "training.epoch: unknown key"),
+    ],
+)
+def test_a_wrong_config_is_told_before_anything_is_checked(project, arguments, problem):
+    (project / "broken.yaml").write_text("training: {epoch: 3}\n")
+    with pytest.raises(SystemExit, match=problem):
+        main(["doctor", *arguments])

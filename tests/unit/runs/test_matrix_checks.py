@@ -1,0 +1,201 @@
+"""Checks of a matrix: problems, their remedies, and the systems that stay usable."""
+
+import copy
+from pathlib import Path
+
+import pytest
+import yaml
+from snakemake.utils import update_config
+
+from mixtune.artifacts.manifests import write_json
+from mixtune.config.config import load
+from mixtune.runs import matrix_checks
+from mixtune.runs.machine_checks import FAIL, OK, WARNING, Check
+
+ROOT = Path(__file__).resolve().parents[3]
+SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
+
+
+def configured(**changes):
+    config = copy.deepcopy(SHIPPED)
+    update_config(config, changes)
+    return load(config)
+
+
+@pytest.fixture
+def benchmark(tmp_path):
+    """The folder of a benchmark of one's own with a train and a test split."""
+    folder = tmp_path / "own"
+    folder.mkdir()
+    for split in ("train", "test"):
+        (folder / f"{split}.csv").write_text("text,entity1,entity2,relation\nAnn met Bo.,Ann,Bo,met\n")
+    return folder
+
+
+def own(folder, **fields):
+    entry = {"origin": "path", "path": str(folder), "domain": "general"} | fields
+    return configured(
+        benchmarks={"own": entry},
+        matrix={"benchmarks": ["own"], "mixtures": ["mine"]},
+        mixtures={"mine": {"benchmarks": ["own"], "balance": "natural", "max_rows": 9}},
+    )
+
+
+def test_a_benchmarks_first_rows_are_read(benchmark, tmp_path):
+    (check,) = matrix_checks.check_benchmarks(own(benchmark), tmp_path)
+    assert check.state == OK
+    assert "train, test; validation sampled from train" in check.fact
+
+
+@pytest.mark.parametrize(
+    ("harm", "problem"),
+    [
+        (lambda folder: (folder / "train.csv").unlink(), "train"),
+        (lambda folder: (folder / "test.csv").write_text("text,entity1,entity2\nx,y,z\n"), "relation"),
+        (lambda folder: folder.rename(folder.with_name("gone")), "no such folder"),
+    ],
+)
+def test_missing_and_broken_files_of_a_benchmark_are_named(benchmark, tmp_path, harm, problem):
+    harm(benchmark)
+    (check,) = matrix_checks.check_benchmarks(own(benchmark), tmp_path)
+    assert (check.state, check.benchmarks) == (FAIL, {"own"})
+    assert problem in check.fact
+
+
+def test_a_named_file_is_read_and_a_missing_one_is_not_carved(benchmark, tmp_path):
+    (benchmark / "test.csv").rename(benchmark / "mine.csv")
+    (check,) = matrix_checks.check_benchmarks(own(benchmark, files={"test": "mine.csv"}), tmp_path)
+    assert check.state == OK
+    assert "train, test; validation sampled from train" in check.fact
+    (check,) = matrix_checks.check_benchmarks(own(benchmark, files={"test": "gone.csv"}), tmp_path)
+    assert (check.state, check.benchmarks) == (FAIL, {"own"})
+    assert check.fact.endswith("gone.csv: file not found; correct benchmarks.own.files.test")
+
+
+def test_a_missing_label_map_is_named(benchmark, tmp_path):
+    (check,) = matrix_checks.check_benchmarks(own(benchmark, label_map="nowhere.csv"), tmp_path)
+    assert "nowhere.csv" in check.fact
+    assert check.state == FAIL
+
+
+def test_a_missing_tacred_says_where_it_is_had(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (check,) = matrix_checks.check_benchmarks(configured(), tmp_path)
+    assert (check.state, check.benchmarks) == (FAIL, {"tacred"})
+    assert "LDC2018T24" in check.fact
+
+
+def test_samples_are_one_warning(tmp_path):
+    samples = {name: {"origin": "sample"} for name in SHIPPED["benchmarks"]}
+    (check,) = matrix_checks.check_benchmarks(configured(benchmarks=samples), tmp_path)
+    assert check.state == WARNING
+    assert "are not scores on the benchmarks" in check.fact
+
+
+def test_a_local_model_must_be_whole(tmp_path):
+    name = SHIPPED["matrix"]["models"][0]
+    config = configured(models={name: {"origin": "path", "path": str(tmp_path / "model")}}, matrix={"models": [name]})
+    assert next(matrix_checks.check_models(config, tmp_path)).state == FAIL
+    (tmp_path / "model").mkdir()
+    (check,) = matrix_checks.check_models(config, tmp_path)
+    assert (check.state, check.models) == (FAIL, {name})
+    assert "*.safetensors, config.json, tokenizer*" in check.fact
+    for file in ("model.safetensors", "config.json", "tokenizer.json"):
+        (tmp_path / "model" / file).touch()
+    assert next(matrix_checks.check_models(config, tmp_path)).state == OK
+
+
+def test_a_missing_key_is_named_and_none_is_shown(monkeypatch):
+    entry = {"base_url": "http://localhost/v1", "model": "m", "price": {"input": 0, "output": 0}, "spending_limit": 0}
+    entries = {"keyless": entry | {"key_variable": None}, "big": entry | {"key_variable": "BIG_KEY"}}
+    config = configured(matrix={"frontier": ["keyless", "big"]}, frontier=entries)
+    for key, state, fact in (
+        ("", FAIL, "not set; set it to the API key, or correct frontier.big.key_"),
+        ("s3cret", OK, "set"),
+    ):
+        monkeypatch.setenv("BIG_KEY", key)
+        keyless, big = matrix_checks.check_frontier(config)
+        assert (keyless.state, big.state, big.subject) == (OK, state, "frontier big")
+        assert f"BIG_KEY is {fact}" in big.fact
+        assert "s3cret" not in big.fact
+    assert not list(matrix_checks.check_frontier(configured(matrix={"frontier": []})))
+
+
+def test_what_is_fetched_needs_no_hub(tmp_path):
+    config = configured()
+    wanted = matrix_checks.find_missing_repositories(config, tmp_path)
+    assert len(wanted) == 5 + 8
+    assert wanted["models.SmolLM3-3B"] == ("model", "HuggingFaceTB/SmolLM3-3B")
+    assert wanted["benchmarks.gids"] == ("dataset", "Despina/gids")
+    write_json(tmp_path / "results/models/SmolLM3-3B/manifest.json", {})
+    write_json(tmp_path / "results/fetched/gids/manifest.json", {})
+    assert len(matrix_checks.find_missing_repositories(config, tmp_path)) == 4 + 7
+    assert [check.subject for check in matrix_checks.check_models(config, tmp_path)] == ["model SmolLM3-3B"]
+
+
+WANTED = {"models.Llama-3.2-3B-Instruct": ("model", "meta-llama/x"), "benchmarks.gids": ("dataset", "a/gids")}
+
+
+def test_an_unreachable_hub_blocks_what_is_to_be_fetched(monkeypatch):
+    monkeypatch.setattr(matrix_checks, "find_connection_problem", lambda: "it does not answer")
+    (check,) = matrix_checks.check_hub(WANTED)
+    assert (check.state, check.models, check.benchmarks) == (FAIL, {"Llama-3.2-3B-Instruct"}, {"gids"})
+    assert [check.state for check in matrix_checks.check_hub({})] == [OK]
+
+
+def test_a_switched_off_hub_is_not_asked(monkeypatch):
+    from huggingface_hub import constants
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    assert "HF_HUB_OFFLINE" in matrix_checks.find_connection_problem()
+
+
+def test_a_gated_model_says_what_to_do(monkeypatch):
+    monkeypatch.setattr(matrix_checks, "find_connection_problem", lambda: None)
+    answers = {"meta-llama/x": (FAIL, "meta-llama/x is gated"), "a/gids": (OK, "a/gids can be fetched")}
+    monkeypatch.setattr(matrix_checks, "check_access", lambda id, kind: answers[id])
+    reachable, gated, open_ = matrix_checks.check_hub(WANTED)
+    assert (reachable.state, gated.state, open_.state) == (OK, FAIL, OK)
+    assert (gated.subject, gated.models) == ("model Llama-3.2-3B-Instruct", {"Llama-3.2-3B-Instruct"})
+    assert open_.benchmarks == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "fact"),
+    [
+        ("GatedRepoError", FAIL, "accept its licence"),
+        ("RepositoryNotFoundError", FAIL, "correct its id"),
+        ("HfHubHTTPError", WARNING, "could not be checked"),
+        (None, OK, "can be fetched"),
+    ],
+)
+def test_what_the_hub_answers_is_told_in_our_words(error, state, fact, monkeypatch):
+    import huggingface_hub
+    from huggingface_hub import errors
+
+    def auth_check(self, id, repo_type):
+        if error:
+            kind = getattr(errors, error)
+            raise kind.__new__(kind)  # its constructor wants an answer of the hub
+
+    monkeypatch.setattr(huggingface_hub.HfApi, "auth_check", auth_check)
+    found = matrix_checks.check_access("a/b", "model")
+    assert found[0] == state
+    assert fact in found[1]
+
+
+def test_what_works_in_spite_of_what_is_missing():
+    config = configured(matrix={"untuned": True})
+    assert (
+        matrix_checks.summarise_usable_systems(config, [])
+        == "30 of 30 cells can be fine-tuned, 40 of 40 systems evaluated"
+    )
+    gated = Check(FAIL, "model", "", models=frozenset(["Llama-3.2-3B-Instruct"]))
+    assert "24 of 30 cells can be fine-tuned, 32 of 40 systems" in matrix_checks.summarise_usable_systems(
+        config, [gated]
+    )
+    lost = Check(FAIL, "benchmark", "", benchmarks=frozenset(["tacred"]))
+    told = matrix_checks.summarise_usable_systems(config, [lost, Check(FAIL, "device", "")])
+    assert "10 of 30 cells can be fine-tuned, 0 of 40 systems evaluated" in told  # LitTune needs no TACRED
+    assert "evaluation needs tacred" in told
+    assert told.startswith("apart from device: ")
