@@ -4,7 +4,7 @@ from itertools import product
 
 from ..data.registry import REGISTRY
 from ..publishing.settings import DataSource, EvaluatedBenchmark
-from ..reports.settings import Experiment
+from ..reports.settings import Caps, Experiment, ReportedBenchmark, ReportedMixture
 from ..systems import RUNS
 from .matrix import MatrixPlan
 
@@ -20,19 +20,19 @@ def experiment(plan: MatrixPlan) -> Experiment:
     )
     return Experiment(
         models=matrix.models,
-        mixtures=[{"name": name, "benchmarks": mixture.benchmarks} for name, mixture in mixtures.items()],
+        mixtures=[ReportedMixture(name=name, benchmarks=entry.benchmarks) for name, entry in mixtures.items()],
         shots=matrix.shots,
         seeds=matrix.seeds,
-        conditions=matrix.conditions,
+        conditions=[*matrix.conditions],
         benchmarks=[
-            {"name": name, "title": names.get(name, plan.title(name)), "domain": config.domain(name)}
+            ReportedBenchmark(name=name, title=names.get(name, plan.title(name)), domain=config.domain(name))
             for name in matrix.benchmarks
         ],
         headline_condition=config.reports.headline_condition,
-        caps={
-            "test_rows": config.prediction.test_rows,
-            "max_rows": {name: mixture.max_rows for name, mixture in mixtures.items()},
-        },
+        caps=Caps(
+            test_rows=config.prediction.test_rows,
+            max_rows={name: mixture.max_rows for name, mixture in mixtures.items()},
+        ),
         domains=plan.domains(name for mixture in mixtures.values() for name in mixture.benchmarks),
         sample=[name for name in matrix.benchmarks if config.benchmarks[name].origin == "sample"],
         released=[path for path in runs if path in plan.released],

@@ -17,8 +17,8 @@ from ..baselines.settings import (
     PredictFrontierSettings,
 )
 from ..data.registry import REGISTRY
-from ..data.settings import BuildMixtureSettings, FetchBenchmarkSettings, PrepareBenchmarkSettings
-from ..evaluation.settings import CompareSettings, IntervalsSettings, ScoreSettings
+from ..data.settings import BuildMixtureSettings, FetchBenchmarkSettings, PrepareBenchmarkSettings, SplitShares
+from ..evaluation.settings import ArmSettings, CompareSettings, ComparisonSettings, IntervalsSettings, ScoreSettings
 from ..inference.settings import PredictSettings
 from ..models.settings import FetchAdapterSettings, FetchModelSettings
 from ..prompts.settings import RenderPromptsSettings, RenderTrainingSettings
@@ -34,7 +34,7 @@ from ..reports.settings import (
     TypesetSettings,
 )
 from ..systems import arm
-from ..training.settings import FinetuneSettings
+from ..training.settings import FinetuneSettings, LoraSettings
 from .experiment import evaluated, experiment, sources
 from .matrix import MatrixPlan, origin
 
@@ -62,7 +62,7 @@ def fetch_benchmark(plan: MatrixPlan, benchmark: str) -> FetchBenchmarkSettings:
 def prepare_benchmark(plan: MatrixPlan, benchmark: str) -> PrepareBenchmarkSettings:
     entry, known = plan.config.benchmarks[benchmark], REGISTRY.get(benchmark)
     labels = known.labels if known else None
-    chosen = {"hub": None, "path": None} | origin(entry)
+    chosen: dict[str, Any] = {"hub": None, "path": None} | origin(entry)
     chosen.pop("sample", None)
     return PrepareBenchmarkSettings(
         benchmark=benchmark,
@@ -72,7 +72,7 @@ def prepare_benchmark(plan: MatrixPlan, benchmark: str) -> PrepareBenchmarkSetti
         expect="sample" if entry.origin == "sample" else entry.expect,
         label_map=entry.label_map,
         options=entry.options(),
-        splits=plan.config.splits.model_dump(),
+        splits=SplitShares(**plan.config.splits.model_dump()),
         data_seed=plan.config.data_seed,
     )
 
@@ -104,8 +104,8 @@ def render_prompts(plan: MatrixPlan, shots: str) -> RenderPromptsSettings:
 
 
 def finetune(plan: MatrixPlan, model: str, seed: str) -> FinetuneSettings:
-    chosen = plan.config.training.model_dump(exclude={"max_length", "condition", "validation_rows", "encoder"})
-    return FinetuneSettings(**chosen | {"lora": plan.config.lora(model)}, seed=int(seed))
+    chosen = plan.config.training.model_dump(exclude={"max_length", "condition", "validation_rows", "encoder", "lora"})
+    return FinetuneSettings(**chosen, lora=LoraSettings(**plan.config.lora(model)), seed=int(seed))
 
 
 def predict(plan: MatrixPlan) -> PredictSettings:
@@ -155,13 +155,13 @@ def intervals(plan: MatrixPlan, series: str) -> IntervalsSettings:
     for name, paths in groupby(plan.series[series], key=arm):
         systems = list(paths)
         conditions, overall = plan.conditions_of(systems[0]), plan.averaged(systems[0])
-        arms.append({"arm": name, "systems": systems, "conditions": conditions, "overall": overall})
+        arms.append(ArmSettings(arm=name, systems=systems, conditions=conditions, overall=overall))
     return IntervalsSettings(arms=arms, **_resampling(plan))
 
 
 def compare(plan: MatrixPlan) -> CompareSettings:
     return CompareSettings(
-        comparisons=plan.config.statistics.pairings(),
+        comparisons=[ComparisonSettings(**pairing) for pairing in plan.config.statistics.pairings()],
         systems={system: plan.conditions_of(system) for system in plan.compared},
         **_resampling(plan),
     )

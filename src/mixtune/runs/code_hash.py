@@ -98,16 +98,12 @@ def _write(node: Any, parts: list[str], imports: list[str], message: bool = Fals
     if isinstance(node, ast.AST):
         kind = type(node)
         parts.append(kind.__name__)
-        message = message or kind is ast.Raise or (kind is ast.Call and _is_log_call(node))
-        if kind is ast.Import:
-            imports += [alias.name for alias in node.names]
-        elif kind is ast.ImportFrom:
-            source = "." * node.level + (node.module or "")
-            imports += [source, *(f"{source}{'' if source[-1] == '.' else '.'}{alias.name}" for alias in node.names)]
+        message = message or kind is ast.Raise or (isinstance(node, ast.Call) and _is_log_call(node))
+        imports += _imported(node)
         for field in kind._fields:
             value = getattr(node, field, None)
-            if field == "body" and kind in DOCUMENTED:
-                value = [statement for statement in value if not _is_text(statement)]
+            if field == "body" and isinstance(node, DOCUMENTED):
+                value = [statement for statement in node.body if not _is_text(statement)]
             _write(value, parts, imports, message)
     elif isinstance(node, list):
         parts.append("[")
@@ -118,7 +114,17 @@ def _write(node: Any, parts: list[str], imports: list[str], message: bool = Fals
         parts.append(repr(node))
 
 
-def _is_log_call(call: Any) -> bool:
+def _imported(node: ast.AST) -> list[str]:
+    """Return the names that may be modules in an import statement; [] for another node."""
+    if isinstance(node, ast.Import):
+        return [alias.name for alias in node.names]
+    if isinstance(node, ast.ImportFrom):
+        source = "." * node.level + (node.module or "")
+        return [source, *(f"{source}{'' if source[-1] == '.' else '.'}{alias.name}" for alias in node.names)]
+    return []
+
+
+def _is_log_call(call: ast.Call) -> bool:
     """Return whether a call prints, warns or logs."""
     function = call.func
     return (function.id if isinstance(function, ast.Name) else getattr(function, "attr", "")) in LOGGED_BY
