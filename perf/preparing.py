@@ -63,10 +63,12 @@ def write_table(folder: Path) -> None:
 
 def prepare_one(benchmark: str, source: Path) -> None:
     """Prepare one benchmark in this process; prints seconds and bytes of memory."""
-    from mixtune.data.prepare_benchmark import prepare, write
+    from mixtune.data.prepare_benchmark import prepare, write_prepared
 
     begin = time.perf_counter()
-    write(prepare(benchmark, source, shares={"validation": 0.1, "test": 0.2}, seed=42, expect="sample"), source / "out")
+    write_prepared(
+        prepare(benchmark, source, shares={"validation": 0.1, "test": 0.2}, seed=42, expect="sample"), source / "out"
+    )
     print(time.perf_counter() - begin, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024)
 
 

@@ -17,7 +17,9 @@ from .records import Record
 
 OUTCOMES = ("refused", "read as valid data", "read and counted", "FAILURE")
 # Of a file as a whole, without a line or record to name: it has none, or not those of the format.
-WHOLE = r"expected one JSON array|the file holds no|split 'train' holds no row|column missing or twice|cannot be read"
+WHOLE = (
+    r"expected one JSON array|the file holds no|split 'train' holds no row|column missing or duplicate|cannot be read"
+)
 TOTALS = {"documents", "sentences", "chunks", "triples", "records"}  # counted of every record
 SECONDS = 10
 

@@ -224,7 +224,7 @@ def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_
     import pyarrow.parquet as pq
 
     from mixtune.baselines.finetune_encoder import finetune_encoder, predict_encoder
-    from mixtune.data.prepare_benchmark import Prepared, write
+    from mixtune.data.prepare_benchmark import Prepared, write_prepared
     from mixtune.devices.compute import choose_device
 
     model = tiny_encoder(tiny_tokenizer("gemma"), tmp_path / "base")
@@ -238,7 +238,7 @@ def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_
         for split, number in (("train", 30), ("validation", 1), ("test", 8))
     }  # fmt: skip
     benchmark, output = tmp_path / "toy", tmp_path / "predicted" / "any" / "toy.parquet"
-    write(Prepared(splits, list(labels.values()), None, {}), benchmark)
+    write_prepared(Prepared(splits, list(labels.values()), None, {}), benchmark)
     settings = {"epochs": 12, "learning_rate": 0.002, "warmup": 0.2, "weight_decay": 0.01, "batch_size": 4}
     settings |= {"max_length": 64, "max_rows": None, "seed": 1, "data_seed": 7, "code": ""}
     options = {"device": choose_device("cuda"), "scratch": tmp_path / "scratch"}

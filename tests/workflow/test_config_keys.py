@@ -105,6 +105,7 @@ def changed(key, value):
 KEYS = {path: changed(path[-1], value) for path, value in leaves(CONFIG)}
 KEYS |= {
     ("benchmarks", "gids", "expect"): {"expect": "any"},
+    ("benchmarks", "gids", "files"): {"files": {"test": "other.tsv"}},
     ("benchmarks", "gids", "label_map"): {"label_map": "labels.csv"},
     ("benchmarks", "re_docred", "unit"): {"unit": "document"},
     ("benchmarks", "re_docred", "negative_share"): {"unit": "document", "negative_share": 0.1},

@@ -1,23 +1,20 @@
-"""Download a benchmark's copy from the hub, pinned to a commit."""
+"""Fetch a benchmark's copy from the hub, pinned to a commit."""
 
 import argparse
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from mixtune.artifacts.download import fetch_hub
-from mixtune.artifacts.manifests import write_json
+from mixtune.data.fetch_benchmark import fetch_benchmark
+from mixtune.data.settings import FetchBenchmarkSettings
 from mixtune.errors import run
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--settings", type=FetchBenchmarkSettings.parse, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
-    name, folder = args.settings["benchmark"], args.manifest.parent
-    pin = folder.parents[1] / "pins" / "benchmarks" / f"{name}.json"
-    fetched = fetch_hub(args.settings["hub"], folder / "files", pin, kind="dataset", key=f"benchmarks.{name}")
-    write_json(args.manifest, fetched)
+    fetch_benchmark(args.settings, args.manifest)
 
 
 if __name__ == "__main__":

@@ -1,38 +1,20 @@
-"""Read a benchmark's files, carve missing splits, fix its labels, count what was seen."""
+"""Prepare a benchmark: read its files, carve missing splits, fix its labels, audit the result."""
 
 import argparse
-import json
+from collections.abc import Sequence
 from pathlib import Path
 
-from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.data.prepare_benchmark import prepare_benchmark
+from mixtune.data.settings import PrepareBenchmarkSettings
 from mixtune.errors import run
-from mixtune.resources import resource
 
 
-def main(argv=None):
+def main(argv: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--settings", type=PrepareBenchmarkSettings.parse, required=True)
     parser.add_argument("--manifest", type=Path, required=True)
     args = parser.parse_args(argv)
-    settings = args.settings
-    name, origin = settings["benchmark"], settings["origin"]
-    places = {
-        "hub": args.manifest.parents[2] / "fetched" / name / "files",
-        "path": Path(settings.get("path") or ".").expanduser(),
-        "sample": resource("sample", name),
-    }
-    prepared = prepare(
-        name,
-        places[origin],
-        shares=settings["splits"],
-        seed=settings["data_seed"],
-        expect=settings["expect"],
-        negative=settings["negative"],
-        config=(settings.get("hub") or {}).get("config", ""),
-        label_map=settings["label_map"] and Path(settings["label_map"]),
-        options=settings["options"],
-    )
-    write(prepared, args.manifest.parent)
+    prepare_benchmark(args.settings, args.manifest)
 
 
 if __name__ == "__main__":

@@ -19,8 +19,8 @@ from ..artifacts.manifests import (
     write_manifest,
 )
 from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, peak_memory, run_card
-from ..data.build_mixture import draw
 from ..data.files import read_examples, read_labels
+from ..data.sampling import sample_examples
 from ..devices.compute import Device
 from ..errors import UserError
 from ..inference.predictions import write_predictions
@@ -70,7 +70,7 @@ def _tune(settings, model, benchmark, folder, device) -> None:
     classes = {label: number for number, label in enumerate(labels)}
     train = read_examples(benchmark / "train.parquet")
     known = [example for example in train if example.relation in classes]
-    chosen = draw(known, settings["max_rows"], settings["data_seed"])
+    chosen = sample_examples(known, settings["max_rows"], settings["data_seed"])
     if not chosen:
         raise UserError(f"{benchmark} has no train row whose label is in its inventory; look at {benchmark}/audit.json")
     tokenizer, limit = load_tokenizer(base["folder"])
@@ -163,7 +163,7 @@ def predict_encoder(
 def _predict(settings, tuned, benchmark, path, device) -> None:
     labels = read_json(tuned / "run_card.json")["labels"]
     tokenizer, limit = load_tokenizer(tuned)
-    test = draw(read_examples(benchmark / "test.parquet"), settings["test_rows"], settings["data_seed"])
+    test = sample_examples(read_examples(benchmark / "test.parquet"), settings["test_rows"], settings["data_seed"])
     rows, counts = encode(tokenizer, test, min(settings["max_length"], limit))
     answers = classify(load_classifier(tuned, len(labels), device), tokenizer, rows, labels, device)
     gold = {example.id: example.relation for example in test}

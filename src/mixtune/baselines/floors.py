@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.manifests import read_json, write_manifest
-from ..data.audit import labels_of_inputs
-from ..data.build_mixture import draw, order
+from ..data.audit import count_labels_by_input
 from ..data.example import Example
 from ..data.files import read_examples
+from ..data.sampling import sample_examples, sampling_key
 from ..inference.predictions import write_predictions
 
 
@@ -38,7 +38,7 @@ def answers(name: str, train: Sequence[Example], test: Sequence[Example], negati
     if name == "random":
         labels = sorted(shares)
         weights = [shares[label] for label in labels]
-        dice = (random.Random(order(seed, f"random/{example.id}")) for example in test)  # noqa: S311  (no secret)
+        dice = (random.Random(sampling_key(seed, f"random/{example.id}")) for example in test)  # noqa: S311  (no secret)
         return [die.choices(labels, weights)[0] for die in dice]
     return [_most(shares)] * len(test)
 
@@ -62,7 +62,7 @@ def best_answers(examples: Sequence[Example], negative: str | None) -> dict[tupl
     Returns:
         The label; for an input that is better not answered, the negative label, or "" where there is none.
     """
-    golds = labels_of_inputs(examples)
+    golds = count_labels_by_input(examples)
     positive = {
         key: {label: n for label, n in labels.items() if not _equal(label, negative)} for key, labels in golds.items()
     }
@@ -92,7 +92,7 @@ def predict_floors(
     """
     for folder in benchmarks:
         train, test = (read_examples(folder / f"{split}.parquet") for split in ("train", "test"))
-        test = draw(test, settings["test_rows"], settings["data_seed"])
+        test = sample_examples(test, settings["test_rows"], settings["data_seed"])
         gold = {example.id: example.relation for example in test}
         inventory = read_json(folder / "labels.json")
         for path in outputs:

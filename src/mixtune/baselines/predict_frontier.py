@@ -14,8 +14,8 @@ from typing import Any
 from ..artifacts.locks import exclusive
 from ..artifacts.manifests import canonical, digest, write_json, write_manifest
 from ..artifacts.run_cards import NAME, run_card
-from ..data.build_mixture import draw
 from ..data.files import read_examples, read_labels
+from ..data.sampling import sample_examples
 from ..errors import UserError
 from ..inference.predictions import write_predictions
 from ..prompts.messages import messages
@@ -136,7 +136,7 @@ def predict_frontier(
     begin, budget = time.monotonic(), Budget(terms)
     labels = read_labels(benchmarks.values())
     rows = {
-        name: draw(read_examples(folder / "test.parquet"), settings["test_rows"], settings["data_seed"])
+        name: sample_examples(read_examples(folder / "test.parquet"), settings["test_rows"], settings["data_seed"])
         for name, folder in benchmarks.items()
     }
     keys: dict[Path, list[str]] = {path: [] for path in outputs}

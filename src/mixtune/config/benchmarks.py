@@ -41,6 +41,9 @@ class Benchmark(Section):
     domain: Literal["general", "literary"] | None = Field(None, description="Domain; only for a custom benchmark.")
     negative: str | None = Field(None, description="Label for 'no relation'; only for a custom benchmark.")
     columns: Columns | None = Field(None, description="Column names of its files.")
+    files: dict[Literal["train", "validation", "test"], Annotated[str, Field(pattern="^[^/~.]")]] = Field(
+        {}, description="File of each split, relative to the folder, if its name is not that of its format."
+    )
     expect: Literal["official", "any"] = Field(
         "official", description="official: refuse files whose row counts are not the official ones; any: accept them."
     )

@@ -72,6 +72,7 @@ def prepare_benchmark(plan: MatrixPlan, benchmark: str) -> PrepareBenchmarkSetti
         expect="sample" if entry.origin == "sample" else entry.expect,
         label_map=entry.label_map,
         options=entry.options(),
+        files={**entry.files},
         splits=SplitShares(**plan.config.splits.model_dump()),
         data_seed=plan.config.data_seed,
     )

@@ -1,4 +1,4 @@
-"""What examples are like: how often labels, mentions and inputs repeat, and which texts splits share."""
+"""Audit of examples: frequency of labels, mentions and inputs, and texts that splits share."""
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
@@ -7,8 +7,8 @@ from typing import Any
 from .example import Example, text_group
 
 
-def describe(examples: Sequence[Example], negative: str | None, inventory: Collection[str]) -> dict[str, Any]:
-    """Numbers of one split, ready for JSON.
+def describe_split(examples: Sequence[Example], negative: str | None, inventory: Collection[str]) -> dict[str, Any]:
+    """Return the numbers of one split, ready for JSON.
 
     Args:
         negative: The negative label, or None.
@@ -16,7 +16,7 @@ def describe(examples: Sequence[Example], negative: str | None, inventory: Colle
 
     Returns:
         `rows`, `groups`, `labels` (rows of each), `negatives`, `outside the inventory`; `mentions` (heads and
-        tails that the text lacks, or holds more than once) and `inputs` (see `duplicates`).
+        tails that the text lacks, or holds more than once) and `inputs` (see `count_duplicates`).
     """
     relations = Counter(example.relation for example in examples)
     mentions: Counter[int] = Counter()
@@ -31,18 +31,18 @@ def describe(examples: Sequence[Example], negative: str | None, inventory: Colle
         "negatives": sum(rows for label, rows in relations.items() if label.casefold() == word),
         "outside the inventory": sum(rows for label, rows in relations.items() if label not in inventory),
         "mentions": {"not in the text": mentions[0], "in the text more than once": mentions[2]},
-        "inputs": duplicates(examples),
+        "inputs": count_duplicates(examples),
     }
 
 
-def duplicates(examples: Sequence[Example]) -> dict[str, Any]:
-    """Equal inputs, and what they cost whoever answers an input always in the same way.
+def count_duplicates(examples: Sequence[Example]) -> dict[str, Any]:
+    """Count duplicate inputs, and the accuracy ceiling that they set for any deterministic classifier.
 
     Returns:
         `different` inputs (text, head, tail); those with `conflicting` labels; `rows in conflict`; `ceiling`,
-        the highest accuracy (0..1) that such a system can reach, or None without rows.
+        the highest accuracy (0..1) of a system that predicts one label per input, or None without rows.
     """
-    golds = labels_of_inputs(examples)
+    golds = count_labels_by_input(examples)
     conflicting = [gold for gold in golds.values() if len(gold) > 1]
     best = sum(max(gold.values()) for gold in golds.values())
     return {
@@ -53,21 +53,25 @@ def duplicates(examples: Sequence[Example]) -> dict[str, Any]:
     }
 
 
-def labels_of_inputs(examples: Sequence[Example]) -> dict[tuple[str, str, str], Counter[str]]:
-    """How often each input (text, head, tail) has which label."""
+def count_labels_by_input(examples: Sequence[Example]) -> dict[tuple[str, str, str], Counter[str]]:
+    """Count the gold labels of each input (text, head, tail)."""
     golds: dict[tuple[str, str, str], Counter[str]] = defaultdict(Counter)
     for example in examples:
         golds[example.text, example.head, example.tail][example.relation] += 1
     return golds
 
 
-def texts(examples: Sequence[Example]) -> Counter[str]:
-    """How many rows each text has; texts are equal whatever their case and white space."""
+def count_texts(examples: Sequence[Example]) -> Counter[str]:
+    """Count the rows of each text; texts are equal whatever their case and white space."""
     groups: dict[str, str] = {}  # a text of many rows is hashed once
     return Counter(groups.get(e.text) or groups.setdefault(e.text, text_group(e.text)) for e in examples)
 
 
-def shared(these: Collection[str], those: Mapping[str, int]) -> dict[str, int]:
-    """How many of `those` texts are among `these`, and how many rows of `those` have them."""
-    found = [rows for text, rows in those.items() if text in these]
-    return {"texts": len(found), "rows": sum(found)}
+def count_shared_texts(earlier: Collection[str], later: Mapping[str, int]) -> dict[str, int]:
+    """Count the texts of `later` that are also in `earlier`, and their rows in `later`.
+
+    >>> count_shared_texts({"a", "b"}, {"b": 3, "c": 1})
+    {'texts': 1, 'rows': 3}
+    """
+    shared = [rows for text, rows in later.items() if text in earlier]
+    return {"texts": len(shared), "rows": sum(shared)}

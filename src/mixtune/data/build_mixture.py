@@ -1,28 +1,26 @@
-"""Training mixtures: rows of several benchmarks, capped and balanced, drawn by a seed."""
+"""Training mixtures: rows of several benchmarks, capped, balanced, and sampled by a seed."""
 
-import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ..artifacts.manifests import write_manifest
 from ..errors import UserError
 from .example import Example
 from .files import read_examples, write_examples
+from .sampling import sample_examples
+from .settings import BuildMixtureSettings
 
 
-def order(seed: int, id: str) -> bytes:
-    """A key that puts examples into an order which depends on the seed and their ids alone."""
-    return hashlib.sha256(f"{seed}/{id}".encode()).digest()
+class Share(TypedDict):
+    """Rows of one benchmark in a mixture, and their share of all rows."""
+
+    rows: int
+    share: float
 
 
-def draw(examples: Sequence[Example], rows: int | None, seed: int) -> list[Example]:
-    """A uniform sample of at most `rows` examples (None: all), in the drawn order, the same on any machine."""
-    return sorted(examples, key=lambda example: order(seed, example.id))[:rows]
-
-
-def mix(
+def mix_examples(
     sources: Mapping[str, Sequence[Example]],
     domains: Mapping[str, str],
     *,
@@ -30,57 +28,59 @@ def mix(
     max_rows: int | None,
     seed: int,
 ) -> list[Example]:
-    """The rows of one split of a mixture, shuffled.
+    """Return the rows of one split of a mixture, shuffled.
 
     Args:
         sources: The split's examples, by benchmark.
         domains: Domain of each benchmark.
-        balance: "natural" draws uniformly from all rows; "domain" takes equal numbers from each domain
-            (as many as the smaller one has, or the cap allows), with natural shares inside.
+        balance: "natural" samples uniformly from all rows; "domain" takes equal numbers from each domain
+            (limited by the smaller one and by the cap), with natural shares inside.
         max_rows: Cap on all rows together; None: no cap.
-        seed: Seed of the draw and of the order.
+        seed: Seed of the sample and of the order.
     """
     by_domain: dict[str, list[Example]] = {}
     for benchmark, examples in sources.items():
         domain = domains[benchmark] if balance == "domain" else ""
         by_domain.setdefault(domain, []).extend(examples)
-    most = max_rows and max_rows // len(by_domain)
+    cap = max_rows and max_rows // len(by_domain)
     if balance == "domain":
         smallest = min(map(len, by_domain.values()))
-        most = smallest if most is None else min(most, smallest)
-    rows = [example for pool in by_domain.values() for example in draw(pool, most, seed)]
-    return draw(rows, len(rows), seed)
+        cap = smallest if cap is None else min(cap, smallest)
+    rows = [example for pool in by_domain.values() for example in sample_examples(pool, cap, seed)]
+    return sample_examples(rows, len(rows), seed)
 
 
-def composition(rows: Sequence[Example]) -> dict[str, dict[str, Any]]:
-    """Rows and share of each benchmark in a mixture."""
+def count_shares(rows: Sequence[Example]) -> dict[str, Share]:
+    """Return the rows and the share of each benchmark in a mixture."""
     counts = Counter(example.benchmark for example in rows)
     return {name: {"rows": n, "share": round(n / len(rows), 6)} for name, n in sorted(counts.items())}
 
 
-def build(settings: Mapping[str, Any], folders: Sequence[Path], output: Path) -> None:
-    """Write a mixture's train.parquet, validation.parquet and, last, manifest.json.
+def build_mixture(settings: BuildMixtureSettings, benchmarks: Sequence[Path], manifest: Path) -> None:
+    """Write a mixture's train.parquet, validation.parquet and, last, its manifest.
 
     Args:
-        settings: `mixture`, `domains`, `balance`, `max_rows`, `data_seed`.
-        folders: Prepared benchmarks, each named after its folder.
-        output: Where to write.
+        benchmarks: Manifests of prepared benchmarks, each in a folder of the benchmark's name.
+
+    Raises:
+        UserError: A split has no rows.
     """
-    files, facts = [], {}
+    folders = [path.parent for path in benchmarks]
+    files, composition = [], {}
     for split in ("train", "validation"):
-        rows = mix(
+        rows = mix_examples(
             {folder.name: read_examples(folder / f"{split}.parquet") for folder in folders},
-            settings["domains"],
-            balance=settings["balance"],
-            # The cap is meant for training rows; validation is as large as its sources allow.
-            max_rows=settings["max_rows"] if split == "train" else None,
-            seed=settings["data_seed"],
+            settings.domains,
+            balance=settings.balance,
+            # The cap applies to training rows; validation has as many as its sources allow.
+            max_rows=settings.max_rows if split == "train" else None,
+            seed=settings.data_seed,
         )
         if not rows:
-            name = settings["mixture"]
-            remedy = f"raise mixtures.{name}.max_rows" if split == "train" else "raise splits.validation"
-            raise UserError(f"mixture {name} has no {split} rows; {remedy}, or change mixtures.{name}.benchmarks")
-        files.append(output / f"{split}.parquet")
+            key = f"mixtures.{settings.mixture}"
+            remedy = f"raise {key}.max_rows" if split == "train" else "raise splits.validation"
+            raise UserError(f"{key}: no {split} rows; {remedy}, or change {key}.benchmarks")
+        files.append(manifest.with_name(f"{split}.parquet"))
         write_examples(files[-1], rows)
-        facts[split] = composition(rows)
-    write_manifest(output / "manifest.json", files, composition=facts)
+        composition[split] = count_shares(rows)
+    write_manifest(manifest, files, composition=composition)

@@ -8,17 +8,17 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..artifacts.manifests import file_sha256, read_json, replacing, write_json
+from ..artifacts.manifests import read_json, replacing
 from .example import Example
 
 SCHEMA = pa.schema([(field.name, pa.int32() if field.type is int else pa.string()) for field in fields(Example)])
-ROW_GROUP = 65_536  # rows that are in memory in their columns at once
+ROW_GROUP = 65_536  # rows whose columns are in memory at once
 
 _values = attrgetter(*SCHEMA.names)
 
 
 def write_examples(path: Path, examples: Sequence[Example]) -> None:
-    """Write examples as one parquet file, whole or not at all."""
+    """Write examples as one parquet file, complete or not at all."""
     with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
         for start in range(0, len(examples), ROW_GROUP):
             columns = list(zip(*map(_values, examples[start : start + ROW_GROUP]), strict=True))
@@ -26,22 +26,17 @@ def write_examples(path: Path, examples: Sequence[Example]) -> None:
 
 
 def read_examples(path: Path) -> list[Example]:
-    """The examples of a parquet file written by `write_examples`."""
+    """Return the examples of a parquet file written by `write_examples`."""
     with pq.ParquetFile(path) as file:
         batches = (batch.to_pydict().values() for batch in file.iter_batches(ROW_GROUP, columns=SCHEMA.names))
         return [Example(*row) for columns in batches for row in zip(*columns, strict=True)]
 
 
-def gather(manifests: Iterable[Path], output: Path) -> None:
-    """Write the SHA-256 of each prepared benchmark's manifest by its name: one file, for thousands to depend on."""
-    write_json(output, {"benchmarks": {path.parent.name: file_sha256(path) for path in manifests}})
-
-
 def folders(gathered: Path) -> dict[str, Path]:
-    """The folder of each prepared benchmark by its name, from what `gather` wrote beside them."""
+    """Return the folder of each prepared benchmark by its name, from the list that `gather_benchmarks` wrote."""
     return {name: gathered.parent / name for name in read_json(gathered)["benchmarks"]}
 
 
 def read_labels(folders: Iterable[Path]) -> dict[str, list[str]]:
-    """The label inventory of each prepared benchmark, by its folder's name."""
+    """Return the label inventory of each prepared benchmark, by its folder's name."""
     return {folder.name: read_json(folder / "labels.json")["labels"] for folder in folders}

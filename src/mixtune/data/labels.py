@@ -1,4 +1,4 @@
-"""What a model wrote, as a label: cleaned, compared, and recognised in an inventory."""
+"""Labels in model output: cleaned, compared, and recognised in an inventory."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -7,7 +7,7 @@ _QUOTES = frozenset("\"'`“”„‟‘’‚‛«»‹›")
 
 
 def clean(text: str) -> str:
-    """The first line that is not blank, white space collapsed, outer quotes removed; case is kept."""
+    """Return the first line that is not blank, white space collapsed, outer quotes removed; case is kept."""
     # Blank lines before the answer are skipped: taken as the first line, they would make it an abstention.
     lines = text.strip().splitlines()
     label = " ".join(lines[0].split()) if lines else ""
@@ -17,14 +17,17 @@ def clean(text: str) -> str:
 
 
 def normalise(label: str) -> str:
-    """The form in which labels are compared.
+    """Return the form in which labels are compared.
 
     Args:
-        label: A label, or what a model wrote in its place.
+        label: A label, or a model's output in its place.
 
     Returns:
         Its first line that is not blank, case-folded, each run of white space one blank, no blanks or
-        quotes around it; "" where nothing is left.
+        quotes around it; "" where nothing remains.
+
+    >>> normalise(' "Work_For" ')
+    'work_for'
     """
     return clean(label).casefold()
 
@@ -35,7 +38,7 @@ def _inventory(labels: tuple[str, ...]) -> dict[str, str]:
 
 
 def recognise(raw: str, labels: Sequence[str]) -> tuple[str, bool]:
-    """The label that a model's output names.
+    """Return the label that a model's output names.
 
     Args:
         raw: The output as decoded.
@@ -44,6 +47,9 @@ def recognise(raw: str, labels: Sequence[str]) -> tuple[str, bool]:
     Returns:
         The label as the inventory spells it and True; or the output's first line, stripped and unquoted,
         case kept, and False. Nothing but blanks or quotes gives ("", False).
+
+    >>> recognise("work_for", ["Work_For", "Kill"]), recognise("I think so", ["Work_For", "Kill"])
+    (('Work_For', True), ('I think so', False))
     """
     label = clean(raw)
     known = _inventory(tuple(labels)).get(label.casefold())

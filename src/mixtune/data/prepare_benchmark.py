@@ -1,4 +1,4 @@
-"""From a benchmark's files to its three splits, label inventory and audit."""
+"""Preparation of a benchmark: from its files to three splits, a label inventory and an audit."""
 
 import csv
 import hashlib
@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from ..artifacts.manifests import write_json, write_manifest
-from . import audit as auditing
+from ..resources import resource
+from .audit import count_shared_texts, count_texts, describe_split
 from .example import SPLITS, Example, MissingSplit, ReadError
 from .files import write_examples
-from .official import DRAWN, difference, unknown_label
-from .readers.hub_copy import is_hub_copy
-from .reading import read
+from .official import UNLABELLED, describe_difference, describe_unknown_label
+from .reading import is_copy, read_folder
 from .registry import REGISTRY, Benchmark
+from .settings import PrepareBenchmarkSettings
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,36 @@ class Prepared:
     audit: dict[str, Any]
 
 
+def prepare_benchmark(settings: PrepareBenchmarkSettings, manifest: Path) -> None:
+    """Prepare a benchmark from where it was fetched, from a local folder, or from its sample corpus; write it.
+
+    Raises:
+        ReadError: See `prepare`.
+    """
+    name = settings.benchmark
+    folders = {
+        "hub": manifest.parents[2] / "fetched" / name / "files",
+        "path": Path(settings.path or ".").expanduser(),
+        "sample": resource("sample", name),
+    }
+    prepared = prepare(
+        name,
+        folders[settings.origin],
+        shares={"validation": settings.splits.validation, "test": settings.splits.test},
+        seed=settings.data_seed,
+        expect=settings.expect,
+        negative=settings.negative,
+        config=settings.hub.config if settings.hub else "",
+        label_map=Path(settings.label_map) if settings.label_map else None,
+        options=settings.options,
+        files=settings.files,
+    )
+    write_prepared(prepared, manifest.parent)
+
+
 def prepare(
     benchmark: str,
-    path: str | Path,
+    folder: Path,
     *,
     shares: Mapping[str, float],
     seed: int,
@@ -39,75 +67,105 @@ def prepare(
     config: str = "",
     label_map: Path | None = None,
     options: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Prepared:
-    """Read all splits, carve those that are missing, fix the label inventory, count what was seen.
+    """Read all splits, carve those that are missing, fix the label inventory, audit the result.
 
     Args:
-        benchmark, path, negative, config, options: As for `read`.
+        benchmark, folder, negative, config, options, files: See `read_folder`.
         shares: Share of the train rows that becomes a missing validation or test split, in whole groups.
         seed: Seed of the carving.
         expect: "official": other numbers than the official ones, or an unknown label, are errors; "any": they
-            are warnings in the audit; "sample": nothing is known of the files.
+            are warnings in the audit; "sample": no number is expected.
         label_map: CSV with the columns `label` and `becomes`; labels that it does not name stay.
 
     Raises:
-        ReadError: A file cannot be read or is not the official one, an id occurs twice, a label is not in a
+        ReadError: A file cannot be read or is not the official one, an id is a duplicate, a label is not in a
             closed inventory.
     """
-    known, options = REGISTRY.get(benchmark), dict(options or {})
+    known, options, files = REGISTRY.get(benchmark), dict(options or {}), dict(files or {})
     if known:
         negative = known.negative
     if options.get("negative_share"):
-        negative, options["seed"] = DRAWN, seed
-    copied = known is None or "columns" in options or is_hub_copy(Path(path))
+        negative, options["seed"] = UNLABELLED, seed
+    copied = is_copy(benchmark, folder, options, files)
     mapping = read_label_map(label_map) if label_map else {}
     splits: dict[str, list[Example]] = {}
-    audit: dict[str, Any] = {"benchmark": benchmark, "splits": {}, "carved": {}, "warnings": []}
+    carved: dict[str, str] = {}
+    warnings: list[str] = []
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     for split in SPLITS:
-        reading = read(benchmark, path, split, counts[split], negative=negative, config=config, options=options)
+        reading = {"negative": negative, "config": config, "options": options, "files": files}
         try:
-            examples = list(reading)
+            examples = list(read_folder(benchmark, folder, split, counts[split], **reading))
         except MissingSplit:
-            if split == "train":
+            if split == "train" or split in files:
                 raise
             continue
-        other = difference(known, split, examples, options, copied) if known and expect != "sample" else None
-        if other and expect == "official":
-            remedy = f"set benchmarks.{benchmark}.expect: any to use these files all the same"
-            raise ReadError(Path(path), None, f"{other}; {remedy}")
-        audit["warnings"] += [other] if other else []
-        splits[split] = mapped(examples, mapping, counts[split])
+        if known and expect != "sample":
+            warnings += _compare_official(known, folder, split, examples, options, copied, expect)
+        splits[split] = map_labels(examples, mapping, counts[split])
     for split in ("test", "validation"):
         if split not in splits:
-            splits["train"], splits[split] = carve(splits["train"], split, shares[split], seed)
-            audit["carved"][split] = f"{shares[split]} of the train rows, by group, seed {seed}"
+            splits["train"], splits[split] = carve_split(splits["train"], split, shares[split], seed)
+            carved[split] = f"{shares[split]} of the train rows, by group, seed {seed}"
     closed = bool(known and known.closed and expect != "any")
-    labels = _inventory(known, Path(path), splits, negative, mapping, copied, closed)
-    texts = {split: auditing.texts(splits[split]) for split in SPLITS}
-    for split in SPLITS:
-        repeated = [id for id, times in Counter(e.id for e in splits[split]).items() if times > 1]
-        if repeated:
-            raise ReadError(Path(path), None, f"id {repeated[0]} occurs twice in split {split}")
-        audit["splits"][split] = {
-            **auditing.describe(splits[split], negative, set(labels)),
-            "counts": {reason: n for reason, n in sorted(counts[split].items()) if n},
-        }
-    audit["shared texts"] = {
-        f"{split} in {earlier}": auditing.shared(texts[earlier], texts[split])
-        for earlier, split in (("train", "validation"), ("train", "test"), ("validation", "test"))
-    }
+    labels = _inventory(known, folder, splits, negative, mapping, copied, closed)
+    audit = {"benchmark": benchmark, "splits": {}, "carved": carved, "warnings": warnings}
+    audit |= _audit(folder, splits, negative, labels, counts)
     return Prepared(splits, labels, negative, audit)
 
 
+def _compare_official(
+    known: Benchmark,
+    folder: Path,
+    split: str,
+    examples: Sequence[Example],
+    options: Mapping[str, Any],
+    copied: bool,
+    expect: str,
+) -> list[str]:
+    """Return the warning about a split that differs from the official one; with expect "official", raise it."""
+    difference = describe_difference(known, split, examples, options, copied)
+    if difference and expect == "official":
+        remedy = f"set benchmarks.{known.name}.expect: any to use these files nevertheless"
+        raise ReadError(folder, None, f"{difference}; {remedy}")
+    return [difference] if difference else []
+
+
+def _audit(
+    folder: Path,
+    splits: Mapping[str, list[Example]],
+    negative: str | None,
+    labels: list[str],
+    counts: Mapping[str, Counter[str]],
+) -> dict[str, Any]:
+    """Return the numbers of all splits, and of the texts that they share."""
+    numbers = {}
+    for split in SPLITS:
+        repeated = [id for id, times in Counter(e.id for e in splits[split]).items() if times > 1]
+        if repeated:
+            raise ReadError(folder, None, f"duplicate id {repeated[0]} in split {split}")
+        numbers[split] = {
+            **describe_split(splits[split], negative, set(labels)),
+            "counts": {reason: n for reason, n in sorted(counts[split].items()) if n},
+        }
+    texts = {split: count_texts(splits[split]) for split in SPLITS}
+    shared = {
+        f"{split} in {earlier}": count_shared_texts(texts[earlier], texts[split])
+        for earlier, split in (("train", "validation"), ("train", "test"), ("validation", "test"))
+    }
+    return {"splits": numbers, "shared texts": shared}
+
+
 def read_label_map(path: Path) -> dict[str, str]:
-    """What labels become, from a CSV file with the columns `label` and `becomes`.
+    """Return the new name of each renamed label, from a CSV file with the columns `label` and `becomes`.
 
     Raises:
-        ReadError: A column, a cell or the file is missing, or a label stands there twice.
+        ReadError: A column, a cell or the file is missing, or a label is a duplicate.
     """
     if not path.is_file():
-        raise ReadError(path, None, "no such file; correct benchmarks.<name>.label_map")
+        raise ReadError(path, None, "file not found; correct benchmarks.<name>.label_map")
     mapping: dict[str, str] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
@@ -120,26 +178,27 @@ def read_label_map(path: Path) -> dict[str, str]:
     return mapping
 
 
-def mapped(examples: list[Example], mapping: Mapping[str, str], counts: Counter[str]) -> list[Example]:
-    """Examples with their labels mapped; how many changed is counted."""
+def map_labels(examples: list[Example], mapping: Mapping[str, str], counts: Counter[str]) -> list[Example]:
+    """Return the examples with their labels renamed; count the changed ones."""
     if not mapping:
         return examples
-    new = [replace(e, relation=mapping[e.relation]) if e.relation in mapping else e for e in examples]
-    counts["label mapped"] += sum(before is not after for before, after in zip(examples, new, strict=True))
-    return new
+    renamed = [replace(e, relation=mapping[e.relation]) if e.relation in mapping else e for e in examples]
+    counts["label mapped"] += sum(before is not after for before, after in zip(examples, renamed, strict=True))
+    return renamed
 
 
-def carve(train: Sequence[Example], split: str, share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """Divide train into what stays and a new split, by group, in an order drawn from `seed`.
+def carve_split(train: Sequence[Example], split: str, share: float, seed: int) -> tuple[list[Example], list[Example]]:
+    """Divide train into the rows that stay and a new split, by group, in an order that depends on `seed`.
 
     Labels with fewer than two groups stay in train, and so do the groups that hold them. Ids keep the
-    split they were read from; the new examples' `split` says where they are now.
+    split they were read from; the new examples' `split` is the new one.
     """
     groups: dict[str, list[Example]] = defaultdict(list)
     for example in train:
         groups[example.group].append(example)
     left: Counter[str] = Counter(label for rows in groups.values() for label in {e.relation for e in rows})
-    wanted, taken, count = share * len(train), set(), 0
+    wanted, count = share * len(train), 0
+    taken: set[str] = set()
     for group in sorted(groups, key=lambda g: hashlib.sha256(f"{seed}/{split}/{g}".encode()).digest()):
         if count >= wanted:
             break
@@ -154,14 +213,14 @@ def carve(train: Sequence[Example], split: str, share: float, seed: int) -> tupl
 
 def _inventory(
     known: Benchmark | None,
-    path: Path,
+    folder: Path,
     splits: Mapping[str, Iterable[Example]],
     negative: str | None,
     mapping: Mapping[str, str],
     copied: bool,
     closed: bool,
 ) -> list[str]:
-    """The label inventory: what ships; train's where none does; a hub copy's own, from train and validation."""
+    """Return the shipped labels; train's where none ship; a hub copy's own, from train and validation."""
     shipped = known.labels if known and not copied else None  # copies spell and choose labels in their own way
     if shipped:
         labels = list(dict.fromkeys(mapping.get(label, label) for label in shipped))
@@ -171,13 +230,13 @@ def _inventory(
     if negative and negative.casefold() not in map(str.casefold, labels):
         labels.append(negative)
     inside = set(labels)
-    for example in (e for split in SPLITS if shipped and closed for e in splits[split]):
-        if example.relation not in inside:
-            raise ReadError(path, example.id, unknown_label(known, example.relation))
+    for example in (e for split in SPLITS if known and shipped and closed for e in splits[split]):
+        if known and example.relation not in inside:
+            raise ReadError(folder, example.id, describe_unknown_label(known, example.relation))
     return labels
 
 
-def write(prepared: Prepared, folder: Path) -> None:
+def write_prepared(prepared: Prepared, folder: Path) -> None:
     """Write {train,validation,test}.parquet, labels.json, audit.json and, last, manifest.json."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []

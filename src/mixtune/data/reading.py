@@ -1,4 +1,4 @@
-"""The one way in: `read` finds the reader that fits a folder."""
+"""Reading of a benchmark's local files, by the reader that fits them."""
 
 import importlib
 from collections import Counter
@@ -6,65 +6,72 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from ..artifacts.download import DATA_FILES
-from .example import Example, MissingSplit, ReadError
+from .example import SPLITS, Example, MissingSplit, ReadError
 from .registry import REGISTRY
 
+# Readers are imported only where they are used, since hub_copy imports pyarrow and planning a workflow must be quick.
 
-def read(
+
+def read_folder(
     benchmark: str,
-    path: str | Path,
+    folder: Path,
     split: str,
     counts: Counter[str] | None = None,
     *,
     negative: str | None = None,
     config: str = "",
     options: Mapping[str, Any] | None = None,
+    files: Mapping[str, str] | None = None,
 ) -> Iterator[Example]:
-    """Examples of one split, streamed in the order of the files.
+    """Return the examples of one split, streamed in the order of the files.
 
     Args:
         benchmark: A name of the registry, or any other for a folder in hub layout.
-        path: A folder with the benchmark's native files or a copy in hub layout (columns text, entity1,
-            entity2, relation, optionally entity1Type and entity2Type); or, as a string, a hub id (owner/name),
-            which is downloaded. A `Path` is never taken for a hub id.
+        folder: Has the benchmark's native files, or a copy in hub layout (columns text, entity1, entity2, relation,
+            optionally entity1Type and entity2Type).
         split: train, validation or test.
         counts: Gets what was counted while reading, by reason.
-        negative: What a null relation means in a hub copy; the registry knows it for its benchmarks.
+        negative: The meaning of a null relation in a hub copy; for its benchmarks, the registry's negative label.
         config: The config of a hub copy that has several.
-        options: What the benchmark's own reader takes by name (`unit`, `annotation`, ...; see the registry), or
-            `columns`: our names of the columns of a table to those that its files have.
+        options: Keyword arguments of the benchmark's own reader (`unit`, `annotation`, ...; see the registry), or
+            `columns`: our names of the columns of a table to those of its files.
+        files: The file of each split that has another name than its format's; relative to the folder.
 
     Raises:
         MissingSplit: There is no file of this split.
         ReadError: A record cannot be read; names file and record.
     """
     counts = Counter() if counts is None else counts
-    options = dict(options or {})
-    folder = Path(path)
-    if not folder.is_dir():
-        folder = _download(benchmark, path)
-    from .readers import hub_copy as hub  # only here, since it imports pyarrow, and planning a workflow must be quick
+    options, files = dict(options or {}), dict(files or {})
+    path = _source(benchmark, folder, split, files)
+    if not is_copy(benchmark, folder, options, files):
+        reader = importlib.import_module(f".readers.{benchmark}", __package__)
+        return reader.read(path, split, counts, **options)
+    from .readers import hub_copy
 
     known = REGISTRY.get(benchmark)
-    if known and "columns" not in options and not hub.is_hub_copy(folder):
-        reader = importlib.import_module(f".readers.{benchmark}", __package__)
-        return reader.read(folder, split, counts, **options)
-    columns = options.get("columns")
-    return hub.read(folder, benchmark, split, counts, known.negative if known else negative, config, columns)
+    negative = known.negative if known else negative
+    return hub_copy.read(path, benchmark, split, counts, negative, config, options.get("columns"))
 
 
-def _download(benchmark: str, path: str | Path) -> Path:
-    """The local snapshot of a hub id."""
-    if isinstance(path, Path) or path.count("/") != 1 or path.startswith((".", "/")):
+def is_copy(benchmark: str, folder: Path, options: Mapping[str, Any], files: Mapping[str, str]) -> bool:
+    """Return whether files are a table of examples (a hub copy, or one with `columns`) and not native ones."""
+    from .readers.hub_copy import is_hub_copy
+
+    return benchmark not in REGISTRY or "columns" in options or is_hub_copy(folder, files)
+
+
+def _source(benchmark: str, folder: Path, split: str, files: Mapping[str, str]) -> Path:
+    """Return the file that `files` names for a split, else the folder."""
+    if not folder.is_dir():
         known = REGISTRY.get(benchmark)
         remedy = (known and known.remedy) or (known and f"expected {known.native}") or "see benchmarks.<name>.path"
-        raise MissingSplit(Path(path), None, f"no such folder; {remedy}")
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
-
-    try:
-        return Path(snapshot_download(path, repo_type="dataset", allow_patterns=DATA_FILES))
-    except (*HfHubHTTPError.__bases__, OSError) as error:  # the first base is the HTTP client's error
-        problem = f"neither a folder nor a data set that the hub would give ({error})"
-        raise ReadError(Path(path), None, problem) from None
+        raise MissingSplit(folder, None, f"no such folder; {remedy}")
+    key = f"benchmarks.{benchmark}.files"
+    unknown = sorted(set(files) - set(SPLITS))
+    if unknown:
+        raise ReadError(folder, None, f"{key}: unknown split {unknown[0]!r}; expected {', '.join(SPLITS)}")
+    path = folder / files.get(split, "")
+    if split in files and not path.is_file():
+        raise MissingSplit(path, None, f"file not found; correct {key}.{split}")
+    return path

@@ -15,18 +15,19 @@ class FetchBenchmarkSettings(Settings):
 
 
 class SplitShares(Part):
-    """Shares of the train rows that become a split which a benchmark lacks."""
+    """Shares of the train rows that are carved as a split which a benchmark lacks."""
 
     validation: float
     test: float
 
 
 class PrepareBenchmarkSettings(Settings):
-    """A benchmark's files and how they are read.
+    """A benchmark's files and the options of reading them.
 
     Attributes:
         labels: SHA-256 of the label inventory that ships; None for a benchmark without one.
         options: Keyword arguments of its reader.
+        files: The file of each split that has another name than its format's.
     """
 
     benchmark: str
@@ -38,6 +39,7 @@ class PrepareBenchmarkSettings(Settings):
     expect: Literal["official", "any", "sample"]
     label_map: str | None
     options: dict[str, JsonValue]
+    files: dict[str, str]
     splits: SplitShares
     data_seed: int
 

@@ -14,8 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from ..data.example import LONGEST, Example, locate
+from ..data.example import LONGEST, Example
 from ..data.labels import normalise
+from ..data.mentions import locate_mentions
 from ..errors import UserError
 
 DIALECTS = {"csv": {"strict": True}, "tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}}
@@ -192,7 +193,8 @@ def as_example(record: dict[str, Any], number: int = 0) -> Example:
     text, head, tail = (record[name] for name in FIELDS)
     spans = [record.get(name) for name in SPANS]
     if spans.count(None) == len(SPANS):
-        spans = locate(text, head, tail, Counter())
+        head_span, tail_span = locate_mentions(text, head, tail, Counter())
+        spans = [*head_span, *tail_span]
     elif None in spans:
         raise ValueError(f"{', '.join(SPANS)} go together; {SPANS[spans.index(None)]} is missing")
     relation, group = (record["relation"], f"{QUERY} {number}") if number else ("?", QUERY)

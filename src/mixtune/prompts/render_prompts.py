@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..artifacts.manifests import write_manifest
-from ..data.build_mixture import draw
 from ..data.files import folders, read_examples, read_labels
+from ..data.sampling import sample_examples
 from .chat_template import Renderer
 from .files import write_rendered
 from .rendering import render
@@ -30,7 +30,7 @@ def render_prompts(
     labels = read_labels(prepared.values())
     pools = {name: read_examples(folder / "train.parquet") for name, folder in prepared.items()}
     rows = {
-        name: draw(read_examples(folder / "test.parquet"), settings.test_rows, settings.data_seed)
+        name: sample_examples(read_examples(folder / "test.parquet"), settings.test_rows, settings.data_seed)
         for name, folder in prepared.items()
     }
     counts = {}

@@ -9,7 +9,7 @@ from ..config.benchmarks import Benchmark
 from ..config.config import Config
 from ..config.matrix import systems
 from ..data.example import SPLITS, MissingSplit, ReadError
-from ..data.reading import read
+from ..data.reading import read_folder
 from ..systems import UNTUNED
 from .machine_checks import FAIL, OK, WARNING, Check
 
@@ -80,10 +80,11 @@ def _check_native_files(name: str, folder: Path, entry: Benchmark) -> Check:
     subject, splits = f"benchmark {name}", []
     for split in SPLITS:
         try:
-            next(read(name, folder, split, negative=entry.negative, options=entry.options()), None)
+            options, files = entry.options(), {**entry.files}
+            next(read_folder(name, folder, split, negative=entry.negative, options=options, files=files), None)
             splits.append(split)
         except (ReadError, OSError) as error:
-            if not isinstance(error, MissingSplit) or split == "train":
+            if not isinstance(error, MissingSplit) or split == "train" or split in entry.files:
                 return Check(FAIL, subject, str(error), benchmarks=frozenset([name]))
     carved = [split for split in SPLITS if split not in splits]
     note = f"; {' and '.join(carved)} sampled from train" if carved else ""

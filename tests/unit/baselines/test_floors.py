@@ -10,7 +10,7 @@ import pytest
 
 from mixtune.artifacts.manifests import is_whole, write_json
 from mixtune.baselines.floors import answers, best_answers, predict_floors
-from mixtune.data.audit import labels_of_inputs
+from mixtune.data.audit import count_labels_by_input
 from mixtune.data.files import write_examples
 from mixtune.evaluation.scoring import score
 from mixtune.inference.predictions import SCHEMA
@@ -108,7 +108,7 @@ def test_no_answers_are_better_than_the_ceilings(make_example, seed, negative):
     dice = random.Random(seed)
     labels = ["a", "b", "NA"]
     examples = inputs(make_example, *(dice.choices(labels, k=dice.randrange(1, 6)) for _ in range(5)))
-    gold, keys = [e.relation for e in examples], list(labels_of_inputs(examples))
+    gold, keys = [e.relation for e in examples], list(count_labels_by_input(examples))
 
     def f1(chosen):
         predicted = [chosen[e.text, e.head, e.tail] for e in examples]

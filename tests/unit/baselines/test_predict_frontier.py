@@ -20,8 +20,8 @@ from mixtune.baselines import predict_frontier as frontier
 from mixtune.baselines.endpoint import NoAnswer, Reply, read_reply
 from mixtune.baselines.paid_answers import Charge, PaidAnswers
 from mixtune.baselines.predict_frontier import estimate, predict_frontier
-from mixtune.data.files import gather
-from mixtune.data.prepare_benchmark import Prepared, write
+from mixtune.data.gather_benchmarks import gather_benchmarks
+from mixtune.data.prepare_benchmark import Prepared, write_prepared
 from mixtune.errors import UserError
 from mixtune.inference.predictions import SCHEMA
 from mixtune.prompts.messages import messages
@@ -116,8 +116,8 @@ def benchmark(make_example, tmp_path):
         ]
 
     splits = {"train": rows("train", 3), "validation": rows("validation", 1), "test": rows("test", ROWS)}
-    write(Prepared(splits, LABELS, "NA", {}), tmp_path / "benchmarks" / "toy")
-    gather([tmp_path / "benchmarks" / "toy" / "manifest.json"], tmp_path / "benchmarks" / "all.json")
+    write_prepared(Prepared(splits, LABELS, "NA", {}), tmp_path / "benchmarks" / "toy")
+    gather_benchmarks([tmp_path / "benchmarks" / "toy" / "manifest.json"], tmp_path / "benchmarks" / "all.json")
     return tmp_path / "benchmarks" / "toy"
 
 
@@ -215,7 +215,7 @@ def test_equal_rows_and_two_jobs_at_once_share_their_answers(job, server, benchm
         make_example(n, "Ada met X.", "Ada", "X", relation="NA", id=f"toy/test/{n}", split="test") for n in (1, 2)
     ]
     splits = {"train": [row], "validation": [row], "test": others}
-    write(Prepared(splits, LABELS, "NA", {}), benchmark)
+    write_prepared(Prepared(splits, LABELS, "NA", {}), benchmark)
     server.wait = 0.2
     jobs = [threading.Thread(target=job, kwargs={"output": name}) for name in ("a", "b")]
     for one in jobs:

@@ -1,14 +1,14 @@
 import hashlib
-import random
 from collections import Counter
 from pathlib import Path
 
 import pytest
 
 from mixtune.artifacts.manifests import is_whole, read_json
-from mixtune.data.build_mixture import build, composition, draw, mix
+from mixtune.data.build_mixture import build_mixture, count_shares, mix_examples
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, write_examples
+from mixtune.data.settings import BuildMixtureSettings
 from mixtune.errors import UserError
 
 DOMAINS = {"news": "general", "web": "general", "tales": "literary"}
@@ -32,37 +32,7 @@ def counts(examples) -> Counter[str]:
 
 
 def mixed(sources, **settings) -> list[Example]:
-    return mix(sources, DOMAINS, **({"balance": "natural", "max_rows": None, "seed": 42} | settings))
-
-
-def test_a_draw_is_the_same_on_any_machine():
-    drawn = ["news/train/3", "news/train/7", "news/train/17", "news/train/15", "news/train/4"]
-    assert ids(draw(rows("news", 20), 5, 42)) == drawn
-
-
-def test_a_draw_depends_on_its_seed_and_not_on_the_order_of_its_input():
-    examples = rows("news", 200)
-    shuffled = random.Random(0).sample(examples, 200)
-    assert draw(examples, 50, 1) == draw(shuffled, 50, 1)
-    assert set(draw(examples, 50, 1)) != set(draw(examples, 50, 2))
-
-
-def test_a_smaller_draw_is_part_of_a_larger_one():
-    examples = rows("news", 100)
-    assert draw(examples, 10, 42) == draw(examples, 60, 42)[:10]
-
-
-@pytest.mark.parametrize(("cap", "drawn"), [(None, 30), (30, 30), (31, 30), (29, 29), (1, 1)])
-def test_a_draw_has_each_row_at_most_once(cap, drawn):
-    assert len(set(draw(rows("news", 30), cap, 42))) == drawn
-
-
-def test_a_draw_is_uniform():
-    """Each of 20 rows is drawn in about a quarter of 2,000 draws of 5."""
-    examples = rows("news", 20)
-    drawn = Counter(one.id for seed in range(2000) for one in draw(examples, 5, seed))
-    assert len(drawn) == 20
-    assert all(430 < times < 570 for times in drawn.values())  # 500, more or less 3.6 standard deviations
+    return mix_examples(sources, DOMAINS, **({"balance": "natural", "max_rows": None, "seed": 42} | settings))
 
 
 def test_natural_takes_all_rows_and_shuffles_them():
@@ -106,7 +76,7 @@ def test_balance_by_domain_shuffles_the_halves():
 
 
 def test_composition_counts_rows_and_shares():
-    assert composition([*rows("web", 1), *rows("news", 2)]) == {
+    assert count_shares([*rows("web", 1), *rows("news", 2)]) == {
         "news": {"rows": 2, "share": 0.666667},
         "web": {"rows": 1, "share": 0.333333},
     }
@@ -123,8 +93,10 @@ def folders(tmp_path) -> list[Path]:
     return made
 
 
-def settings(**changed):
-    return {"mixture": "own", "domains": DOMAINS, "balance": "natural", "max_rows": 200, "data_seed": 42} | changed
+def build(folders: list[Path], output: Path, **changed) -> None:
+    settings = {"mixture": "own", "domains": DOMAINS, "balance": "natural", "max_rows": 200, "data_seed": 42} | changed
+    manifests = [folder / "manifest.json" for folder in folders]
+    build_mixture(BuildMixtureSettings(**settings), manifests, output / "manifest.json")
 
 
 def hashes(folder: Path) -> dict[str, str]:
@@ -132,34 +104,34 @@ def hashes(folder: Path) -> dict[str, str]:
 
 
 def test_build_writes_both_splits_and_the_manifest(folders, tmp_path):
-    build(settings(balance="domain"), folders, tmp_path / "out")
+    build(folders, tmp_path / "out", balance="domain")
     assert sorted(hashes(tmp_path / "out")) == ["manifest.json", "train.parquet", "validation.parquet"]
     assert is_whole(tmp_path / "out/manifest.json")
     manifest = read_json(tmp_path / "out/manifest.json")
     assert sorted(manifest["files"]) == ["train.parquet", "validation.parquet"]
     train = read_examples(tmp_path / "out/train.parquet")
-    assert manifest["composition"]["train"] == composition(train)
+    assert manifest["composition"]["train"] == count_shares(train)
     assert counts(train)["tales"] == 40
     assert len(train) == 80
     validation = read_examples(tmp_path / "out/validation.parquet")
-    assert manifest["composition"]["validation"] == composition(validation)
+    assert manifest["composition"]["validation"] == count_shares(validation)
     assert (counts(validation)["tales"], len(validation)) == (24, 48)
     assert {one.split for one in validation} == {"validation"}
 
 
 def test_build_writes_the_same_bytes_twice(folders, tmp_path):
-    build(settings(max_rows=50), folders, tmp_path / "once")
-    build(settings(max_rows=50), folders[::-1], tmp_path / "again")
+    build(folders, tmp_path / "once", max_rows=50)
+    build(folders[::-1], tmp_path / "again", max_rows=50)
     assert hashes(tmp_path / "once") == hashes(tmp_path / "again")
-    build(settings(max_rows=50, data_seed=43), folders, tmp_path / "other")
+    build(folders, tmp_path / "other", max_rows=50, data_seed=43)
     assert hashes(tmp_path / "once")["train.parquet"] != hashes(tmp_path / "other")["train.parquet"]
 
 
 def test_cap_leaks(folders, tmp_path):
     """A mixture's cap counts its own training rows: not its validation rows, not another mixture's."""
     news, web, tales = folders
-    build(settings(max_rows=15), [news, web], tmp_path / "capped")
-    build(settings(max_rows=200), [news, web, tales], tmp_path / "other")
+    build([news, web], tmp_path / "capped", max_rows=15)
+    build([news, web, tales], tmp_path / "other", max_rows=200)
     assert len(read_examples(tmp_path / "capped/train.parquet")) == 15
     assert len(read_examples(tmp_path / "capped/validation.parquet")) == 30
     assert len(read_examples(tmp_path / "other/train.parquet")) == 120
@@ -167,9 +139,9 @@ def test_cap_leaks(folders, tmp_path):
 
 
 def test_a_split_without_rows_is_an_error_and_leaves_no_manifest(folders, tmp_path):
-    with pytest.raises(UserError, match=r"mixture own has no train rows; raise mixtures\.own\.max_rows"):
-        build(settings(balance="domain", max_rows=1), folders, tmp_path / "out")
+    with pytest.raises(UserError, match=r"mixtures\.own: no train rows; raise mixtures\.own\.max_rows"):
+        build(folders, tmp_path / "out", balance="domain", max_rows=1)
     write_examples(folders[2] / "validation.parquet", [])
-    with pytest.raises(UserError, match=r"mixture own has no validation rows; raise splits\.validation"):
-        build(settings(balance="domain"), folders, tmp_path / "out")
+    with pytest.raises(UserError, match=r"mixtures\.own: no validation rows; raise splits\.validation"):
+        build(folders, tmp_path / "out", balance="domain")
     assert not (tmp_path / "out/manifest.json").exists()

@@ -2,12 +2,10 @@ import csv
 import hashlib
 import json
 import os
-import re
 import shutil
 import subprocess
 import sys
 from collections import Counter
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,8 +14,8 @@ from mixtune.artifacts.manifests import is_whole, read_json
 from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, read_labels
-from mixtune.data.official import difference, unknown_label
-from mixtune.data.prepare_benchmark import carve, prepare, write
+from mixtune.data.prepare_benchmark import carve_split, prepare, prepare_benchmark, write_prepared
+from mixtune.data.settings import PrepareBenchmarkSettings
 from mixtune.resources import resource
 
 SHARES = {"validation": 0.1, "test": 0.2}
@@ -107,7 +105,7 @@ def test_no_group_is_divided_between_splits(benchmark):
 @pytest.mark.parametrize("benchmark", ["semeval2010_task8", "biographical", "pg_fiction"])
 def test_carving_takes_the_share_of_the_rows_in_whole_groups(benchmark):
     train = native(benchmark, "train")
-    stays, moved = carve(train, "validation", 0.1, 42)
+    stays, moved = carve_split(train, "validation", 0.1, 42)
     largest = max(Counter(example.group for example in train).values())
     assert 0.1 * len(train) <= len(moved) < 0.1 * len(train) + largest
     assert [example for example in train if example.group not in groups(moved)] == stays
@@ -118,16 +116,16 @@ def test_carving_takes_the_share_of_the_rows_in_whole_groups(benchmark):
 
 def test_the_validation_share_is_of_what_the_test_split_leaves():
     splits = prepared("pg_fiction").splits
-    stays, test = carve(native("pg_fiction", "train"), "test", 0.2, 42)
+    stays, test = carve_split(native("pg_fiction", "train"), "test", 0.2, 42)
     assert splits["test"] == test
-    assert (splits["train"], splits["validation"]) == carve(stays, "validation", 0.1, 42)
+    assert (splits["train"], splits["validation"]) == carve_split(stays, "validation", 0.1, 42)
 
 
 def test_carving_is_drawn_by_its_seed_whatever_the_order_of_the_rows():
     train = native("biographical", "train")
-    once, turned = carve(train, "validation", 0.1, 42)[1], carve(train[::-1], "validation", 0.1, 42)[1]
+    once, turned = carve_split(train, "validation", 0.1, 42)[1], carve_split(train[::-1], "validation", 0.1, 42)[1]
     assert ids(once) == ids(turned)
-    assert len({frozenset(ids(carve(train, "validation", 0.1, seed)[1])) for seed in range(5)}) == 5
+    assert len({frozenset(ids(carve_split(train, "validation", 0.1, seed)[1])) for seed in range(5)}) == 5
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -145,7 +143,7 @@ def test_rare_labels_stay_in_train(tmp_path, seed):
 @pytest.mark.parametrize("benchmark", ["semeval2010_task8", "biographical", "pg_fiction"])
 def test_every_label_of_the_train_file_stays_in_train(benchmark, share):
     train = native(benchmark, "train")
-    stays, _ = carve(train, "validation", share, 42)
+    stays, _ = carve_split(train, "validation", share, 42)
     assert {example.relation for example in stays} == {example.relation for example in train}
 
 
@@ -154,7 +152,7 @@ def test_an_unknown_label_in_a_closed_inventory_is_an_error(tmp_path):
     shutil.copytree(resource("sample", "conll04"), folder)
     path = folder / "conll04_dev.json"
     path.write_text(path.read_text(encoding="utf-8").replace('"Live_In"', '"Lives_In"', 1), encoding="utf-8")
-    with pytest.raises(ReadError, match=r"conll04/validation/\S+: label 'Lives_In' is not one of the 5 labels of Co"):
+    with pytest.raises(ReadError, match=r"conll04/validation/\S+: unknown label 'Lives_In': not one of the 5 of Co"):
         prepared("conll04", folder)
 
 
@@ -168,7 +166,7 @@ def test_an_inventory_that_ships_is_used_in_its_order(benchmark):
 def test_null_label(tmp_path):
     """The word NA is a label from the file to the parquet; null is the negative label; nothing is 'None' or 'nan'."""
     result = prepared("gids")
-    write(result, tmp_path / "gids")
+    write_prepared(result, tmp_path / "gids")
     for split in SPLITS:
         lines = (resource("sample", "gids") / f"{split.replace('validation', 'dev')}.tsv").read_text("utf-8")
         negatives = sum(line.split("\t")[4] == "NA" for line in lines.splitlines())
@@ -180,7 +178,7 @@ def test_null_label(tmp_path):
     train = [row(1, "NA"), row(2, ""), row(3, "met"), row(4, "null"), row(5, "met")]
     folder = hub_copy(tmp_path / "copy", train=train, validation=[row(6, "met")], test=[row(7, ""), row(8, "None")])
     result = prepared("own", folder, negative="NA")
-    write(result, tmp_path / "own")
+    write_prepared(result, tmp_path / "own")
     relations = {split: [e.relation for e in read_examples(tmp_path / f"own/{split}.parquet")] for split in SPLITS}
     assert relations == {
         "train": ["NA", "NA", "met", "null", "met"],
@@ -255,7 +253,7 @@ def test_an_id_that_occurs_twice_is_an_error(tmp_path):
     first = next(line for line in path.read_text("utf-8").splitlines() if json.loads(line)["triples"])
     path.write_text(f"{path.read_text('utf-8').rstrip()}\n{first}\n", encoding="utf-8")
     docid = json.loads(first)["docid"]
-    with pytest.raises(ReadError, match=rf"id rebel/test/{docid}/0 occurs twice in split test"):
+    with pytest.raises(ReadError, match=rf"duplicate id rebel/test/{docid}/0 in split test"):
         prepared("rebel", folder)
 
 
@@ -284,7 +282,7 @@ def hashes(folder: Path) -> dict[str, str]:
 @pytest.mark.parametrize("benchmark", REGISTRY)
 def test_what_is_written_is_what_was_prepared(benchmark, tmp_path):
     result = prepared(benchmark)
-    write(result, tmp_path / benchmark)
+    write_prepared(result, tmp_path / benchmark)
     manifest = tmp_path / benchmark / "manifest.json"
     assert is_whole(manifest)
     assert sorted(read_json(manifest)["files"]) == [
@@ -306,15 +304,15 @@ def test_another_process_writes_the_same_bytes(tmp_path):
 import sys
 from pathlib import Path
 from mixtune.data import REGISTRY
-from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.data.prepare_benchmark import prepare, write_prepared
 from mixtune.resources import resource
 for name in REGISTRY:
     shares = {"test": 0.2, "validation": 0.1}
     prepared = prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample")
-    write(prepared, Path(sys.argv[1]) / name)
+    write_prepared(prepared, Path(sys.argv[1]) / name)
 """
     for name in REGISTRY:
-        write(prepared(name), tmp_path / "here" / name)
+        write_prepared(prepared(name), tmp_path / "here" / name)
     for seed in ("0", "1"):  # Python's own hashes, and so the order of its sets, differ
         there = tmp_path / f"there-{seed}"
         environment = os.environ | {"PYTHONHASHSEED": seed}
@@ -390,44 +388,6 @@ def test_files_of_ones_own_are_taken_with_a_warning(tmp_path):
     assert result.audit["splits"]["test"]["outside the inventory"] == 2
 
 
-@pytest.mark.parametrize(
-    ("benchmark", "rows", "variant"),
-    [("nyt11", 8110, "NYT\\*"), ("nyt11", 7976, "NYT\\*"), ("nyt11", 8000, "another variant")],
-)
-def test_the_variant_of_nyt(benchmark, rows, variant):
-    split = "test" if rows == 8110 else "validation"
-    examples = native(benchmark, "test")[:1] * rows
-    assert re.search(variant, difference(REGISTRY[benchmark], split, examples, {}, copied=False))
-
-
-def test_of_a_copy_the_test_rows_are_known():
-    known, examples = REGISTRY["rebel"], native("rebel", "test")[:1] * 7_503
-    assert difference(known, "test", examples, {}, copied=True) is None
-    assert difference(known, "train", examples[:5], {}, copied=True) is None
-    assert "officially 7,503 examples" in difference(known, "test", examples[:5], {}, copied=True)
-
-
-def test_the_unit_of_re_docred_has_numbers_of_its_own():
-    known, one = REGISTRY["re_docred"], native("re_docred", "test")[0]
-    rows = [replace(one, relation=label) for label in known.labels[:95]] + [one] * (17_448 - 95)
-    drawn = [replace(one, relation="Na")] * 7
-    assert difference(known, "test", rows + drawn, {"unit": "document", "negative_share": 0.1}, copied=False) is None
-    assert "officially 12,693" in difference(known, "test", rows, {"unit": "evidence"}, copied=False)
-
-
-@pytest.mark.parametrize(
-    ("benchmark", "label", "guess"),
-    [
-        ("gids", "/people/person/education./education/education/degrees", "the spelling of relation2id.txt"),
-        ("biographical", "birthplace", "a label as the paper spells it"),
-        ("tacred", "org:city_of_branch", "Re-TACRED"),
-        ("tacred", "per:height", "is this another variant"),
-    ],
-)
-def test_an_unknown_label_tells_which_variant_it_is_of(benchmark, label, guess):
-    assert guess in unknown_label(REGISTRY[benchmark], label)
-
-
 # Labels mapped by the user
 
 
@@ -463,3 +423,68 @@ def test_a_broken_label_map_is_an_error(tmp_path, rows):
 def test_a_missing_label_map_names_the_config_key(tmp_path):
     with pytest.raises(ReadError, match="label_map"):
         prepared("conll04", label_map=tmp_path / "gone.csv")
+
+
+# Files named by the user
+
+
+def test_a_split_whose_named_file_is_missing_is_not_carved(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", *range(20)), test=rows("a", 30))
+    with pytest.raises(MissingSplit, match=r"gone\.csv: file not found; correct benchmarks\.own\.files\.test"):
+        prepared("own", folder, files={"test": "gone.csv"})
+
+
+def test_named_files_are_prepared_and_the_rest_is_carved(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", *range(20)))
+    (folder / "train.csv").rename(folder / "rows.csv")
+    result = prepared("own", folder, files={"train": "rows.csv"})
+    assert sorted(result.audit["carved"]) == ["test", "validation"]
+    assert sum(map(len, result.splits.values())) == 20
+    assert result.labels == ["a"]
+
+
+def test_a_native_file_of_another_name_keeps_the_shipped_inventory(tmp_path):
+    shutil.copytree(resource("sample", "gids"), tmp_path / "gids")
+    (tmp_path / "gids" / "test.tsv").rename(tmp_path / "gids" / "mine.txt")
+    result = prepared("gids", tmp_path / "gids", files={"test": "mine.txt"})
+    assert result == prepared("gids")
+
+
+# The job
+
+
+def settings(benchmark: str, origin: str, **changed) -> PrepareBenchmarkSettings:
+    values = {"benchmark": benchmark, "origin": origin, "hub": None, "path": None, "labels": None, "negative": None}
+    values |= {"expect": "sample", "label_map": None, "options": {}, "files": {}, "splits": SHARES, "data_seed": 42}
+    return PrepareBenchmarkSettings(**(values | changed))
+
+
+def test_the_job_reads_the_folder_of_the_origin(tmp_path):
+    manifest = tmp_path / "results" / "benchmarks" / "gids" / "manifest.json"
+    prepare_benchmark(settings("gids", "sample"), manifest)
+    expected = hashes(manifest.parent)
+    assert is_whole(manifest)
+    fetched = tmp_path / "results" / "fetched" / "gids" / "files"
+    shutil.copytree(resource("sample", "gids"), fetched)
+    path = tmp_path / "data"
+    shutil.copytree(resource("sample", "gids"), path)
+    (path / "test.tsv").rename(path / "mine.tsv")
+    hub = {"id": "Despina/gids", "revision": "main", "config": ""}
+    for chosen in (
+        settings("gids", "hub", hub=hub),
+        settings("gids", "path", path=str(path), files={"test": "mine.tsv"}),
+    ):
+        shutil.rmtree(manifest.parent)
+        prepare_benchmark(chosen, manifest)
+        assert hashes(manifest.parent) == expected
+
+
+def test_the_job_takes_the_config_of_a_copy_and_a_label_map(tmp_path):
+    fetched = tmp_path / "results" / "fetched" / "own" / "files"
+    hub_copy(fetched / "one", train=rows("a", *range(10)), test=rows("a", 30))
+    hub_copy(fetched / "two", train=rows("b", *range(10)), test=rows("b", 30))
+    hub = {"id": "some/own", "revision": "main", "config": "two"}
+    table = label_map(tmp_path / "map.csv", "b,c")
+    manifest = tmp_path / "results" / "benchmarks" / "own" / "manifest.json"
+    prepare_benchmark(settings("own", "hub", hub=hub, label_map=str(table)), manifest)
+    assert read_json(manifest.with_name("labels.json")) == {"labels": ["c"], "negative": None}

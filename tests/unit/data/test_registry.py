@@ -1,13 +1,6 @@
-import csv
-from pathlib import Path
-
-import huggingface_hub
 import pytest
 
-from mixtune.artifacts.download import DATA_FILES
-from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
-from mixtune.data.registry import Benchmark
-from mixtune.resources import resource
+from mixtune.data.registry import REGISTRY, Benchmark
 
 LABELS = {
     "tacred": 42,
@@ -40,24 +33,6 @@ OFFICIAL = {  # examples and labels
     "biographical": {"human/test": (2_900, None)},
 }  # fmt: skip
 COPIED = {"general": 53_123, "literary": 39_636}  # test rows of the copies that the paper evaluated on
-
-
-@pytest.fixture(autouse=True)
-def no_hub(monkeypatch):
-    """Nothing here may ask the hub."""
-
-    def refuse(*args, **kwargs):
-        raise AssertionError(f"the hub was asked for {args}")
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", refuse)
-
-
-def hub_copy(folder: Path, relation: str = "met") -> Path:
-    folder.mkdir(parents=True)
-    with (folder / "test.csv").open("w", newline="") as file:
-        rows = [("text", "entity1", "entity2", "relation"), ("Ann met Bo.", "Ann", "Bo", relation)]
-        csv.writer(file).writerows(rows)
-    return folder
 
 
 def test_the_nine_benchmarks_and_their_domains():
@@ -122,77 +97,3 @@ def test_every_benchmark_states_its_licence_and_its_files():
 
 def test_a_benchmark_without_shipped_labels_has_no_inventory():
     assert Benchmark("own", "Own", "general", None, False, "").labels is None
-
-
-@pytest.mark.parametrize("name", REGISTRY)
-@pytest.mark.parametrize("kind", [str, Path])
-def test_a_folder_with_native_files_is_read_by_the_benchmarks_reader(name, kind):
-    first = next(read(name, kind(resource("sample", name)), "train"))
-    assert first.benchmark == name
-    assert first.id.startswith(f"{name}/train/")
-
-
-@pytest.mark.parametrize("name", REGISTRY)
-def test_a_folder_in_hub_layout_is_read_as_one_under_any_name(name, tmp_path):
-    (example,) = read(name, hub_copy(tmp_path / "copy"), "test")
-    assert (example.id, example.relation) == (f"{name}/test/0", "met")
-
-
-def test_a_null_relation_of_a_copy_is_the_registrys_negative_or_the_callers(tmp_path):
-    folder = hub_copy(tmp_path / "copy", relation="")
-    assert next(read("gids", folder, "test", negative="ignored")).relation == "NA"
-    assert next(read("own", folder, "test", negative="nothing")).relation == "nothing"
-    with pytest.raises(ReadError, match="relation is null"):
-        next(read("own", folder, "test"))
-
-
-@pytest.mark.parametrize("split", SPLITS)
-def test_a_missing_folder_for_tacred_names_its_licence_and_its_files(tmp_path, split):
-    with pytest.raises(
-        MissingSplit, match=r"gone: no such folder; .*LDC2018T24.*train\.json, dev\.json and test\.json"
-    ):
-        read("tacred", tmp_path / "gone", split)
-
-
-@pytest.mark.parametrize("name", [name for name in REGISTRY if name != "tacred"])
-def test_a_missing_folder_names_the_files_that_it_should_hold(tmp_path, name):
-    with pytest.raises(MissingSplit) as caught:
-        read(name, tmp_path / "gone", "test")
-    assert str(caught.value) == f"{tmp_path / 'gone'}: no such folder; expected {REGISTRY[name].native}"
-
-
-def test_a_missing_folder_of_ones_own_names_the_config_key(tmp_path):
-    with pytest.raises(MissingSplit, match=r"no such folder; see benchmarks\.<name>\.path"):
-        read("own", tmp_path / "gone", "test")
-
-
-@pytest.mark.parametrize("path", [Path("data/tacred"), "/data/tacred", "./tacred", "data", "data/sets/tacred"])
-def test_a_missing_folder_is_never_looked_for_on_the_hub(tmp_path, monkeypatch, path):
-    """`data/tacred` has the form of a hub id, and is the folder that config.yaml names."""
-    monkeypatch.chdir(tmp_path)
-    with pytest.raises(MissingSplit, match=r"tacred: no such folder|data: no such folder"):
-        read("tacred", path, "train")
-
-
-def test_a_hub_id_is_downloaded(tmp_path, monkeypatch):
-    asked = []
-
-    def snapshot(repository, **options):
-        asked.append((repository, options))
-        return str(hub_copy(tmp_path / "copy"))
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", snapshot)
-    (example,) = read("gids", "Despina/gids", "test")
-    assert example.id == "gids/test/0"
-    assert asked == [("Despina/gids", {"repo_type": "dataset", "allow_patterns": DATA_FILES})]
-
-
-def test_a_hub_id_that_cannot_be_downloaded_is_an_error_with_the_reason(tmp_path, monkeypatch):
-    def fail(*args, **kwargs):
-        raise ConnectionError("no route")
-
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", fail)
-    with pytest.raises(ReadError, match=r"Despina/gids: neither a folder nor a data set .*no route"):
-        read("gids", "Despina/gids", "test")

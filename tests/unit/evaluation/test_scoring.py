@@ -15,42 +15,6 @@ LABELS = ["Kill", "Live_In", "Work_For", "none"]
 CAUSE, EFFECT = "Cause-Effect(e1,e2)", "Cause-Effect(e2,e1)"
 
 
-@pytest.mark.parametrize(
-    ("label", "normalised"),
-    [
-        ("Live_In", "live_in"),
-        ("  place \t of\u00a0 birth \r\nBecause", "place of birth"),
-        ("\n \nKill", "kill"),
-        ("STRASSE", "strasse"),
-        ("Straße", "strasse"),
-        ('"Kill"', "kill"),
-        ("'Kill'", "kill"),
-        ("`Kill`", "kill"),
-        ("```Kill```", "kill"),
-        ("“Kill”", "kill"),
-        ("‘Kill’", "kill"),
-        ("„Kill“", "kill"),
-        ("«Kill»", "kill"),
-        ("“ 'Kill' ”", "kill"),
-        ("'Kill", "'kill"),
-        ("the parents'", "the parents'"),
-        ("Kill.", "kill."),
-        ("", ""),
-        (" \n\t", ""),
-        ('""', ""),
-        ('"', '"'),
-    ],
-)
-def test_normalise(label, normalised):
-    assert normalise(label) == normalised
-
-
-@settings(deadline=None)
-@given(st.text(alphabet=st.one_of(st.characters(), st.sampled_from(" \n\"'“”"))))
-def test_normalising_twice_changes_nothing(label):
-    assert normalise(normalise(label)) == normalise(label)
-
-
 def test_negative_words_are_the_benchmarks_own_or_with_the_papers():
     assert {"none", "other", "no_relation", "na", "nan", "null"} == PAPER_NEGATIVES
     assert negative_words("Other", "benchmark") == {"other"}
@@ -62,31 +26,6 @@ def test_negative_words_are_the_benchmarks_own_or_with_the_papers():
 def test_an_unknown_set_of_negatives_names_the_setting():
     with pytest.raises(ValueError, match=r"'all'.*scoring\.negatives"):
         negative_words("Other", "all")
-
-
-@pytest.mark.parametrize(
-    ("raw", "label", "known"),
-    [
-        ("live_in", "Live_In", True),
-        (' "WORK_FOR"\nbecause …', "Work_For", True),
-        ("None", "none", True),
-        ("“Lives  In” ", "Lives In", False),
-        ("Kill.", "Kill.", False),
-        ("<think>\nKill", "<think>", False),
-        ("", "", False),
-        (" \n", "", False),
-        ("''", "", False),
-    ],
-)
-def test_recognise(raw, label, known):
-    assert recognise(raw, LABELS) == (label, known)
-
-
-def test_recognise_gives_the_inventorys_own_spelling_and_of_equal_labels_the_first():
-    assert recognise("gram staining", ["country", "Gram  staining", "GRAM STAINING"]) == (
-        "Gram  staining",
-        True,
-    )
 
 
 def test_directions_differ_and_case_does_not():

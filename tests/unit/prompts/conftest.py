@@ -3,8 +3,9 @@
 import pytest
 
 from mixtune.artifacts.manifests import write_json
-from mixtune.data.build_mixture import build
-from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.data.build_mixture import build_mixture
+from mixtune.data.prepare_benchmark import prepare, write_prepared
+from mixtune.data.settings import BuildMixtureSettings
 from mixtune.prompts.chat_template import Renderer
 from mixtune.prompts.files import read_rendered
 from mixtune.prompts.render_prompts import render_prompts
@@ -24,7 +25,9 @@ def prepared(tmp_path_factory):
     folders = [root / "benchmarks" / name for name in BENCHMARKS]
     for folder in folders:
         shares = {"validation": 0.1, "test": 0.2}
-        write(prepare(folder.name, resource("sample", folder.name), expect="sample", shares=shares, seed=42), folder)
+        write_prepared(
+            prepare(folder.name, resource("sample", folder.name), expect="sample", shares=shares, seed=42), folder
+        )
     settings = {
         "mixture": "toy",
         "domains": dict.fromkeys(BENCHMARKS, "general"),
@@ -32,7 +35,8 @@ def prepared(tmp_path_factory):
         "max_rows": 40,
         "data_seed": 42,
     }
-    build(settings, folders, root / "mixture")
+    manifests = [folder / "manifest.json" for folder in folders]
+    build_mixture(BuildMixtureSettings(**settings), manifests, root / "mixture" / "manifest.json")
     return folders, root / "mixture"
 
 

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from mixtune.artifacts.manifests import file_sha256, read_json
-from mixtune.data.build_mixture import draw
 from mixtune.data.files import read_examples, write_examples
+from mixtune.data.sampling import sample_examples
 from mixtune.prompts.chat_template import Renderer, RenderError
 from mixtune.prompts.messages import question
 
@@ -63,7 +63,7 @@ def test_the_cap_on_test_rows_is_a_seeded_draw_that_all_conditions_share(prepare
         test = read_examples(folder / "test.parquet")
         drawn = {seed: [row["id"] for row in rows[f"generic/{folder.name}"]] for seed, rows in seeds.items()}
         assert drawn[42] == [row["id"] for row in seeds[42][f"schema/{folder.name}"]]
-        assert drawn[42] == [example.id for example in draw(test, 10, 42)]
+        assert drawn[42] == [example.id for example in sample_examples(test, 10, 42)]
         assert drawn[42] != drawn[43]
         assert set(drawn[42]) != {example.id for example in test[:10]}
         assert [row["id"] for row in smaller[f"generic/{folder.name}"]] == drawn[42][:4]

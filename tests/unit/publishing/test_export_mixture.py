@@ -9,9 +9,10 @@ import pytest
 import yaml
 
 from mixtune.artifacts.manifests import is_whole, read_json
-from mixtune.data.build_mixture import build
+from mixtune.data.build_mixture import build_mixture
 from mixtune.data.files import read_examples, write_examples
 from mixtune.data.registry import REGISTRY
+from mixtune.data.settings import BuildMixtureSettings
 from mixtune.errors import UserError
 from mixtune.prompts.chat_template import Renderer
 from mixtune.prompts.messages import sample_demonstrations
@@ -65,8 +66,8 @@ def folders(tmp_path, example) -> list[Path]:
         made.append(tmp_path / "benchmarks" / name)
         for split, size in zip(("train", "validation", "test"), sizes, strict=True):
             write_examples(made[-1] / f"{split}.parquet", [example(name, split, n) for n in range(size)])
-    mixed = {"mixture": "own", "domains": {}, "balance": "natural", "max_rows": 60, "data_seed": 42}
-    build(mixed, made, tmp_path / "own")
+    mixed = BuildMixtureSettings(mixture="own", domains={}, balance="natural", max_rows=60, data_seed=42)
+    build_mixture(mixed, [folder / "manifest.json" for folder in made], tmp_path / "own" / "manifest.json")
     return made
 
 

@@ -62,6 +62,16 @@ def test_missing_and_broken_files_of_a_benchmark_are_named(benchmark, tmp_path, 
     assert problem in check.fact
 
 
+def test_a_named_file_is_read_and_a_missing_one_is_not_carved(benchmark, tmp_path):
+    (benchmark / "test.csv").rename(benchmark / "mine.csv")
+    (check,) = matrix_checks.check_benchmarks(own(benchmark, files={"test": "mine.csv"}), tmp_path)
+    assert check.state == OK
+    assert "train, test; validation sampled from train" in check.fact
+    (check,) = matrix_checks.check_benchmarks(own(benchmark, files={"test": "gone.csv"}), tmp_path)
+    assert (check.state, check.benchmarks) == (FAIL, {"own"})
+    assert check.fact.endswith("gone.csv: file not found; correct benchmarks.own.files.test")
+
+
 def test_a_missing_label_map_is_named(benchmark, tmp_path):
     (check,) = matrix_checks.check_benchmarks(own(benchmark, label_map="nowhere.csv"), tmp_path)
     assert "nowhere.csv" in check.fact

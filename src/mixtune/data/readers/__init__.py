@@ -1,1 +1,1 @@
-"""Readers: a module for each native format."""
+"""Readers: one module per native format, one for tables of examples, and the parsing they share."""

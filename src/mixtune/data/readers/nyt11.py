@@ -13,10 +13,12 @@ JSON Lines. Texts are tokenised newswire. Traps of the format:
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
-from reprlib import repr as shown
+from reprlib import repr as shorten
 from typing import Any
 
-from ..example import Example, ReadError, json_lines, json_records, locate, native_file, text_group
+from ..example import Example, ReadError
+from ..mentions import locate_mentions
+from .parsing import json_lines, json_records, native_file
 
 FILES = {
     "train": ("train_triples.json", "train.json"),
@@ -25,9 +27,9 @@ FILES = {
 }
 
 
-def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
-    """One example a triple, exact repetitions included; ids number records and triples from 0."""
-    path = native_file(folder, split, FILES)
+def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
+    """Yield one example per triple, exact repetitions included; ids number records and triples from 0."""
+    path = native_file(path, split, FILES)
     for number, (where, record) in enumerate(_records(path)):
         try:
             text, triples = record["text"], record["triple_list"]
@@ -39,29 +41,22 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
             labels_of_pair = Counter((head, tail) for head, _, tail in distinct)
             counts["pair with several labels in its text"] += sum(n > 1 for n in labels_of_pair.values())
             for index, (head, relation, tail) in enumerate(triples):
-                head_start, head_end, tail_start, tail_end = locate(text, head, tail, counts)
-                yield Example(
-                    id=f"nyt11/{split}/{number}/{index}",
+                yield Example.at(
+                    text,
+                    *locate_mentions(text, head, tail, counts),
                     benchmark="nyt11",
                     split=split,
-                    text=text,
+                    key=f"{number}/{index}",
+                    relation=relation,
                     head=head,
                     tail=tail,
-                    head_start=head_start,
-                    head_end=head_end,
-                    tail_start=tail_start,
-                    tail_end=tail_end,
-                    head_type="",
-                    tail_type="",
-                    relation=relation,
-                    group=text_group(text),
                 )
         except (KeyError, TypeError, ValueError) as error:
             raise ReadError(path, where, f"not a PRGC sentence ({error!r})") from error
 
 
 def _records(path: Path) -> Iterator[tuple[int | str, Any]]:
-    """Records with their place in the file: the line of JSON Lines, or the record number of an array."""
+    """Yield records with their place in the file: the line of JSON Lines, or the record number of an array."""
     with path.open("rb") as file:
         first = file.read(1)
         while first.isspace():
@@ -74,15 +69,15 @@ def _records(path: Path) -> Iterator[tuple[int | str, Any]]:
 
 
 def _check(text: Any, triples: Any) -> None:
-    """A string as a triple would unpack into its letters, hence a check of types before any use.
+    """Check the types of a record before any use, since a string in place of a triple would unpack into its letters.
 
     Raises:
         TypeError: The text is no string, or the triples are not lists of three strings.
     """
     if not isinstance(text, str):
-        raise TypeError(f"text must be a string, not {shown(text)}")
+        raise TypeError(f"text must be a string, not {shorten(text)}")
     if not isinstance(triples, list):
-        raise TypeError(f"triple_list must be a list, not {shown(triples)}")
+        raise TypeError(f"triple_list must be a list, not {shorten(triples)}")
     for triple in triples:
         if not isinstance(triple, list) or [type(part) for part in triple] != [str] * 3:
-            raise TypeError(f"a triple must be [head, relation, tail], three strings, not {shown(triple)}")
+            raise TypeError(f"a triple must be [head, relation, tail], three strings, not {shorten(triple)}")

@@ -1,4 +1,4 @@
-"""REBEL in the Hugging Face form: one piece of a document a record, its triples linearised into one string.
+"""REBEL in the Hugging Face form: one piece of a document per record, its triples linearised into one string.
 
 Columns are `id`, `title`, `context` and `triplets`, in JSON Lines or parquet. The string reads
 `<triplet> S <subj> O <obj> relation <subj> O2 <obj> relation2 <triplet> S2 ...` (the data set's script): the
@@ -15,13 +15,15 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..example import Example, ReadError, json_lines, locate
+from ..example import Example, ReadError
+from ..mentions import locate_mentions
+from .parsing import json_lines
 
 COLUMNS = ("id", "context", "triplets")
 
 
-def records(path: Path) -> Iterator[tuple[int | str, Any]]:
-    """Records of a JSON Lines or parquet file, each with its place for messages: line from 1, row from 0."""
+def read_records(path: Path) -> Iterator[tuple[int | str, Any]]:
+    """Return the records of a JSON Lines or parquet file, each with its place for messages: line from 1, row from 0."""
     if path.suffix == ".csv":
         raise ReadError(path, None, "REBEL is not read from CSV; convert the file to .jsonl or .parquet")
     return _rows(path) if path.suffix == ".parquet" else json_lines(path)
@@ -34,26 +36,29 @@ def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
             names = file.schema_arrow.names
             wrong = [name for name in COLUMNS if names.count(name) != 1]
             if wrong:
-                raise ValueError(f"column missing or twice: {', '.join(wrong)}; found: {', '.join(names)}")
+                raise ValueError(f"column missing or duplicate: {', '.join(wrong)}; found: {', '.join(names)}")
             for batch in file.iter_batches(1024, columns=list(COLUMNS)):
                 for row in batch.to_pylist():
                     yield f"row {number}", row
                     number += 1
     except (pa.ArrowException, OSError, ValueError) as error:
-        # Rows are decoded in batches, so the broken one may stand behind the first not yet read.
+        # Rows are decoded in batches, so the broken one may follow the first that was not yielded.
         raise ReadError(path, f"row {number} or later", f"not a parquet file of REBEL ({error})") from None
 
 
-def parse(triplets: str) -> list[tuple[str, str, str]]:
-    """The (subject, object, relation) triples of a linearisation, in its order; a blank one has none.
+def parse_triplets(triplets: str) -> list[tuple[str, str, str]]:
+    """Return the (subject, object, relation) triples of a linearisation, in its order; a blank one has none.
 
     Raises:
         ValueError: A marker is missing or out of order, or a part is empty.
+
+    >>> parse_triplets("<triplet> Orm <subj> Jutland <obj> located in <subj> Denmark <obj> country")
+    [('Orm', 'Jutland', 'located in'), ('Orm', 'Denmark', 'country')]
     """
     before, *chunks = triplets.split("<triplet>")
     if before.strip():
         raise ValueError(f"no <triplet> before {before.strip()[:40]!r}")
-    found = []
+    triples = []
     for chunk in chunks:
         subject, *rest = chunk.split("<subj>")
         if not rest or "<obj>" in subject:
@@ -65,33 +70,27 @@ def parse(triplets: str) -> list[tuple[str, str, str]]:
             triple = subject.strip(), target.strip(), relation[0].strip()
             if not all(triple):
                 raise ValueError(f"an empty part in (subject, object, relation) {triple}")
-            found.append(triple)
-    return found
+            triples.append(triple)
+    return triples
 
 
-def examples(record: dict[str, Any], split: str, counts: Counter[str]) -> Iterator[Example]:
-    """One example a triple of a record; a broken record raises a KeyError, TypeError or ValueError."""
+def parse_record(record: dict[str, Any], split: str, counts: Counter[str]) -> Iterator[Example]:
+    """Yield one example per triple of a record; a broken record raises a KeyError, TypeError or ValueError."""
     name, text, triplets = (record[column] for column in COLUMNS)
     if not all(isinstance(value, str) for value in (name, text, triplets)):
         raise TypeError("id, context and triplets must be strings")
-    triples = parse(triplets)
+    triples = parse_triplets(triplets)
     counts["records"] += 1
     counts["records without triples"] += not triples
     for index, (head, tail, relation) in enumerate(triples):
-        head_start, head_end, tail_start, tail_end = locate(text, head, tail, counts)
-        yield Example(
-            id=f"rebel/{split}/{name}/{index}",
+        yield Example.at(
+            text,
+            *locate_mentions(text, head, tail, counts),
             benchmark="rebel",
             split=split,
-            text=text,
+            key=f"{name}/{index}",
+            relation=relation,
             head=head,
             tail=tail,
-            head_start=head_start,
-            head_end=head_end,
-            tail_start=tail_start,
-            tail_end=tail_end,
-            head_type="",
-            tail_type="",
-            relation=relation,
             group=re.sub(r"-\d+$", "", name),  # the document: its pieces are numbered `Q1-1`, `Q1-2`
         )

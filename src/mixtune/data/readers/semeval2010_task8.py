@@ -11,20 +11,21 @@ from collections.abc import Iterator
 from itertools import accumulate
 from pathlib import Path
 
-from ..example import Example, ReadError, native_file, text_group, utf8_lines
+from ..example import Example, ReadError
+from .parsing import native_file, utf8_lines
 
 FILES = {"train": ("TRAIN_FILE.TXT",), "test": ("TEST_FILE_FULL.TXT",)}
 
 TAGS = ["<e1>", "</e1>", "<e2>", "</e2>"]
 
 
-def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
-    """One example a sentence."""
-    unlabelled = folder / "TEST_FILE.TXT"
-    if split == "test" and unlabelled.is_file() and not (folder / FILES["test"][0]).is_file():
+def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
+    """Yield one example per sentence."""
+    unlabelled = path / "TEST_FILE.TXT"
+    if split == "test" and unlabelled.is_file() and not (path / FILES["test"][0]).is_file():
         problem = f"this file has no labels; put {FILES['test'][0]} of the same release into the folder"
         raise ReadError(unlabelled, None, problem)
-    path = native_file(folder, split, FILES)
+    path = native_file(path, split, FILES)
     numbers: set[str] = set()
     for line, sentence, label, comment in _blocks(path, counts):
         match = re.fullmatch(r'([0-9]+)\t"(.*)"', sentence)
@@ -32,7 +33,7 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
             raise ReadError(path, line, f'expected number, tab and sentence in double quotes, got "{sentence[:60]}"')
         number, tagged = match.groups()
         if number in numbers:
-            raise ReadError(path, line, f"sentence {number} is here for the second time; remove one of the two")
+            raise ReadError(path, line, f"sentence {number} is a duplicate; remove one of the two")
         numbers.add(number)
         pieces = re.split(r"(</?e[12]>)", tagged)
         if pieces[1::2] != TAGS:
@@ -45,21 +46,14 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         counts["annotators' comments left out"] += bool(comment)
         counts["both mentions are the same string"] += head == tail
         try:
-            yield Example(
-                id=f"semeval2010_task8/{split}/{number}",
+            yield Example.at(
+                text,
+                (head_start, head_end),
+                (tail_start, tail_end),
                 benchmark="semeval2010_task8",
                 split=split,
-                text=text,
-                head=head,
-                tail=tail,
-                head_start=head_start,
-                head_end=head_end,
-                tail_start=tail_start,
-                tail_end=tail_end,
-                head_type="",
-                tail_type="",
+                key=number,
                 relation=label,
-                group=text_group(text),
             )
         except ValueError as error:
             raise ReadError(path, line, f"sentence {number}: {error}") from error
@@ -68,7 +62,7 @@ def read(folder: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
 
 
 def _blocks(path: Path, counts: Counter[str]) -> Iterator[tuple[int, str, str, str]]:
-    """Number of each block's first line, its sentence line, its label and its comment ("" if none)."""
+    """Yield the number of each block's first line, its sentence line, its label and its comment ("" if none)."""
     lines = utf8_lines(path, counts)
     for start, sentence in lines:
         if not sentence.strip():
@@ -76,7 +70,7 @@ def _blocks(path: Path, counts: Counter[str]) -> Iterator[tuple[int, str, str, s
         label, comment, blank = (next(lines, (0, None))[1] for _ in range(3))
         if label is None or comment is None:
             raise ReadError(path, start, "the last block ends before its comment line; is the file truncated?")
-        # In the file without labels the next sentence stands where the label should be.
+        # In the file without labels the next sentence is where the label should be.
         if not label.strip() or "\t" in label:
             problem = "expected a label under the sentence; is this the file without labels?"
             raise ReadError(path, start + 1, problem)

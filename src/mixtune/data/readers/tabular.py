@@ -2,7 +2,7 @@
 
 CSV and TSV have a header, and an empty cell is null. CSV is quoted as in RFC 4180; in TSV quotation marks are
 plain characters, so that no cell holds a TAB or a line end. In JSON Lines a name may also be a path into nested
-objects (`subject.text`), unless a key is spelt just so. Blank lines are no rows, and counted.
+objects (`subject.text`), unless a key is spelt exactly so. Blank lines are no rows, and counted.
 """
 
 import csv
@@ -20,21 +20,22 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..example import LONGEST, ReadError, utf8_lines
+from ..example import LONGEST, ReadError
+from .parsing import utf8_lines
 
-# What the libraries raise when a file is broken.
+# Errors that the libraries raise when a file is broken.
 BROKEN = (pa.ArrowException, csv.Error, OSError, RecursionError, ValueError)
 _ABSENT = object()
 
 
 @dataclass(slots=True)
 class Row:
-    """One row's values by our names; each is checked when it is taken, and what is changed is counted.
+    """One row's values by our names; each is checked when it is taken, and changes are counted.
 
     Attributes:
         values: None where the file has null, or may lack the column and does.
-        columns: What the file calls them, for messages.
-        written: Whether an integer is written out in digits.
+        columns: The file's names of them, for messages.
+        written: Whether an integer is a string of digits.
     """
 
     values: dict[str, Any]
@@ -43,10 +44,12 @@ class Row:
     counts: Counter[str]
 
     def describe(self, name: str) -> str:
+        """Return the file's name of a value, and the value, for messages."""
         value = self.values[name]
         return f"{self.columns[name]} is {'null' if value is None else reprlib.repr(value)}"
 
     def string(self, name: str) -> str:
+        """Return a value that must be a string."""
         value = self.values[name]
         if not isinstance(value, str):
             raise ValueError(f"{self.describe(name)}, not a string")
@@ -55,12 +58,14 @@ class Row:
         return value
 
     def stripped(self, name: str, what: str) -> str:
+        """Return a string without white space around it; where it had some, this is counted as `what`."""
         value = self.string(name)
         if value != value.strip():
             self.counts[f"{what} had white space around it"] += 1
         return value.strip()
 
     def integer(self, name: str) -> int:
+        """Return a value that must be an integer."""
         value = self.values[name]
         if self.written and isinstance(value, str) and re.fullmatch("-1|[0-9]{1,9}", value):
             return int(value)
@@ -69,15 +74,15 @@ class Row:
         return value
 
     def key(self, name: str) -> str:
-        """What rows are told apart or held together by: an integer, or a string that is not empty."""
+        """Return an integer as a string, or a string that is not empty: what identifies a row or a group of rows."""
         key = str(self.values[name]) if type(self.values[name]) is int else self.stripped(name, name)
         if not key:
             raise ValueError(f"{self.columns[name]} is empty")
         return key
 
 
-def rows(path: Path, columns: Mapping[str, str], optional: Collection[str], counts: Counter[str]) -> Iterator[Row]:
-    """Rows of a file, in its order.
+def read_rows(path: Path, columns: Mapping[str, str], optional: Collection[str], counts: Counter[str]) -> Iterator[Row]:
+    """Yield the rows of a file, in its order.
 
     Args:
         columns: Our names to those of the file.
@@ -96,14 +101,14 @@ def rows(path: Path, columns: Mapping[str, str], optional: Collection[str], coun
     except ReadError:
         raise
     except BROKEN as error:
-        # Files are decoded in blocks, so the broken row may stand behind the first one not yet read.
+        # Files are decoded in blocks, so the broken row may follow the first one not yet read.
         raise ReadError(path, f"row {number} or later", f"broken {path.suffix} file ({error})") from None
 
 
-def header(path: Path) -> list[str]:
-    """Names of the columns of a file, of which only the start is read; [] where it is no table.
+def read_header(path: Path) -> list[str]:
+    """Return the names of the columns of a file, of which only the start is read; [] where it is no table.
 
-    A native file, which is none, may be one line of 200 MB.
+    A native file, which is no table, may be one line of 200 MB.
 
     Raises:
         One of BROKEN: The start of the file is broken.
@@ -122,7 +127,9 @@ def header(path: Path) -> list[str]:
         return list(json.loads(next(filter(bytes.strip, io.BytesIO(file.read(LONGEST))))))
 
 
-def _parquet(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+def _parquet(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+) -> Iterator[tuple[Any, ...]]:
     with pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
         _check(path, columns, optional, names)
@@ -132,12 +139,14 @@ def _parquet(path: Path, columns: Sequence[str], optional: Collection[str], coun
             yield from zip(*(values.get(name, repeat(None, batch.num_rows)) for name in columns), strict=True)
 
 
-def _csv(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+def _csv(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+) -> Iterator[tuple[Any, ...]]:
     csv.field_size_limit(2**31 - 1)  # a text can pass the default of 131,072 characters
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = csv.reader(file, strict=True)
         names = next(lines, [])
-        places = _places(path, columns, optional, names)
+        indices = _indices(path, columns, optional, names)
         for cells in lines:
             if len(cells) != len(names):
                 if not cells:
@@ -145,13 +154,15 @@ def _csv(path: Path, columns: Sequence[str], optional: Collection[str], counts: 
                     continue
                 raise ValueError(f"{len(cells)} cells under {len(names)} column names, in line {lines.line_num}")
             cells.append("")
-            yield tuple([cells[place] or None for place in places])
+            yield tuple([cells[index] or None for index in indices])
 
 
-def _tsv(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+def _tsv(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+) -> Iterator[tuple[Any, ...]]:
     lines = utf8_lines(path)
     names = next(lines, (1, ""))[1].split("\t")
-    places = _places(path, columns, optional, names)
+    indices = _indices(path, columns, optional, names)
     for number, line in lines:
         cells = line.split("\t")
         if len(cells) != len(names):
@@ -160,22 +171,24 @@ def _tsv(path: Path, columns: Sequence[str], optional: Collection[str], counts: 
                 continue
             raise ReadError(path, number, f"{len(cells)} cells under {len(names)} column names")
         cells.append("")
-        yield tuple([cells[place] or None for place in places])
+        yield tuple([cells[index] or None for index in indices])
 
 
-def _places(path: Path, columns: Sequence[str], optional: Collection[str], names: list[str]) -> list[int]:
-    """Where in a row each of `columns` stands; behind its end where the file lacks it."""
+def _indices(path: Path, columns: Sequence[str], optional: Collection[str], names: list[str]) -> list[int]:
+    """Return the index in a row of each of `columns`; after the row's end where the file lacks it."""
     _check(path, columns, optional, names)
     return [names.index(name) if name in names else len(names) for name in columns]
 
 
-def _json(path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]) -> Iterator[tuple]:
+def _json(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+) -> Iterator[tuple[Any, ...]]:
     for number, line in utf8_lines(path):
         if not line.strip():
             counts["blank lines"] += 1
             continue
         if not line.lstrip().startswith("{"):  # before it is parsed: a JSON array may be one line of 200 MB
-            raise ReadError(path, number, "expected one JSON object a line")
+            raise ReadError(path, number, "expected one JSON object per line")
         try:
             record = json.loads(line)
         except ValueError as error:
@@ -209,5 +222,5 @@ def _check(path: Path, columns: Sequence[str], optional: Collection[str], names:
 
 def _refuse(path: Path, line: int | None, wrong: list[str], names: list[str]) -> None:
     if wrong:
-        problem = f"column missing or twice: {', '.join(wrong)} (found: {', '.join(names)})"
-        raise ReadError(path, line, f"{problem}; say in benchmarks.<name>.columns what the columns are called")
+        problem = f"column missing or duplicate: {', '.join(wrong)} (found: {', '.join(names)})"
+        raise ReadError(path, line, f"{problem}; name the columns in benchmarks.<name>.columns")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from ...artifacts.manifests import read_json
-from ...data.audit import shared, texts
+from ...data.audit import count_shared_texts, count_texts
 from ...data.example import SPLITS
 from ...data.files import read_examples
 
@@ -93,12 +93,12 @@ def overlap(mixed: Iterable[Path], benchmarks: Sequence[Path]) -> pd.DataFrame:
     Returns:
         `mixture`, `benchmark`, `test_rows`, `shared_texts`, `shared_rows`, `share` (of the test rows, 0..1).
     """
-    tests = {folder.name: texts(read_examples(folder / "test.parquet")) for folder in benchmarks}
+    tests = {folder.name: count_texts(read_examples(folder / "test.parquet")) for folder in benchmarks}
     rows = []
     for folder in mixed:
-        trained = texts(read_examples(folder / "train.parquet"))
+        trained = count_texts(read_examples(folder / "train.parquet"))
         for benchmark, test in tests.items():
-            found = shared(trained, test)
+            found = count_shared_texts(trained, test)
             rows.append(
                 {
                     "mixture": folder.name,

@@ -91,10 +91,10 @@ def test_windows_line_ends(tmp_path):
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        (ROW.replace("<e2>", ""), "</e2> stands twice or out of order"),
+        (ROW.replace("<e2>", ""), "</e2> is a duplicate or out of order"),
         (ROW.replace("</e2>", ""), "no <e2>...</e2>"),
         (ROW.replace("<e2>diver</e2>", "diver"), "no <e2>...</e2>"),
-        (ROW.replace("is a", "is <e1>a</e1>"), "<e1> stands twice"),
+        (ROW.replace("is a", "is <e1>a</e1>"), "<e1> is a duplicate"),
         (ROW.replace("<e2>diver</e2>", "</e2>diver<e2>"), "out of order"),
         (ROW.replace("diver", " "), "tail is empty"),
         (ROW.replace("\toccupation\te1", "\t\te1"), "relation is empty"),

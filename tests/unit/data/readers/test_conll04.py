@@ -138,7 +138,7 @@ def test_a_broken_sentence_is_named_by_file_and_record(tmp_path, record, problem
 
 @pytest.mark.parametrize("second", [sentence(), related(1, 2)])
 def test_an_id_that_would_not_be_unique_is_an_error(tmp_path, second):
-    with pytest.raises(ReadError, match=r"conll04_train\.json:record 1: conll04/train/7/1-2 occurs twice; give"):
+    with pytest.raises(ReadError, match=r"conll04_train\.json:record 1: duplicate id conll04/train/7/1-2; give"):
         read_all(tmp_path, sentence(), second)
 
 

@@ -193,7 +193,7 @@ def test_text_without_end_mark_is_read_and_counted(tmp_path):
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("/m/0a\t/m/0b\tAda_Moss\tBonn\tNA", "5 columns divided by TABs, expected 6"),
+        ("/m/0a\t/m/0b\tAda_Moss\tBonn\tNA", "5 columns separated by TABs, expected 6"),
         (row() + "\textra", "7 columns"),
         (row(relation=""), "relation is empty"),
         (row(head=""), "head is empty"),
@@ -203,7 +203,7 @@ def test_text_without_end_mark_is_read_and_counted(tmp_path):
         (row(mids=("/m/0a", " ")), "a mid is empty"),
         (
             row(text="Ada_Moss died in Bonn . ###END### " + row()[:20].replace("\t", " ")),
-            "text goes on after ###END###",
+            "text continues after ###END###",
         ),
         (row(text="Ada_Moss died in Bo"), "the last text has no ###END###; is the file truncated?"),
     ],

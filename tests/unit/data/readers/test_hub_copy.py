@@ -63,7 +63,7 @@ def test_a_row_gives_the_exact_example(tmp_path, suffix):
         )
     ]
     assert not counts
-    assert is_hub_copy(tmp_path)
+    assert is_hub_copy(tmp_path, {})
 
 
 @FORMATS
@@ -136,7 +136,7 @@ def test_a_missing_shard_is_an_error(tmp_path):
 def test_a_split_that_is_there_twice_is_an_error(tmp_path, names):
     for name in names:
         write(tmp_path / name, ROW)
-    with pytest.raises(ReadError, match=r"split 'train' is there more than once .* keep one set of files"):
+    with pytest.raises(ReadError, match=r"duplicate files of split 'train' .* keep one set of files"):
         read_all(tmp_path)
 
 
@@ -169,7 +169,7 @@ def test_the_usual_places_are_found(tmp_path, name, split):
 @pytest.mark.parametrize("name", ["train_0.csv", "m2_train.tsv", "data/retrain.csv", ".cache/train.csv", "README.md"])
 def test_other_files_are_no_split(tmp_path, name):
     write(tmp_path / name, ROW)
-    assert not is_hub_copy(tmp_path)
+    assert not is_hub_copy(tmp_path, {})
     with pytest.raises(MissingSplit):
         read_all(tmp_path)
 
@@ -179,7 +179,7 @@ def test_several_configs_must_be_chosen_from(tmp_path):
     write(tmp_path / "subsampled/test-00000-of-00001.parquet", ROW | {"relation": "few"})
     with pytest.raises(ReadError, match="several configs; set `config` to one of: default, subsampled"):
         read_all(tmp_path, "test")
-    with pytest.raises(ReadError, match="no config 'small'; set `config` to one of: default, subsampled"):
+    with pytest.raises(ReadError, match="unknown config 'small'; set `config` to one of: default, subsampled"):
         read_all(tmp_path, "test", config="small")
     assert read_all(tmp_path, "test", config="default")[0][0].relation == "NA"
     assert read_all(tmp_path, "test", config="subsampled")[0][0].relation == "few"
@@ -189,7 +189,7 @@ def test_several_configs_must_be_chosen_from(tmp_path):
 
 @pytest.mark.parametrize("folder", ["", "nowhere"])
 def test_no_files_at_all(tmp_path, folder):
-    assert not is_hub_copy(tmp_path / folder)
+    assert not is_hub_copy(tmp_path / folder, {})
     with pytest.raises(MissingSplit):
         read_all(tmp_path / folder, config="subsampled")
 
@@ -197,15 +197,15 @@ def test_no_files_at_all(tmp_path, folder):
 @FORMATS
 def test_a_missing_column_is_an_error_that_tells_what_is_there(tmp_path, suffix):
     write(tmp_path / f"train{suffix}", {"text": TEXT, "entity1": "Ann Ek", "relation": "NA"})
-    assert is_hub_copy(tmp_path)
-    found = r"column missing or twice: entity2 \(found: text, entity1, relation\)"
+    assert is_hub_copy(tmp_path, {})
+    found = r"column missing or duplicate: entity2 \(found: text, entity1, relation\)"
     with pytest.raises(ReadError, match=rf"train\{suffix}:?1?: {found}"):
         read_all(tmp_path)
 
 
 def test_a_missing_column_of_a_file_without_rows_is_an_error(tmp_path):
     (tmp_path / "train.csv").write_text("text,relation\n", encoding="utf-8")
-    with pytest.raises(ReadError, match="column missing or twice: entity1, entity2"):
+    with pytest.raises(ReadError, match="column missing or duplicate: entity1, entity2"):
         read_all(tmp_path)
 
 
@@ -278,28 +278,32 @@ TABS = HEADER.replace(b",", b"\t")
         ("train.csv", HEADER + b"a b,a,b,r\na b,a,b\n", "row 1 or later: .*3 cells under 4 column names"),
         ("train.csv", HEADER + b"a b,a,b,r\n\xff,a,b,r\n", r"row \d or later: .*can't decode byte 0xff"),
         ("train.csv", HEADER + b'"a b,a,b,r\n', "row 0 or later: .*unexpected end of data"),
-        ("train.csv", HEADER[:-1] + b",text\na b,a,b,r,c\n", "column missing or twice: text"),
-        ("train.csv", b"", "column missing or twice: text, entity1, entity2, relation"),
+        ("train.csv", HEADER[:-1] + b",text\na b,a,b,r,c\n", "column missing or duplicate: text"),
+        ("train.csv", b"", "column missing or duplicate: text, entity1, entity2, relation"),
         ("train.csv", HEADER, "split 'train' holds no row; is the file truncated"),
         ("train.tsv", TABS + b"a b\ta\tb\tr\n\na b\ta\tb\n", "4: 3 cells under 4 column names"),
         ("train.tsv", TABS + b"a b\ta\tb\tr\tc\n", "2: 5 cells under 4 column names"),
         ("train.tsv", TABS + b"a b\ta\tb\tr\n\xff\ta\tb\tr\n", "3: not UTF-8"),
         ("train.tsv", TABS.decode().encode("utf-16"), "1: not UTF-8"),
-        ("train.tsv", TABS[:-1] + b"\ttext\na b\ta\tb\tr\tc\n", "column missing or twice: text"),
-        ("train.tsv", HEADER + b"a b,a,b,r\n", r"column missing or twice: .* \(found: text,entity1,entity2,relation\)"),
-        ("train.tsv", b"", "column missing or twice: text, entity1, entity2, relation"),
+        ("train.tsv", TABS[:-1] + b"\ttext\na b\ta\tb\tr\tc\n", "column missing or duplicate: text"),
+        (
+            "train.tsv",
+            HEADER + b"a b,a,b,r\n",
+            r"column missing or duplicate: .* \(found: text,entity1,entity2,relation\)",
+        ),
+        ("train.tsv", b"", "column missing or duplicate: text, entity1, entity2, relation"),
         ("train.tsv", TABS, "split 'train' holds no row; is the file truncated"),
         ("train.jsonl", b"", "split 'train' holds no row; is the file truncated"),
-        ("train.json", b'[{"text": "a b"}]', "1: expected one JSON object a line"),
+        ("train.json", b'[{"text": "a b"}]', "1: expected one JSON object per line"),
         ("train.jsonl", b'{"text": "a b", "entity1"', "1: not valid JSON"),
-        ("train.jsonl", b"\n[1]\n", "2: expected one JSON object a line"),
+        ("train.jsonl", b"\n[1]\n", "2: expected one JSON object per line"),
         ("train.jsonl", b'{"text": "\xff"}\n', "1: not UTF-8"),
         ("train.jsonl", b'{"text": ' + b"[" * 100_000, "row 0 or later: .*recursion"),
     ],
 )
 def test_a_broken_file_is_named(tmp_path, name, content, problem):
     (tmp_path / name).write_bytes(content)
-    is_hub_copy(tmp_path)
+    is_hub_copy(tmp_path, {})
     with pytest.raises(ReadError, match=rf"{name}:? ?{problem}"):
         read_all(tmp_path)
 
@@ -328,7 +332,7 @@ def test_parquet_strings_that_are_not_utf8_are_an_error(tmp_path):
 )
 def test_native_files_are_no_hub_copy(tmp_path, name, content):
     (tmp_path / name).write_text(content, encoding="utf-8")
-    assert not is_hub_copy(tmp_path)
+    assert not is_hub_copy(tmp_path, {})
 
 
 @pytest.mark.parametrize("name", ["train.tsv", "train.json", "train.csv"])
@@ -338,12 +342,12 @@ def test_of_a_native_file_only_the_start_is_looked_at(tmp_path, name, start):
         file.write(start.encode())
         file.truncate(200_000_000)  # one line; of zeros, which take no space on the disk
     started = time.process_time()
-    assert not is_hub_copy(tmp_path)
+    assert not is_hub_copy(tmp_path, {})
     assert time.process_time() - started < 1
 
 
 def test_other_parquet_is_no_hub_copy_and_a_broken_one_may_be(tmp_path):
     write(tmp_path / "data/train-00000-of-00001.parquet", {"chunk": "a", "relations": "[]"})
-    assert not is_hub_copy(tmp_path)
+    assert not is_hub_copy(tmp_path, {})
     (tmp_path / "data/test-00000-of-00001.parquet").write_bytes(b"cut off")
-    assert is_hub_copy(tmp_path)
+    assert is_hub_copy(tmp_path, {})

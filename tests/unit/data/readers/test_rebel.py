@@ -173,11 +173,14 @@ def test_a_date_inside_a_name_overlaps_and_is_kept(tmp_path, boundaries):
     assert counts["mentions overlap"] == 1
 
 
-def test_the_public_sample_is_read_as_test_where_the_test_file_is_missing(tmp_path):
+def test_a_file_of_another_name_is_read_where_it_is_named_and_only_there(tmp_path):
     write(tmp_path, document(BUILT), name="sample_200.jsonl")
-    assert load(tmp_path, "test")[0][0].id == "rebel/test/7001/0"
+    with pytest.raises(MissingSplit, match="split 'test' not found"):
+        load(tmp_path, "test")
+    assert load(tmp_path / "sample_200.jsonl", "test")[0][0].id == "rebel/test/7001/0"
     write(tmp_path, document(BUILT, docid="8"), name="en_test.jsonl")
     assert load(tmp_path, "test")[0][0].id == "rebel/test/8/0"
+    assert load(tmp_path / "sample_200.jsonl", "test")[0][0].id == "rebel/test/7001/0"
 
 
 def test_a_missing_split_names_the_files_looked_for(tmp_path):
@@ -279,7 +282,7 @@ def test_sample_corpus():
 )
 def test_real_sample_counts():
     folder = Path(os.environ["MIXTUNE_REALDATA"]) / "rebel"
-    examples, counts = load(folder, "test")
+    examples, counts = load(folder / "sample_200.jsonl", "test")
     assert len(examples) == len({example.id for example in examples}) == 535
     assert len({example.relation for example in examples}) == 89
     assert counts == {

@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune.data import reading
 from mixtune.data.example import Example, MissingSplit, ReadError
 from mixtune.data.readers import rebel
-from mixtune.data.readers.rebel_triplets import parse
+from mixtune.data.readers.rebel_triplets import parse_triplets
+from mixtune.data.reading import read_folder
 
 # Respaced as the data set's script does it, mentions not: "St. Orm" is not in the text.
 CONTEXT = "Corva Mill , built in 1812 , is a watermill in St . Orm , Jutland . "
@@ -152,7 +152,7 @@ def test_records_without_triples_and_equal_triples(tmp_path):
     ],
 )
 def test_markers_follow_their_spans(triplets, triples):
-    assert parse(triplets) == triples
+    assert parse_triplets(triplets) == triples
 
 
 MALFORMED = {
@@ -176,7 +176,7 @@ MALFORMED = {
 @pytest.mark.parametrize(("triplets", "problem"), MALFORMED.values(), ids=MALFORMED)
 def test_a_malformed_linearisation_is_an_error(triplets, problem):
     with pytest.raises(ValueError) as error:
-        parse(triplets)
+        parse_triplets(triplets)
     assert problem in str(error.value)
 
 
@@ -222,7 +222,7 @@ def test_a_line_of_neither_form_is_an_error(tmp_path):
 @pytest.mark.parametrize("name", ["train.jsonl", "data/train-00000-of-00001.parquet"])
 def test_the_form_is_not_taken_for_a_hub_copy(tmp_path, name):
     write(tmp_path / name, record())
-    assert list(reading.read("rebel", tmp_path, "train")) == [BUILT, PLACED, INSIDE]
+    assert list(read_folder("rebel", tmp_path, "train")) == [BUILT, PLACED, INSIDE]
 
 
 def test_what_was_read_before_a_broken_record_has_been_yielded(tmp_path):
@@ -236,7 +236,7 @@ def test_what_was_read_before_a_broken_record_has_been_yielded(tmp_path):
 def test_a_parquet_file_without_a_column_or_cut_off_is_an_error(tmp_path):
     path = tmp_path / "train.parquet"
     write(path, {"id": "Q901-1", "context": CONTEXT})
-    with pytest.raises(ReadError, match=r"train\.parquet:.*column missing or twice: triplets; found: id, context"):
+    with pytest.raises(ReadError, match=r"train\.parquet:.*column missing or duplicate: triplets; found: id, context"):
         load(tmp_path)
     write(path, record(id=901))
     with pytest.raises(ReadError, match=r"train\.parquet:row 0: .*must be strings"):
@@ -255,10 +255,13 @@ def test_csv_is_refused_and_a_missing_shard_is_an_error(tmp_path):
         load(tmp_path, "test")
 
 
-def test_crocodiles_file_wins_and_the_public_sample_comes_last(tmp_path):
-    for name, id_ in (("sample_200.jsonl", "Q1-1"), ("test.parquet", "Q2-1"), ("en_test.jsonl", "Q3-1")):
+def test_crocodiles_file_wins_and_a_named_file_is_taken_before_all(tmp_path):
+    for name, id_ in (("mine.jsonl", "Q1-1"), ("test.parquet", "Q2-1"), ("en_test.jsonl", "Q3-1")):
         write(tmp_path / name, record(id=id_))
-        assert {example.id.split("/")[2] for example in load(tmp_path, "test")[0]} == {id_}
+        for path in (tmp_path / name, tmp_path) if name != "mine.jsonl" else (tmp_path / name,):
+            assert {example.id.split("/")[2] for example in load(path, "test")[0]} == {id_}
+    named = read_folder("rebel", tmp_path, "test", files={"test": "mine.jsonl"})
+    assert {example.id.split("/")[2] for example in named} == {"Q1-1"}
 
 
 def test_a_missing_split_names_the_files_of_both_forms(tmp_path):

@@ -93,7 +93,7 @@ def test_last_blank_line_may_be_missing_and_further_ones_may_stand_between(tmp_p
         (BLOCK + "8\tno quotes\nOther\nComment:\n\n", 5, "in double quotes"),
         (BLOCK.replace("7\t", "seven\t"), 1, "expected number, tab"),
         (BLOCK.replace("7\t", "7 "), 1, "expected number, tab"),
-        (BLOCK + BLOCK, 5, "sentence 7 is here for the second time"),
+        (BLOCK + BLOCK, 5, "sentence 7 is a duplicate"),
         (sentence("no tags at all"), 1, "sentence 1: .*got none"),
         (sentence("<e1>a</e1> <e2>b"), 1, "got <e1> </e1> <e2>$"),
         (sentence("<e2>a</e2> <e1>b</e1>"), 1, "in this order"),

@@ -93,8 +93,8 @@ def test_all_that_can_be_named_is_read(tmp_path, suffix):
 @pytest.mark.parametrize("columns", [None, {}])
 def test_without_names_a_hub_copys_are_taken(tmp_path, suffix, columns):
     write(tmp_path / f"train{suffix}", ROW)
-    found = r"text, entity1, entity2, relation \(found: sentence, drug, disease, link\); say in benchmarks.<name>.col"
-    with pytest.raises(ReadError, match=rf"train\{suffix}:?1?: column missing or twice: {found}"):
+    found = r"text, entity1, entity2, relation \(found: sentence, drug, disease, link\); name the columns in bench"
+    with pytest.raises(ReadError, match=rf"train\{suffix}:?1?: column missing or duplicate: {found}"):
         read_all(tmp_path, columns)
 
 
@@ -102,13 +102,15 @@ def test_without_names_a_hub_copys_are_taken(tmp_path, suffix, columns):
 @pytest.mark.parametrize("ours", ["text", "head", "tail", "relation", "head_type", "id", "group"])
 def test_a_named_column_that_is_not_there_is_an_error(tmp_path, suffix, ours):
     write(tmp_path / f"train{suffix}", ROW)
-    with pytest.raises(ReadError, match=r"column missing or twice: Drug \(found: sentence, drug, disease, link\)"):
+    with pytest.raises(ReadError, match=r"column missing or duplicate: Drug \(found: sentence, drug, disease, link\)"):
         read_all(tmp_path, COLUMNS | {ours: "Drug"})
 
 
 def test_a_table_without_a_header_gives_no_long_message(tmp_path):
     (tmp_path / "train.tsv").write_text("x" * 1000 + "\t1\n", encoding="utf-8")
-    with pytest.raises(ReadError, match=r"\(found: x{9,300} … x*, 1\); say in benchmarks.<name>.columns what") as error:
+    with pytest.raises(
+        ReadError, match=r"\(found: x{9,300} … x*, 1\); name the columns in benchmarks.<name>.columns"
+    ) as error:
         read_all(tmp_path, COLUMNS)
     assert len(str(error.value)) < 600
 
@@ -124,7 +126,9 @@ def test_a_table_without_a_header_gives_no_long_message(tmp_path):
 )
 def test_names_that_the_mapping_lacks_are_told(tmp_path, columns, missing):
     write(tmp_path / "train.tsv", ROW)
-    with pytest.raises(ReadError, match=rf"no column is named for {missing}; add to benchmarks.drugs.columns what"):
+    with pytest.raises(
+        ReadError, match=rf"no column is named for {missing}; add the files' names of them to benchmarks.drugs.columns"
+    ):
         read_all(tmp_path, columns)
 
 
@@ -189,7 +193,7 @@ def test_a_path_that_leads_nowhere_is_an_error(tmp_path, subject):
     write(tmp_path / "train.jsonl", OBJECTS, OBJECTS | {"subject": subject})
     there = "subject.name, subject.type" if subject and "name" in subject else "subject"
     missing = "subject.text" if subject and "name" in subject else "subject.text, subject.type"
-    problem = rf"2: column missing or twice: {missing} \(found: text, {there}, object.surface.text, relation\)"
+    problem = rf"2: column missing or duplicate: {missing} \(found: text, {there}, object.surface.text, relation\)"
     with pytest.raises(ReadError, match=rf"train\.jsonl:{problem}"):
         read_all(tmp_path, NESTED)
 
@@ -219,7 +223,7 @@ def test_numbers_are_ids_and_groups_too(tmp_path, suffix):
 def test_an_id_that_is_there_twice_is_an_error(tmp_path, suffix):
     write(tmp_path / f"train-00000-of-00002{suffix}", ROW | {"n": "a"}, ROW | {"n": "b"})
     write(tmp_path / f"train-00001-of-00002{suffix}", ROW | {"n": "c"}, ROW | {"n": "b"})
-    with pytest.raises(ReadError, match=rf"train-00001-of-00002\{suffix}:row 1: n 'b' is in this split for the sec"):
+    with pytest.raises(ReadError, match=rf"train-00001-of-00002\{suffix}:row 1: duplicate n 'b' in this split"):
         read_all(tmp_path, COLUMNS | {"id": "n"})
     assert len(read_all(tmp_path, COLUMNS | {"group": "n"})[0]) == 4
 
@@ -303,11 +307,11 @@ def test_mentions_whose_offsets_overlap_are_counted(tmp_path):
     [
         (COLUMNS, {"from": 19}, "head is 'aspirin', but 19:25 of the text is 'spirin'"),
         (COLUMNS, {"disease": "Tinnitus"}, "tail is 'Tinnitus', but 33:41 of the text is 'tinnitus'"),
-        (COLUMNS, {"from 2": -9, "to 2": -1}, "tail is at -9:-1, which is no span of a text of 42 characters"),
-        (COLUMNS, {"from": -1}, "head is at -1:25, which is no span"),
-        (COLUMNS, {"to 2": 43}, "tail is at 33:43, which is no span"),
-        (COLUMNS, {"from": 25, "to": 18}, "head is at 25:18, which is no span"),
-        (COLUMNS, {"from": 18, "to": 18}, "head is at 18:18, which is no span"),
+        (COLUMNS, {"from 2": -9, "to 2": -1}, "tail is at -9:-1, not a span of a text of 42 characters"),
+        (COLUMNS, {"from": -1}, "head is at -1:25, not a span"),
+        (COLUMNS, {"to 2": 43}, "tail is at 33:43, not a span"),
+        (COLUMNS, {"from": 25, "to": 18}, "head is at 25:18, not a span"),
+        (COLUMNS, {"from": 18, "to": 18}, "head is at 18:18, not a span"),
         (COLUMNS, {"from": None}, "from is null, not an integer"),
         (COLUMNS, {"drug": None}, "drug is null, not a string"),
         (WITHOUT_MENTIONS, {"from": 17, "to": 18}, "head is empty"),

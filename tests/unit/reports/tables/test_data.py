@@ -8,8 +8,9 @@ import pytest
 from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.cli import main
 from mixtune.data import REGISTRY
-from mixtune.data.build_mixture import build
-from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.data.build_mixture import build_mixture
+from mixtune.data.prepare_benchmark import prepare, write_prepared
+from mixtune.data.settings import BuildMixtureSettings
 from mixtune.reports.figures.data import draw
 from mixtune.reports.tables import data as audits
 from mixtune.resources import resource
@@ -24,7 +25,7 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("benchmarks")
     for name in NAMES:
         shares = {"validation": 0.1, "test": 0.2}
-        write(prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample"), root / name)
+        write_prepared(prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample"), root / name)
     return [root / name for name in NAMES]
 
 
@@ -49,8 +50,8 @@ def test_a_warning_stands_at_its_split(folders):
 
 
 def test_texts_of_a_mixture_that_a_test_split_has_are_counted(folders, tmp_path):
-    settings = {"mixture": "m", "domains": DOMAINS, "balance": "natural", "max_rows": 10_000, "data_seed": 1}
-    build(settings, folders, tmp_path / "m")
+    settings = BuildMixtureSettings(mixture="m", domains=DOMAINS, balance="natural", max_rows=10_000, data_seed=1)
+    build_mixture(settings, [folder / "manifest.json" for folder in folders], tmp_path / "m" / "manifest.json")
     leaky = tmp_path / "leaky"
     leaky.mkdir()
     (leaky / "train.parquet").write_bytes((folders[1] / "test.parquet").read_bytes())
