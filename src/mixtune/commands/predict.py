@@ -15,7 +15,7 @@ from typing import Any, BinaryIO
 from ..artifacts.manifests import replacing
 from ..data.example import Example
 from ..errors import UserError
-from ..inference.streams import FIELDS, FORMATS, Lines, Row, as_example, read_label_list, read_rows, windows
+from ..inference.streams import FIELDS, FORMATS, InputRow, Lines, parse_example, read_label_list, read_rows, windows
 from ..terminal import bar
 
 ABOUT = """\
@@ -91,7 +91,7 @@ def _checked(command: argparse.ArgumentParser, args: argparse.Namespace) -> None
     if args.condition != "generic" and not args.labels:
         command.error(f"--condition {args.condition} needs --labels")
     try:
-        rows = [Row(1, single, as_example(single))] if single else None
+        rows = [InputRow(1, single, parse_example(single))] if single else None
     except ValueError as error:
         command.error(str(error))
     try:
@@ -102,7 +102,7 @@ def _checked(command: argparse.ArgumentParser, args: argparse.Namespace) -> None
         sys.exit(3)
 
 
-def predict(args: argparse.Namespace, rows: list[Row] | None = None) -> int:
+def predict(args: argparse.Namespace, rows: list[InputRow] | None = None) -> int:
     """Label every row, of the input unless rows are given; returns how many could not be labelled."""
     labels = read_label_list(args.labels) if args.labels else []
     shown = list(_demonstrations(args.demonstrations)) if args.demonstrations else []
@@ -135,7 +135,7 @@ def predict(args: argparse.Namespace, rows: list[Row] | None = None) -> int:
         # Answers on a terminal are progress enough, and a bar would stand between them.
         progress = stack.enter_context(bar(sys.stderr.isatty() and not output.isatty()))
         task = progress.add_task("", total=lines and lines.size, note="")
-        for window in windows(given, lines.waiting if lines else lambda: True, labeller.window):
+        for window in windows(given, lines.is_ready if lines else lambda: True, labeller.window):
             records, refused = labeller.label(window)
             for row in refused:
                 print(f"{name}: line {row.number}: {row.problem}", file=sys.stderr)
@@ -157,7 +157,7 @@ def _format(path: Path | None, form: str | None) -> str:
 def _demonstrations(path: Path) -> Iterator[Example]:
     """Demonstrations of a file; of these, each must be good."""
     with path.open("rb", buffering=0) as file:
-        for row in read_rows(Lines(file), _format(path, None), str(path), answered=True):
+        for row in read_rows(Lines(file), _format(path, None), str(path), has_relation=True):
             if row and row.problem:
                 raise UserError(f"{path}: line {row.number}: {row.problem}")
             if row:
