@@ -27,8 +27,8 @@ from mixtune.data.example import Example
 from mixtune.data.files import write_examples
 from mixtune.data.labels import recognise
 from mixtune.devices.compute import choose_device
-from mixtune.inference.decoder import Decoder
 from mixtune.inference import predict as predicting
+from mixtune.inference.decoder import Decoder
 from mixtune.inference.settings import PredictSettings
 from mixtune.models.qlora import load_base
 from mixtune.prompts.files import write_rendered
@@ -344,12 +344,12 @@ def test_ctrl_c_leaves_whole_lines():
 
 
 def test_what_is_said_while_it_computes_is_no_answer(tuned, capsys, tmp_path, monkeypatch):
-    answers = Decoder.generate
+    generate = Decoder.generate
 
     def small(self, prompts, prefix):
         if len(prompts) > 2:
             raise torch.OutOfMemoryError("a test says so")
-        return answers(self, prompts, prefix)
+        return generate(self, prompts, prefix)
 
     monkeypatch.setattr(Decoder, "generate", small)
     rows, told = predict(tuned, QUERIES, capsys, tmp_path)
