@@ -95,13 +95,11 @@ def predict(
             condition, benchmark = output.parent.name, output.stem
             cost = _predict_benchmark(system, condition, prompts.parent, benchmarks[benchmark], folder, output)
             costs[condition] = costs.get(condition, Costs()) + cost
+        inputs = [prepared / name for prepared in benchmarks.values() for name in ("test.parquet", "labels.json")]
         card = run_card(
             "predict",
             settings,
-            [
-                *filter(None, (model, adapter, prompts)),
-                *(prepared / name for prepared in benchmarks.values() for name in ("test.parquet", "labels.json")),
-            ],
+            [*filter(None, (model, adapter, prompts)), *inputs],
             CELL_PACKAGES,
             base_model=base["name"],
             base_model_commit=base["commit"],

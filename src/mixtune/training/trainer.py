@@ -8,7 +8,7 @@ from typing import Any, TypedDict, TypeVar
 
 import torch
 from peft import PeftModel
-from transformers import set_seed
+from transformers import TrainingArguments, set_seed
 
 from ..devices.compute import Device
 from ..errors import UserError
@@ -44,7 +44,7 @@ class AnswerTrainer(SeededTrainer):
 
     def __init__(self, *, device: Device, micro_tokens: int, meter: Meter | None = None, **options: Any):
         self.mixtune_device, self.micro_tokens, self.meter = device, micro_tokens, meter or Meter()
-        super().__init__(**options | {"data_collator": list})
+        super().__init__(**options, data_collator=list)  # pyright: ignore[reportArgumentType] rows, not tensors
 
     def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
         """Compute the gradients of the mean over the answer tokens of a step's rows, and return that mean."""
@@ -151,25 +151,12 @@ def tune(
     """
     meter = meter or Meter(device.name)
     model = _new_model(base, settings, device)
-    # At an epoch's last step, not after the epoch: there Trainer evaluates before it saves, so that the checkpoint
-    # includes the validation loss and the RNG state after it.
-    arguments = training_arguments(
-        scratch,
-        settings,
-        device,
-        len(train),
-        optim="paged_adamw_8bit" if device.name == "cuda" else "adamw_torch",
-        eval_strategy="steps" if validation else "no",
-        eval_steps=settings.steps_per_epoch(len(train)),
-        save_strategy="steps",
-        save_steps=checkpoint_steps or max(1, -(-settings.total_steps(len(train)) // 10)),
-    )
     trainer = AnswerTrainer(
         device=device,
         micro_tokens=micro_tokens,
         meter=meter,
         model=model,
-        args=arguments,
+        args=_arguments(scratch, settings, device, len(train), bool(validation), checkpoint_steps),
         train_dataset=list(train),
         eval_dataset=list(validation) or None,
         callbacks=[CheckpointManifests(), Progress(), meter],
@@ -205,6 +192,24 @@ def _new_model(base: Path, settings: FinetuneSettings, device: Device) -> PeftMo
     else:
         print("training row by row: layers of this model have windows, states or capped scores")
     return model
+
+
+def _arguments(
+    scratch: Path, settings: FinetuneSettings, device: Device, rows: int, has_validation: bool, checkpoint_steps: int
+) -> TrainingArguments:
+    return training_arguments(
+        scratch,
+        settings,
+        device,
+        rows,
+        optim="paged_adamw_8bit" if device.name == "cuda" else "adamw_torch",
+        # At an epoch's last step, not after the epoch: there Trainer evaluates before it saves, so that the checkpoint
+        # includes the validation loss and the RNG state after it.
+        eval_strategy="steps" if has_validation else "no",
+        eval_steps=settings.steps_per_epoch(rows),
+        save_strategy="steps",
+        save_steps=checkpoint_steps or max(1, -(-settings.total_steps(rows) // 10)),
+    )
 
 
 def _save(model: PeftModel, name: str, output: Path) -> None:
