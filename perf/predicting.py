@@ -18,11 +18,12 @@ import torch
 from peft import PeftModel
 
 from mixtune.data import REGISTRY
+from mixtune.inference.answering import answer, constrained_answerer, greedy_answerer
 from mixtune.inference.decoder import TOKEN_BUDGET, Decoder, batches, label_trie
-from mixtune.inference.predict import answer, by_label, freely
 from mixtune.models.qlora import load_adapter, load_base
 from mixtune.prompts.prefix import common_prefix
-from mixtune.training.trainer import finetune
+from mixtune.training.settings import FinetuneSettings
+from mixtune.training.trainer import tune
 
 from .common import (
     DEVICE,
@@ -50,11 +51,18 @@ def adapter(corpus: str | None = None) -> Path:
     folder = ROOT / "scratch" / "perf" / f"adapter-{DEVICE.name}-{corpus or 'all'}"
     if not (folder / "adapter_model.safetensors").is_file():
         rows, epochs = (rendered(corpus, "train", None, "generic", 0, True), 2) if corpus else (mixed(240, 0), 1)
-        settings = {"epochs": epochs, "learning_rate": 1e-3 if corpus else 2e-3, "warmup": 0.1, "weight_decay": 0.01}
-        settings |= {"batch_size": 4, "lora": LORA}
-        options = {"settings": settings, "seed": 1, "device": DEVICE, "micro_tokens": 1024}
+        settings = FinetuneSettings(
+            epochs=epochs,
+            learning_rate=1e-3 if corpus else 2e-3,
+            warmup=0.1,
+            weight_decay=0.01,
+            batch_size=4,
+            seed=1,
+            lora=LORA,
+        )
+        options = {"settings": settings, "device": DEVICE, "micro_tokens": 1024}
         with contextlib.redirect_stdout(sys.stderr), tempfile.TemporaryDirectory() as checkpoints:
-            finetune(base_folder(), "base", rows, [], folder, Path(checkpoints), **options)
+            tune(base_folder(), "base", rows, [], folder, Path(checkpoints), **options)
     return folder
 
 
@@ -65,17 +73,17 @@ class Mine:
 
     def ask(self, prompts, labels=None) -> list[str]:
         """Texts, by the function that the workflow predicts with."""
-        ask = by_label(labels, exact=False) if labels else freely(renderer().tokenizer)
+        answerer = constrained_answerer(labels, exact=False) if labels else greedy_answerer(renderer().tokenizer)
         with tempfile.TemporaryDirectory() as parts:
-            found = answer(prompts, Path(parts), lambda: self.decoder, ask, TOKEN_BUDGET[DEVICE.name])
+            found = answer(prompts, Path(parts), lambda: self.decoder, answerer, TOKEN_BUDGET[DEVICE.name])
         return [text for text, _ in found]
 
     def prefill(self, prompts) -> int:
         """Run prompts without an answer; returns how many tokens the model saw."""
         shared = common_prefix(sorted(prompts))
-        prefix, rests = self.decoder.prefix(prompts[0][:shared]), [prompt[shared:] for prompt in prompts]
+        prefix, rests = self.decoder.compute_prefix(prompts[0][:shared]), [prompt[shared:] for prompt in prompts]
         for batch in batches([len(rest) for rest in rests], TOKEN_BUDGET[DEVICE.name]):
-            self.decoder.choices([rests[i] for i in batch], label_trie([[1], [3]]), prefix)
+            self.decoder.choose_labels([rests[i] for i in batch], label_trie([[1], [3]]), prefix)
         return shared + sum(map(len, rests))
 
 

@@ -39,7 +39,8 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
     from mixtune.prompts.chat_template import load_renderer
     from mixtune.prompts.files import write_rendered
     from mixtune.prompts.rendering import render
-    from mixtune.training.finetune import finetune_cell
+    from mixtune.training.finetune import finetune
+    from mixtune.training.settings import FinetuneSettings
 
     monkeypatch.setenv("MIXTUNE_DEVICE", device)
     model = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base", initializer_range=0.3)
@@ -54,18 +55,17 @@ def test_a_tiny_cell_end_to_end(device, tmp_path, tiny_tokenizer, tiny_model, ca
         write_rendered(folder / f"{split}.parquet", render(renderer, rows, {"toy": []}, {"toy": []}, **options))
     facts = {"rendered": {}, "template_hash": renderer.template_hash}
     write_manifest(folder / "manifest.json", list(folder.glob("*.parquet")), **facts)
-    settings = {
-        "epochs": 20.0,
-        "learning_rate": 0.01,
-        "warmup": 0.03,
-        "weight_decay": 0.0,
-        "batch_size": 8,
-        "lora": {"r": 8, "alpha": 16, "dropout": 0.0, "targets": ["q_proj", "v_proj", "up_proj", "down_proj"]},
-        "seed": 42,
-        "code": "",
-    }
+    settings = FinetuneSettings(
+        epochs=20.0,
+        learning_rate=0.01,
+        warmup=0.03,
+        weight_decay=0.0,
+        batch_size=8,
+        lora={"r": 8, "alpha": 16, "dropout": 0.0, "targets": ["q_proj", "v_proj", "up_proj", "down_proj"]},
+        seed=42,
+    )
     adapter = tmp_path / "adapter"
-    finetune_cell(
+    finetune(
         settings,
         model,
         folder / "manifest.json",
@@ -103,26 +103,20 @@ def rows(number: int, length: int) -> list[dict]:
 
 @pytest.fixture
 def tune(tmp_path, tiny_tokenizer, tiny_model):
-    """Runs `finetune` on CUDA: `tune(name, data, micro_tokens=…)` returns the losses of its steps."""
+    """Runs `tune` on CUDA: `tune(name, data, micro_tokens=…)` returns the losses of its steps."""
     from mixtune.devices.compute import choose_device
-    from mixtune.training.trainer import finetune
+    from mixtune.training.settings import FinetuneSettings
+    from mixtune.training.trainer import tune
 
     model = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base", initializer_range=0.3)
 
     def run(name, data, micro_tokens=4096):
-        settings = {
-            "epochs": 2,
-            "learning_rate": 0.01,
-            "warmup": 0.1,
-            "weight_decay": 0.0,
-            "batch_size": 8,
-            "lora": LORA,
-        }
-        options = {"settings": settings, "seed": 1, "device": choose_device("cuda"), "micro_tokens": micro_tokens}
-        folder = tmp_path / name
-        finetune(
-            model.parent, "tiny", data, data[:8], folder, tmp_path / "scratch" / name, checkpoint_steps=4, **options
+        settings = FinetuneSettings(
+            epochs=2, learning_rate=0.01, warmup=0.1, weight_decay=0.0, batch_size=8, lora=LORA, seed=1
         )
+        options = {"settings": settings, "device": choose_device("cuda"), "micro_tokens": micro_tokens}
+        folder = tmp_path / name
+        tune(model.parent, "tiny", data, data[:8], folder, tmp_path / "scratch" / name, checkpoint_steps=4, **options)
         log = [line.split(",") for line in (folder / "training_log.csv").read_text().splitlines()[1:]]
         return [float(row[2]) for row in log if row[2]]
 
@@ -143,7 +137,7 @@ def test_a_step_that_does_not_fit_into_the_devices_memory_is_taken_in_smaller_pa
         parts = tune("parts", data, micro_tokens=32_000)
     finally:
         torch.cuda.set_per_process_memory_fraction(1.0)
-    assert "out of memory: on with 16000 tokens a pass, the step stays the same" in capsys.readouterr().out
+    assert "out of memory: continuing with 16000 tokens per pass; the step is unchanged" in capsys.readouterr().out
     assert parts == pytest.approx(whole, rel=0.02)
 
 
@@ -166,7 +160,7 @@ def test_an_interrupted_run_ends_as_an_undisturbed_one(tune, monkeypatch, capsys
         tune("resumed", data)
     monkeypatch.undo()
     resumed = tune("resumed", data)
-    assert "going on from" in capsys.readouterr().out
+    assert "resuming from" in capsys.readouterr().out
     assert len(resumed) == len(whole) == 16
     assert resumed == pytest.approx(whole, rel=0.02)
 
@@ -184,7 +178,7 @@ def test_dequantised_layers_answer_as_those_of_bitsandbytes(tmp_path, tiny_token
     folder = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base").parent
     dense = models.load_base(folder, device)
     assert "dequantised once" in capsys.readouterr().out
-    monkeypatch.setattr(models, "can_dequantise", lambda *_: False)
+    monkeypatch.setattr(models, "fits", lambda *_: False)
     quantised = dict(models.load_base(folder, device).train().named_modules())
     layers = [name for name, layer in quantised.items() if isinstance(layer, Linear4bit)]
     assert len(layers) == 14
@@ -214,7 +208,7 @@ def test_in_float32_answers_are_those_of_generate(tmp_path, tiny_tokenizer, tiny
         out = model.generate(input_ids=ids, attention_mask=torch.ones_like(ids), eos_token_id=258, **options)
         expected.append([token for token in out[0, len(prompt) :].tolist() if token != 258])
     decoder = Decoder(model, Device("cuda", torch.float32, "a test says so"), [258], 0, 8)
-    assert decoder.answers([prompt[20:] for prompt in prompts], decoder.prefix(prompts[0][:20])) == expected
+    assert decoder.generate([prompt[20:] for prompt in prompts], decoder.compute_prefix(prompts[0][:20])) == expected
     assert len({tuple(answer) for answer in expected}) > 16
 
 
@@ -224,7 +218,7 @@ def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_
     import pyarrow.parquet as pq
 
     from mixtune.baselines.finetune_encoder import finetune_encoder, predict_encoder
-    from mixtune.data.prepare_benchmark import Prepared, write_prepared
+    from mixtune.data.prepare_benchmark import Prepared, write
     from mixtune.devices.compute import choose_device
 
     model = tiny_encoder(tiny_tokenizer("gemma"), tmp_path / "base")
@@ -238,7 +232,7 @@ def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_
         for split, number in (("train", 30), ("validation", 1), ("test", 8))
     }  # fmt: skip
     benchmark, output = tmp_path / "toy", tmp_path / "predicted" / "any" / "toy.parquet"
-    write_prepared(Prepared(splits, list(labels.values()), None, {}), benchmark)
+    write(Prepared(splits, list(labels.values()), None, {}), benchmark)
     settings = {"epochs": 12, "learning_rate": 0.002, "warmup": 0.2, "weight_decay": 0.01, "batch_size": 4}
     settings |= {"max_length": 64, "max_rows": None, "seed": 1, "data_seed": 7, "code": ""}
     options = {"device": choose_device("cuda"), "scratch": tmp_path / "scratch"}

@@ -1,31 +1,31 @@
-"""Tune one cell's adapter."""
+"""Fine-tune the adapter of one cell."""
 
 import argparse
-import json
 import os
 from pathlib import Path
 
 from mixtune.errors import NOT_FOR_TUNING, run
+from mixtune.training.settings import FinetuneSettings
 
 
-def main(argv=None):
+def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--settings", type=FinetuneSettings.parse, required=True)
     parser.add_argument("--model", type=Path, required=True, help="manifest")
     parser.add_argument("--rendered", type=Path, required=True, help="manifest")
-    parser.add_argument("--micro-tokens", type=int, required=True)
+    parser.add_argument("--micro-tokens", type=int, required=True, help="per forward pass")
     parser.add_argument("--threads", type=int, required=True)
-    parser.add_argument("--manifest", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True, help="to write")
     args = parser.parse_args(argv)
 
-    # Here, since `run` tells first what these need not load.
+    # Imported here, after `run` has blocked the modules that these do not need.
     import torch
 
     from mixtune.devices.compute import choose_device
-    from mixtune.training.finetune import finetune_cell
+    from mixtune.training.finetune import finetune
 
     torch.set_num_threads(args.threads)
-    finetune_cell(
+    finetune(
         args.settings,
         args.model,
         args.rendered,

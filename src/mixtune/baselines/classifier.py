@@ -18,16 +18,15 @@ from transformers import (
     AutoModel,
     AutoTokenizer,
     DataCollatorWithPadding,
-    PrinterCallback,
     TrainerCallback,
-    TrainingArguments,
     set_seed,
 )
 from transformers.utils.logging import disable_progress_bar
 
 from ..devices.compute import Device
 from ..errors import UserError
-from ..training.checkpoints import Progress, SeededTrainer, WholeCheckpoints, last_whole_checkpoint, write_log
+from ..training.checkpoints import CheckpointManifests, Progress, SeededTrainer, resume, training_arguments, write_log
+from .settings import FinetuneEncoderSettings
 
 HEAD_FILE = "classifier.safetensors"
 PREDICTION_ROWS = 64  # of a forward pass
@@ -141,41 +140,23 @@ def tune(
     """
     set_seed(seed)  # before the classifier's weights are drawn
     model = MarkerClassifier(load_encoder(folder), labels)
-    steps = max(1, round(-(-len(rows) // settings["batch_size"]) * settings["epochs"]))
-    arguments = TrainingArguments(
-        output_dir=str(scratch),
-        seed=seed,
-        num_train_epochs=settings["epochs"],
-        per_device_train_batch_size=settings["batch_size"],
-        learning_rate=settings["learning_rate"],
-        lr_scheduler_type="linear",
-        warmup_steps=settings["warmup"],  # below 1: a share of all steps
-        weight_decay=settings["weight_decay"],
+    arguments = training_arguments(
+        scratch,
+        FinetuneEncoderSettings.model_validate({**settings, "seed": seed}),
+        device,
+        len(rows),
         optim="adamw_torch_fused",
-        max_grad_norm=1.0,
         bf16=device.dtype == torch.bfloat16,
-        use_cpu=device.name == "cpu",
         save_strategy="no",  # but when _EveryFewMinutes asks for it
-        save_total_limit=2,
-        logging_steps=max(1, steps // 40),
-        logging_nan_inf_filter=False,  # a diverged run must show it
-        report_to="none",
-        remove_unused_columns=False,
-        disable_tqdm=True,
-        dataloader_pin_memory=False,
     )
     trainer = SeededTrainer(
         model=model,
         args=arguments,
         train_dataset=list(rows),
         data_collator=DataCollatorWithPadding(tokenizer),
-        callbacks=[_EveryFewMinutes(checkpoint_seconds), WholeCheckpoints(), Progress()],
+        callbacks=[_EveryFewMinutes(checkpoint_seconds), CheckpointManifests(), Progress()],
     )
-    trainer.remove_callback(PrinterCallback)
-    checkpoint = last_whole_checkpoint(scratch)
-    if checkpoint:
-        print(f"going on from {checkpoint}")
-    trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    resume(trainer)
     if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
         shutil.rmtree(scratch, ignore_errors=True)
         raise UserError("the run diverged: weights are not finite; lower training.encoder.learning_rate")

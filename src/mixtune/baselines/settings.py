@@ -3,19 +3,14 @@
 from pydantic import JsonValue
 
 from ..artifacts.settings import Part, Settings
+from ..training.settings import TuningSettings
 
 
-class FinetuneEncoderSettings(Settings):
+class FinetuneEncoderSettings(TuningSettings):
     """Hyper-parameters of an encoder; `max_rows` caps the train rows of a benchmark (None: all)."""
 
-    epochs: float
-    learning_rate: float
-    warmup: float
-    weight_decay: float
-    batch_size: int
     max_length: int
     max_rows: int | None
-    seed: int
     data_seed: int
 
 

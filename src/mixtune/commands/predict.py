@@ -15,7 +15,7 @@ from typing import IO, TYPE_CHECKING, Any
 from ..artifacts.manifests import replacing
 from ..data.example import Example
 from ..errors import UserError
-from ..inference.streams import FIELDS, FORMATS, Lines, Row, as_example, read_label_list, read_rows, windows
+from ..inference.streams import FIELDS, FORMATS, InputRow, Lines, parse_example, read_label_list, read_rows, windows
 from ..terminal import bar
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def _check_and_predict(command: argparse.ArgumentParser, args: argparse.Namespac
     if args.condition != "generic" and not args.labels:
         command.error(f"--condition {args.condition} needs --labels")
     try:
-        rows = [Row(1, single, as_example(single))] if single else None
+        rows = [InputRow(1, single, parse_example(single))] if single else None
     except ValueError as error:
         command.error(str(error))
     try:
@@ -110,7 +110,7 @@ def _check_and_predict(command: argparse.ArgumentParser, args: argparse.Namespac
         sys.exit(3)
 
 
-def predict(args: argparse.Namespace, rows: list[Row] | None = None) -> int:
+def predict(args: argparse.Namespace, rows: list[InputRow] | None = None) -> int:
     """Label the given rows, or those of the input; returns the number of rows that could not be labelled."""
     labels = read_label_list(args.labels) if args.labels else []
     demonstrations = list(_read_demonstrations(args.demonstrations)) if args.demonstrations else []
@@ -155,7 +155,7 @@ def _load_labeller(args: argparse.Namespace, labels: list[str], demonstrations: 
 
 def _label_stream(
     labeller: "Labeller",
-    stream: Iterator[Row | None],
+    stream: Iterator[InputRow | None],
     lines: Lines | None,
     output: IO[bytes],
     name: str,
@@ -169,7 +169,7 @@ def _label_stream(
     """
     done, unlabelled = 0, 0
     task = progress.add_task("", total=lines.size if lines else None, note="")
-    for window in windows(stream, lines.waiting if lines else lambda: True, labeller.window):
+    for window in windows(stream, lines.is_ready if lines else lambda: True, labeller.window):
         records, refused = labeller.label(window)
         for row in refused:
             print(f"{name}: line {row.number}: {row.problem}", file=sys.stderr)
@@ -188,7 +188,7 @@ def _input_format(path: Path | None, chosen: str | None) -> str:
 def _read_demonstrations(path: Path) -> Iterator[Example]:
     """Read demonstrations from a file; unlike input rows, each must be valid."""
     with path.open("rb", buffering=0) as file:
-        for row in read_rows(Lines(file), _input_format(path, None), str(path), answered=True):
+        for row in read_rows(Lines(file), _input_format(path, None), str(path), has_relation=True):
             if row and row.problem:
                 raise UserError(f"{path}: line {row.number}: {row.problem}")
             if row and row.example:

@@ -1,1 +1,1 @@
-"""From prompts to labels."""
+"""Prediction: prompts to labels."""

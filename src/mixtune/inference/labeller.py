@@ -1,4 +1,4 @@
-"""An adapter that labels examples, by the code that the workflow renders and predicts with."""
+"""Labelling of single examples with an adapter, by the workflow's own rendering and prediction code."""
 
 import functools
 import sys
@@ -17,29 +17,41 @@ from ..models.qlora import load_adapter, load_base
 from ..prompts.chat_template import RenderError, folder_renderer
 from ..prompts.files import Rendered
 from ..prompts.rendering import render
+from .answering import Answer, answer, constrained_answerer, greedy_answerer
 from .decoder import TOKEN_BUDGET, Decoder
-from .predict import Answer, answer, by_label, freely
-from .streams import QUERY, Row
+from .streams import QUERY, InputRow
 
-# Rows of a window by tokens of a batch: rows of 100 tokens fill six batches, so that little is lost at the end.
-TOKENS_A_ROW = 16
+# Rows per window follow from it and the token budget: rows of 100 tokens fill six batches, so that little is lost
+# at the end of a window.
+TOKENS_PER_ROW = 16
 
 
 class Labeller:
-    """A base model with an adapter; the weights are loaded when the first example comes.
+    """A base model with an adapter; the weights are loaded at the first call of `label`.
+
+    For example:
+
+        labeller = Labeller(
+            "models/SmolLM2", Path("adapters/mine"), choose_device("cpu"),
+            condition="constrained", labels=["works_for", "lives_in", "none"], demonstrations=[],
+            max_length=4096, max_new_tokens=32,
+        )
+        record = {"text": "Ada works at Acme.", "head": "Ada", "tail": "Acme"}
+        [labelled], rejected = labeller.label([InputRow(1, record, parse_example(record))])
+        labelled["relation"], labelled["confidence"]
 
     Args:
         base: Folder of the base model.
         adapter: Folder of the adapter, in PEFT's layout.
         condition: "generic", "schema" or "constrained".
-        labels: The label list; under "generic", answers take their spelling from it.
-        demonstrations: Shown before every question.
-        max_length: Tokens of a prompt, never above the model's context.
-        max_new_tokens: Tokens of an answer; labels under "constrained" may be longer.
+        labels: The label list; under "generic", answers are normalised to its spelling.
+        demonstrations: Included in every prompt.
+        max_length: Tokens per prompt, at most the model's context.
+        max_new_tokens: Tokens per answer; labels under "constrained" may be longer.
 
     Attributes:
-        window: How many examples at a time are best asked.
-        cut: How many prompts lost "demonstrations" or "text" to fit.
+        window: Number of rows per call of `label` that suits the batches.
+        cut: Number of prompts that lost "demonstrations" or "text" to fit.
 
     Raises:
         UserError: The adapter was tuned with another chat template.
@@ -64,50 +76,52 @@ class Labeller:
         self.max_length = min(max_length, self.renderer.context or max_length)
         self.max_new_tokens = max_new_tokens
         self.budget = TOKEN_BUDGET[device.name]
-        self.window, self.cut = self.budget // TOKENS_A_ROW, Counter[str]()
+        self.window, self.cut = self.budget // TOKENS_PER_ROW, Counter[str]()
         answers = {label: self.renderer.answer(label) for label in labels}
         longest = max(map(len, answers.values()), default=1) - 1
         if condition == "constrained":
-            self.ask = by_label(answers, exact=False)
+            self.answerer = constrained_answerer(answers, exact=False)
         else:
-            self.ask = freely(self.renderer.tokenizer)
+            self.answerer = greedy_answerer(self.renderer.tokenizer)
             if longest > max_new_tokens:
                 print(f"warning: a label has {longest} tokens; raise --max-new-tokens", file=sys.stderr)
 
     @functools.cached_property
     def decoder(self) -> Decoder:
+        """The decoder, whose weights are loaded at first use."""
         device, renderer = self.device, self.renderer
         print(f"computing on {device.name} in {device.dtype} because {device.why}", file=sys.stderr)
         model = load_adapter(load_base(self.base, device), self.adapter)
         return Decoder(model, device, renderer.stop_ids, renderer.tokenizer.pad_token_id or 0, self.max_new_tokens)
 
-    def label(self, rows: Sequence[Row]) -> tuple[list[dict[str, Any]], list[Row]]:
+    def label(self, rows: Sequence[InputRow]) -> tuple[list[dict[str, Any]], list[InputRow]]:
         """Label rows.
 
         Returns:
             Records with `relation` and `confidence`, the label's probability among the labels (0..1) under
             "constrained"; and rows that cannot be labelled, with the problem. Both in the order of the rows.
         """
-        asked = [row for row in rows if row.example]
-        rendered = self._rendered([row.example for row in asked])
-        fitting = [(row, prompt) for row, prompt in zip(asked, rendered, strict=True) if prompt]
+        readable = [row for row in rows if row.example]
+        rendered = self._render([row.example for row in readable if row.example])
+        fitting = [(row, prompt) for row, prompt in zip(readable, rendered, strict=True) if prompt]
         self.cut.update(prompt.cut for _, prompt in fitting if prompt.cut)
-        answers = self._answers([prompt.input_ids for _, prompt in fitting])
+        answers = self._answer([prompt.input_ids for _, prompt in fitting])
         labelled = [
             {**row.record, "relation": recognise(text, self.labels)[0], "confidence": confidence}
             for (row, _), (text, confidence) in zip(fitting, answers, strict=True)
         ]
         problem = f"even its shortest prompt has more than {self.max_length:,} tokens (--max-length)"
-        long = [replace(row, problem=problem) for row, prompt in zip(asked, rendered, strict=True) if not prompt]
-        return labelled, sorted([*long, *(row for row in rows if row.problem)], key=lambda row: row.number)
+        too_long = [replace(row, problem=problem) for row, prompt in zip(readable, rendered, strict=True) if not prompt]
+        return labelled, sorted([*too_long, *(row for row in rows if row.problem)], key=lambda row: row.number)
 
-    def _answers(self, prompts: Sequence[Sequence[int]]) -> list[Answer]:
+    def _answer(self, prompts: Sequence[Sequence[int]]) -> list[Answer]:
         if not prompts:
             return []
         with tempfile.TemporaryDirectory() as parts:
-            return answer(prompts, Path(parts), lambda: self.decoder, self.ask, self.budget)
+            return answer(prompts, Path(parts), lambda: self.decoder, self.answerer, self.budget)
 
-    def _rendered(self, examples: Sequence[Example]) -> list[Rendered | None]:
+    def _render(self, examples: Sequence[Example]) -> list[Rendered | None]:
+        """Return the prompt of each example, None where even the shortest is too long."""
         try:
             return list(
                 render(
@@ -126,4 +140,4 @@ class Labeller:
             if len(examples) == 1:
                 return [None]
             half = len(examples) // 2
-            return self._rendered(examples[:half]) + self._rendered(examples[half:])
+            return self._render(examples[:half]) + self._render(examples[half:])

@@ -1,8 +1,7 @@
-"""The predictions of one system on one benchmark: the same columns whatever made them."""
+"""Predictions file of one system on one benchmark; its columns are the same for all kinds of systems."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -29,14 +28,14 @@ def write_predictions(
     answers: Sequence[tuple[str, float | None]],
     labels: Sequence[str],
 ) -> None:
-    """Write a predictions file: one row an example, in the order of `ids`.
+    """Write a predictions file: one row per example, in the order of `ids`.
 
     Args:
-        gold: The label of each id.
-        answers: Raw output of each id, and its probability among the labels (0..1) where it was asked for.
-        labels: The benchmark's inventory.
+        gold: Gold label of each id.
+        answers: Raw output of each id, and its probability among the labels (0..1) where it was computed.
+        labels: The benchmark's label inventory.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, str | bool | float | None]] = []
     for id, (raw, confidence) in zip(ids, answers, strict=True):
         predicted, in_schema = recognise(raw, labels)
         row = {"id": id, "gold": gold[id], "predicted": predicted, "raw": raw, "in_schema": in_schema}

@@ -6,7 +6,7 @@ from ..artifacts.settings import Settings
 
 
 class PredictSettings(Settings):
-    """Longest answer in tokens, and the search under condition `constrained`."""
+    """Longest answer in tokens, and how a label is searched for under condition `constrained`."""
 
     max_new_tokens: int
     constrained: Literal["greedy", "exact"]

@@ -1,7 +1,7 @@
-"""What people give to be labelled: rows of JSON Lines, CSV or TSV as they arrive, and lists of labels.
+"""Input of `mixtune predict`: rows of JSON Lines, CSV or TSV as they arrive, and lists of labels.
 
-A row that cannot be read does not end the stream: it comes with what is wrong with it, and the next one follows. CSV
-and TSV have a header, and are quoted as the readers of benchmarks expect it (`benchmarks/tabular.py`).
+A row that cannot be read does not end the stream: it is yielded with its problem, and the next one follows. CSV and TSV
+have a header, and are quoted as in the readers of benchmarks (`data/readers/tabular.py`).
 """
 
 import csv
@@ -9,34 +9,46 @@ import json
 import os
 import select
 from collections import Counter, deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal, TypedDict
 
 from ..data.example import LONGEST, Example
 from ..data.labels import normalise
 from ..data.mentions import locate_mentions
 from ..errors import UserError
 
-DIALECTS = {"csv": {"strict": True}, "tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}}
+
+class Dialect(TypedDict, total=False):
+    """Options of `csv.reader`."""
+
+    strict: bool
+    delimiter: str
+    quoting: Literal[3]  # csv.QUOTE_NONE
+
+
+# Returns the next record, or None for a blank line; raises StopIteration at the end.
+NextRecord = Callable[[], dict[str, Any] | None]
+
+DIALECTS: dict[str, Dialect] = {"csv": {"strict": True}, "tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}}
 FORMATS = ("jsonl", *DIALECTS)
 FIELDS = ("text", "head", "tail")
 SPANS = ("head_start", "head_end", "tail_start", "tail_end")
-QUERY = "input"  # benchmark, id and group of every row, so that equal rows make equal prompts
+QUERY = "input"  # benchmark, id and group of every row, so that equal rows have equal prompts
 
-_BLOCK = 2**16  # bytes that are read at a time
+_BLOCK = 2**16  # bytes per read
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class InputRow:
     """One record of a stream.
 
     Attributes:
-        number: The line where it begins, from 1.
-        record: Its fields as they were given.
-        example: What is asked of it, or None where there is a problem.
-        problem: What is wrong with it, or "".
+        number: Number of its first line, from 1.
+        record: Its fields, unchanged.
+        example: The example to label, or None where there is a problem.
+        problem: The reason why it cannot be labelled, or "".
     """
 
     number: int
@@ -46,17 +58,17 @@ class Row:
 
 
 class Lines:
-    """Lines of a UTF-8 stream, with their ends and without byte order mark, as they arrive.
+    """Lines of a UTF-8 stream, with their line ends and without byte order mark, as they arrive.
 
-    Going on after a line that raised a ValueError gives the next one.
+    After a line that raised a ValueError, iteration can continue with the next one.
 
     Args:
-        file: Not buffered, so that what has arrived is known; it has a file descriptor.
+        file: Unbuffered, so that `is_ready` is right about the bytes that have arrived; it has a file descriptor.
 
     Attributes:
-        number: Of the line that was taken last, from 1.
+        number: Number of the last line returned, from 1.
         taken: Bytes read so far.
-        size: Bytes of the file, or None where it is a pipe.
+        size: Bytes of the file, or None for a pipe.
     """
 
     def __init__(self, file: BinaryIO):
@@ -75,14 +87,14 @@ class Lines:
         line = self._lines.popleft()
         self.number += 1
         if len(line) > LONGEST:
-            raise ValueError(f"longer than {LONGEST:,} bytes; expected one record a line")
+            raise ValueError(f"longer than {LONGEST:,} bytes; expected one record per line")
         try:
             return line.decode("utf-8" if self.number > 1 else "utf-8-sig")
         except UnicodeDecodeError as error:
             raise ValueError(f"not UTF-8 ({error.reason})") from None
 
-    def waiting(self) -> bool:
-        """Whether the next line, or the end, can be had at once; of a file on a disk it always can."""
+    def is_ready(self) -> bool:
+        """Return whether the next line, or the end, is available without waiting; always true of a file on disk."""
         while not self._lines and not self._ended:
             if not select.select([self._file], [], [], 0)[0]:
                 return False
@@ -98,56 +110,63 @@ class Lines:
             self._lines.append(bytes(self._rest + end + b"\n"))
             self._rest.clear()
         self._rest += rest
-        del self._rest[LONGEST + 1 :]  # a longer line is refused, and need not be held
+        del self._rest[LONGEST + 1 :]  # a longer line is rejected, and need not be stored
         if self._ended and self._rest:
             self._lines.append(bytes(self._rest))
 
 
-def read_rows(lines: Lines, form: str, name: str, *, answered: bool = False) -> Iterator[Row | None]:
-    """Rows of a stream; None for a blank line, so that nobody waits for what follows it.
+def read_rows(lines: Lines, file_format: str, name: str, *, has_relation: bool = False) -> Iterator[InputRow | None]:
+    """Yield the rows of a stream; None for a blank line, so that the rows before it need not wait for the next one.
 
     Args:
-        form: One of FORMATS.
-        name: Of the stream, for messages.
-        answered: Whether each has a `relation`, too: demonstrations.
+        file_format: One of FORMATS.
+        name: Name of the stream, for messages.
+        has_relation: Whether each row must have a `relation`: demonstrations.
 
     Raises:
-        UserError: The header of CSV or TSV lacks a column, or has one twice.
+        UserError: In the header of CSV or TSV, a column is missing or duplicate.
     """
-    take = _objects(lines) if form == "jsonl" else _cells(lines, DIALECTS[form], name, answered)
-    return _rows(lines, take, answered) if take else iter(())
+    if file_format == "jsonl":
+        next_record = _object_reader(lines)
+    else:
+        next_record = _cell_reader(lines, DIALECTS[file_format], name, has_relation)
+    return _rows(lines, next_record, has_relation) if next_record else iter(())
 
 
-def _rows(lines: Lines, take: Callable[[], dict[str, Any] | None], answered: bool) -> Iterator[Row | None]:
+def _rows(lines: Lines, next_record: NextRecord, has_relation: bool) -> Iterator[InputRow | None]:
     while True:
         number = lines.number + 1
         try:
-            record = take()
-            row = None if record is None else Row(number, record, as_example(record, number if answered else 0))
+            record = next_record()
+            if record is None:
+                row = None
+            else:
+                row = InputRow(number, record, parse_example(record, number if has_relation else 0))
         except StopIteration:
             return
         except (ValueError, RecursionError, csv.Error) as error:
-            row = Row(number, problem=str(error))
+            row = InputRow(number, problem=str(error))
         yield row
 
 
-def _objects(lines: Lines) -> Callable[[], dict[str, Any] | None]:
-    def take() -> dict[str, Any] | None:
+def _object_reader(lines: Lines) -> NextRecord:
+    def next_record() -> dict[str, Any] | None:
         line = next(lines)
         if not line.strip():
             return None
         try:
             record = json.loads(line)
         except (ValueError, RecursionError) as error:
-            raise ValueError(f"not valid JSON ({error}); give one object a line") from None
+            raise ValueError(f"not valid JSON ({error}); give one object per line") from None
         if not isinstance(record, dict):
             raise ValueError("expected an object")
         return record
 
-    return take
+    return next_record
 
 
-def _cells(lines: Lines, dialect: dict, name: str, answered: bool) -> Callable[[], dict[str, Any] | None] | None:
+def _cell_reader(lines: Lines, dialect: Dialect, name: str, has_relation: bool) -> NextRecord | None:
+    """Return the reader of a table with a header; None where the stream is empty."""
     csv.field_size_limit(LONGEST)
     reader = csv.reader(lines, **dialect)
     try:
@@ -156,32 +175,36 @@ def _cells(lines: Lines, dialect: dict, name: str, answered: bool) -> Callable[[
         raise UserError(f"{name}: the header cannot be read ({error})") from None
     if names is None:
         return None
-    wanted = (*FIELDS, *["relation"] * answered, *filter(None, names))
-    wrong = [column for column in dict.fromkeys(wanted) if names.count(column) != 1]
+    expected = (*FIELDS, *["relation"] * has_relation, *filter(None, names))
+    wrong = [column for column in dict.fromkeys(expected) if names.count(column) != 1]
     if wrong:
-        raise UserError(f"{name}: column missing or twice: {', '.join(wrong)} (found: {', '.join(names)})")
+        raise UserError(f"{name}: column missing or duplicate: {', '.join(wrong)} (found: {', '.join(names)})")
 
-    def take() -> dict[str, Any] | None:
+    def next_record() -> dict[str, Any] | None:
         cells = next(reader)
         if not cells:
             return None
         if len(cells) != len(names):
             raise ValueError(f"{len(cells)} cells under {len(names)} column names")
         record = dict(zip(names, cells, strict=True))
-        return record | {span: _number(record[span]) for span in SPANS if span in record}
+        return record | {span: _parse_offset(record[span]) for span in SPANS if span in record}
 
-    return take
+    return next_record
 
 
-def _number(cell: str) -> int | str | None:
+def _parse_offset(cell: str) -> int | str | None:
     return int(cell) if cell.removeprefix("-").isdecimal() else cell or None
 
 
-def as_example(record: dict[str, Any], number: int = 0) -> Example:
-    """The example that a record describes, its mentions located where it does not say where they are.
+def parse_example(record: dict[str, Any], number: int = 0) -> Example:
+    """Return the example in a record; mentions without offsets are located in the text.
+
+    >>> example = parse_example({"text": "Ada met Bob.", "head": "Ada", "tail": "Bob"})
+    >>> example.tail_start, example.tail_end
+    (8, 11)
 
     Args:
-        number: Its line, where it is a demonstration and has a `relation`; 0: it is to be labelled.
+        number: Line number of a demonstration, which has a `relation`; 0: an example to label.
 
     Raises:
         ValueError: A field is missing or wrong.
@@ -189,24 +212,32 @@ def as_example(record: dict[str, Any], number: int = 0) -> Example:
     fields = (*FIELDS, "relation") if number else FIELDS
     wrong = [name for name in fields if not isinstance(record.get(name), str) or not record[name].strip()]
     if wrong:
-        raise ValueError(f"expected the strings {', '.join(fields)}, none empty; look at {', '.join(wrong)}")
+        raise ValueError(f"{', '.join(fields)} must be strings, none empty; check {', '.join(wrong)}")
     text, head, tail = (record[name] for name in FIELDS)
-    spans = [record.get(name) for name in SPANS]
+    spans: Sequence[Any] = [record.get(name) for name in SPANS]
     if spans.count(None) == len(SPANS):
         head_span, tail_span = locate_mentions(text, head, tail, Counter())
         spans = [*head_span, *tail_span]
     elif None in spans:
-        raise ValueError(f"{', '.join(SPANS)} go together; {SPANS[spans.index(None)]} is missing")
+        raise ValueError(f"give all of {', '.join(SPANS)}, or none; {SPANS[spans.index(None)]} is missing")
+    head_start, head_end, tail_start, tail_end = spans
     relation, group = (record["relation"], f"{QUERY} {number}") if number else ("?", QUERY)
-    return Example(group, QUERY, "test", text, head, tail, *spans, "", "", relation, group)
+    return Example(
+        group, QUERY, "test", text, head, tail, head_start, head_end, tail_start, tail_end, "", "", relation, group
+    )
 
 
-def windows(rows: Iterator[Row | None], waiting: Callable[[], bool], size: int) -> Iterator[list[Row]]:
-    """Rows in lists of at most `size`: as many as are there, so that none waits for rows that have not arrived."""
-    window: list[Row] = []
+def windows(rows: Iterator[InputRow | None], is_ready: Callable[[], bool], size: int) -> Iterator[list[InputRow]]:
+    """Yield lists of at most `size` rows: those that have arrived, so that none waits for later rows.
+
+    >>> rows = iter([InputRow(1), InputRow(2), None, InputRow(4)])
+    >>> [[row.number for row in window] for window in windows(rows, lambda: True, size=2)]
+    [[1, 2], [4]]
+    """
+    window: list[InputRow] = []
     for row in rows:
         window += [row] if row else []
-        if window and (len(window) == size or not waiting()):
+        if window and (len(window) == size or not is_ready()):
             yield window
             window = []
     if window:
@@ -214,20 +245,21 @@ def windows(rows: Iterator[Row | None], waiting: Callable[[], bool], size: int) 
 
 
 def read_label_list(path: Path) -> list[str]:
-    """Labels of a text file with one a line, or of a JSON file: a list, or a benchmark's `labels.json`.
+    """Read labels from a text file with one per line, or a JSON file: a list, or a benchmark's `labels.json`.
 
     Raises:
-        UserError: It is none of these, or holds no label, or one twice.
+        UserError: It is none of these, contains no label, or a duplicate.
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
         labels = json.loads(text) if path.suffix == ".json" else list(filter(None, map(str.strip, text.splitlines())))
     except ValueError as error:
-        raise UserError(f"{path} cannot be read ({error}); give a text file with one label a line") from None
+        raise UserError(f"{path} cannot be read ({error}); give a text file with one label per line") from None
     labels = labels.get("labels") if isinstance(labels, dict) else labels
-    if not isinstance(labels, list) or not labels or not all(isinstance(one, str) and normalise(one) for one in labels):
-        raise UserError(f"{path} holds no list of labels; give a text file with one label a line")
-    twice = [label for label, count in Counter(map(normalise, labels)).items() if count > 1]
-    if twice:
-        raise UserError(f"{path} holds a label more than once: {', '.join(twice)} (case and quotes do not count)")
+    is_list = isinstance(labels, list) and all(isinstance(label, str) and normalise(label) for label in labels)
+    if not is_list or not labels:
+        raise UserError(f"{path} is not a list of labels; give a text file with one label per line")
+    duplicates = [label for label, count in Counter(map(normalise, labels)).items() if count > 1]
+    if duplicates:
+        raise UserError(f"{path}: duplicate label: {', '.join(duplicates)} (case and quotes are ignored); remove it")
     return labels

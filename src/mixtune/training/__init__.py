@@ -1,1 +1,1 @@
-"""From rendered rows to an adapter."""
+"""Fine-tuning: rendered rows to adapters."""

@@ -1,9 +1,7 @@
-"""One cell's fine-tuning job: take finished work from scratch/, or tune, then write the adapter's folder."""
+"""Fine-tuning job of one cell: restore the adapter from scratch/, or tune it, and write its folder."""
 
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -16,11 +14,12 @@ from ..errors import UserError, naming
 from ..models.qlora import load_tokenizer
 from ..prompts.files import read_rendered
 from .meter import Meter
-from .trainer import finetune
+from .settings import FinetuneSettings
+from .trainer import tune
 
 
-def finetune_cell(
-    settings: Mapping[str, Any],
+def finetune(
+    settings: FinetuneSettings,
     model: Path,
     rendered: Path,
     output: Path,
@@ -31,57 +30,58 @@ def finetune_cell(
 ) -> None:
     """Tune an adapter, or restore it, and write its folder with the manifest last.
 
-    What is finished lies in `scratch` under the hash of all that it depends on: settings, and the contents of
-    model and rendered rows. Checkpoints of an interrupted run lie there, too. The job holds a lock there, so that
-    one which is started beside it (as an orphan of a killed run) waits for it and restores what it finished.
+    Finished adapters are stored in `scratch` under the hash of all that they depend on: settings, and the contents of
+    model and rendered rows; so are checkpoints of an interrupted run. The job holds a lock there: a second job with
+    the same work (e.g. an orphan of a killed run) waits for the first and restores its result.
 
     Args:
-        settings: `training` of the config as resolved for this cell, `seed` and `code`.
         model: Manifest of the base model.
         rendered: Manifest of the rendered training rows.
         output: Manifest to write.
-        micro_tokens: Tokens a forward pass.
+        micro_tokens: Tokens per forward pass.
 
     Raises:
-        UserError: As `finetune`, or memory does not suffice for the model.
+        UserError: As `tune`, or the device's memory does not suffice for the model.
     """
     base, rows = read_json(model), read_json(rendered)
-    depends = [settings, base["files"], rows["files"], *device.identity()]
-    folder = scratch / "finetune" / digest(*map(canonical, depends))
+    dependencies = [settings.as_json(), base["files"], rows["files"], *device.identity()]
+    folder = scratch / "finetune" / digest(*map(canonical, dependencies))
     sign(folder, output)
-    done = folder / "adapter" / "manifest.json"
+    finished = folder / "adapter" / "manifest.json"
     with exclusive(folder / "lock"), naming(folder):
-        if is_whole(done):
-            print(f"finished before: restored from {done.parent}")
+        if is_whole(finished):
+            print(f"finished before: restored from {finished.parent}")
         else:
-            try:
-                _tune(settings, model, rendered, folder, device, micro_tokens)
-            except torch.OutOfMemoryError as error:  # not in a pass, which would have been made smaller
-                raise UserError(
-                    "the device's memory does not suffice for the model, its adapter and the optimizer; lower "
-                    f"training.lora.r, or use a smaller model ({error})"
-                ) from error
-        copy_whole(done, output.parent)
+            _finetune(settings, model, rendered, folder, device, micro_tokens)
+        copy_whole(finished, output.parent)
 
 
-def _tune(settings, model, rendered, folder, device, micro_tokens) -> None:
+def _finetune(
+    settings: FinetuneSettings, model: Path, rendered: Path, folder: Path, device: Device, micro_tokens: int
+) -> None:
+    """Tune the adapter in `folder` of scratch/, with its tokenizer, run card and manifest."""
     print(f"computing on {device.name} in {device.dtype} because {device.why}")
     meter, base, rows = Meter(device.name), read_json(model), read_json(rendered)
     tokenizer = load_tokenizer(base["folder"])
     adapter = folder / "adapter"
-    facts = finetune(
-        Path(base["folder"]),
-        base["name"],
-        read_rendered(rendered.parent / "train.parquet"),
-        read_rendered(rendered.parent / "validation.parquet"),
-        adapter,
-        folder / "checkpoints",
-        settings=settings,
-        seed=settings["seed"],
-        device=device,
-        micro_tokens=micro_tokens,
-        meter=meter,
-    )
+    try:
+        outcome = tune(
+            Path(base["folder"]),
+            base["name"],
+            read_rendered(rendered.parent / "train.parquet"),
+            read_rendered(rendered.parent / "validation.parquet"),
+            adapter,
+            folder / "checkpoints",
+            settings=settings,
+            device=device,
+            micro_tokens=micro_tokens,
+            meter=meter,
+        )
+    except torch.OutOfMemoryError as error:  # outside a pass: passes are made smaller until they fit
+        raise UserError(
+            "the device's memory does not suffice for the model, its adapter and the optimizer; lower "
+            f"training.lora.r, or use a smaller model ({error})"
+        ) from error
     tokenizer.save_pretrained(adapter)
     card = run_card(
         "finetune",
@@ -91,14 +91,14 @@ def _tune(settings, model, rendered, folder, device, micro_tokens) -> None:
         base_model=base["name"],
         base_model_commit=base["commit"],
         template_hash=rows["template_hash"],
-        seeds={"training": settings["seed"]},
+        seeds={"training": settings.seed},
         rendered=rows["rendered"],
         scratch=f"finetune/{folder.name}",
         **device_facts(device.name, device.dtype),
         micro_tokens=micro_tokens,
         interruptions=meter.interruptions,
         **meter.costs().facts(),
-        **facts,
+        **outcome,
     )
     write_json(adapter / NAME, card)
     files = [path for path in adapter.iterdir() if path.is_file() and path.name != "manifest.json"]

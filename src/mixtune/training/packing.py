@@ -1,24 +1,24 @@
-"""Packed rows: one sequence without padding, in which rows that begin alike share their beginning.
+"""Packed rows: several rows in one sequence, without padding, and with their shared prefix stored once.
 
-Rows of a micro-batch (prompt, label, end of turn) begin with the same system prompt. Packed, the beginning of S
-tokens stands once, then what is left of each row, one behind the other:
+Rows of a micro-batch (prompt, label, end of turn) begin with the same system prompt: S tokens. A packed sequence is
+this prefix, then the suffix of each row:
 
     input_ids     (1, T)     [ S shared | n1 of row 1 | n2 of row 2 | ... ]     T = S + n1 + n2 + ...
     position_ids  (1, T)     [ 0 .. S-1 | S .. S+n1-1 | S .. S+n2-1 | ... ]
 
-Linear layers, norms and the MLP see T tokens: nothing is padded, nothing computed twice. Only attention must know
-the rows. `packed_attention`, which transformers calls in place of its own, cuts queries, keys and values
-(1, heads, T, D) into the shared part, causal in itself, and the rows, padded here alone to the longest, L:
+Linear layers, norms and the MLP process T tokens, each once, without padding. Only attention has to distinguish
+the rows. `packed_attention`, which transformers calls in place of its own, splits queries, keys and values
+(1, heads, T, D) into the prefix, causal in itself, and the suffixes, padded (here alone) to the longest, L:
 
-    queries (rows, heads, L, D)      keys and values (rows, heads, S + L, D): the shared ones, then the row's own
+    queries (rows, heads, L, D)      keys and values (rows, heads, S + L, D): the prefix, then the row's own
 
-with one mask (L, S + L) for all rows: a query sees all that is shared and its own row up to itself. A row's padded
-tail may see anything, since nothing reads it. Gradients of the shared part sum over the rows by themselves.
+with one mask (L, S + L) for all rows: a query attends to the prefix and to its own row up to itself. The padded tail
+of a row may attend to anything, since its output is not used. Autograd sums the gradients of the prefix over the rows.
 """
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict
 
 import torch
 from transformers import AttentionInterface, DynamicCache
@@ -28,63 +28,85 @@ from ..prompts.prefix import common_prefix
 
 ATTENTION = "mixtune_packed"
 
+# A rendered row: `input_ids`, and `answer`, the number of last ids (label and end of turn) that bear the loss.
+Row = Mapping[str, Any]
+
 
 @dataclass(frozen=True)
 class Layout:
-    """Where in a packed sequence the rows are.
+    """Positions of the rows in a packed sequence.
 
     Attributes:
-        shared: S, tokens that all rows begin with.
-        places: (rows, L) index in the sequence of each token of each row; the tail of shorter rows is any index.
-        valid: (T - S) numbers of the places, counted through, that are not such tails.
+        shared: S, length of the shared prefix.
+        indices: (rows, L) index in the sequence of each token of each suffix; any index in the tail of shorter rows.
+        valid: (T - S) positions in the flattened `indices` that are not in such a tail.
     """
 
     shared: int
-    places: torch.Tensor
+    indices: torch.Tensor
     valid: torch.Tensor
 
     def mask(self, dtype: torch.dtype) -> torch.Tensor:
-        """(L, S + L), 0 where a query may look, minus infinity where not."""
-        length = self.places.shape[1]
-        later = torch.full((length, length), -torch.inf, dtype=dtype, device=self.places.device).triu(1)
+        """Return the mask (L, S + L): 0 where a query attends to a key, minus infinity elsewhere."""
+        length = self.indices.shape[1]
+        later = torch.full((length, length), -torch.inf, dtype=dtype, device=self.indices.device).triu(1)
         return torch.nn.functional.pad(later, (self.shared, 0))
 
 
-def packs(config: Any) -> bool:
-    """Whether a model's layers may attend by `packed_attention`: plain, full attention in all of them."""
+class Packed(TypedDict):
+    """A packed micro-batch: arguments of a model's forward pass, and `labels`.
+
+    Attributes:
+        input_ids, position_ids: (1, T).
+        logits_to_keep: (answers) positions whose logits predict answer tokens, the only ones that are computed.
+        labels: (answers) these answer tokens.
+    """
+
+    input_ids: torch.Tensor
+    position_ids: torch.Tensor
+    logits_to_keep: torch.Tensor
+    labels: torch.Tensor
+    layout: Layout
+
+
+def can_pack(config: Any) -> bool:
+    """Return whether a model's layers can use `packed_attention`: all have plain, full attention."""
     full = all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
     return full and getattr(config, "attn_logit_softcapping", None) is None
 
 
-def pack(rows: Sequence[Mapping[str, Any]], device: Any = "cpu") -> dict[str, Any]:
-    """A micro-batch as the arguments of a model's forward pass.
+def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
+    """Pack a micro-batch.
 
-    Args:
-        rows: `input_ids`, and `answer`: how many of the last ids bear the loss.
-
-    Returns:
-        `input_ids` and `position_ids` (1, T); `layout`; `logits_to_keep` (answers), the positions whose logits
-        predict answer tokens, the only ones that are computed; `labels` (answers), these tokens.
+    >>> prompt = list(range(20))
+    >>> packed = pack([{"input_ids": [*prompt, 30, 2], "answer": 2}, {"input_ids": [*prompt, 31, 2], "answer": 2}])
+    >>> packed["input_ids"].shape, packed["labels"].tolist()  # 19 shared ids, then 3 of each row
+    (torch.Size([1, 25]), [30, 2, 31, 2])
     """
     shared = common_prefix([row["input_ids"][: len(row["input_ids"]) - row["answer"]] for row in rows])
-    rests = [row["input_ids"][shared:] for row in rows]
+    suffixes = [row["input_ids"][shared:] for row in rows]
     ids, positions = list(rows[0]["input_ids"][:shared]), list(range(shared))
     starts, keep, labels = [], [], []
-    for row, rest in zip(rows, rests, strict=True):
+    for row, suffix in zip(rows, suffixes, strict=True):
         starts.append(len(ids))
-        ids += rest
-        positions += range(shared, shared + len(rest))
+        ids += suffix
+        positions += range(shared, shared + len(suffix))
         keep += range(len(ids) - row["answer"] - 1, len(ids) - 1)
-        labels += rest[len(rest) - row["answer"] :]
-    steps = torch.arange(max(map(len, rests)))
-    places = torch.tensor(starts)[:, None] + steps
+        labels += suffix[len(suffix) - row["answer"] :]
+    steps = torch.arange(max(map(len, suffixes)))
+    indices = torch.tensor(starts)[:, None] + steps
     layout = Layout(
         shared,
-        places.clamp(max=len(ids) - 1).to(device),
-        (steps < torch.tensor([len(rest) for rest in rests])[:, None]).flatten().nonzero()[:, 0].to(device),
+        indices.clamp(max=len(ids) - 1).to(device),
+        (steps < torch.tensor([len(suffix) for suffix in suffixes])[:, None]).flatten().nonzero()[:, 0].to(device),
     )
-    tensors = {"input_ids": [ids], "position_ids": [positions], "logits_to_keep": keep, "labels": labels}
-    return {name: torch.tensor(values, device=device) for name, values in tensors.items()} | {"layout": layout}
+    return {
+        "input_ids": torch.tensor([ids], device=device),
+        "position_ids": torch.tensor([positions], device=device),
+        "logits_to_keep": torch.tensor(keep, device=device),
+        "labels": torch.tensor(labels, device=device),
+        "layout": layout,
+    }
 
 
 def packed_attention(
@@ -97,11 +119,11 @@ def packed_attention(
     layout: Layout,
     **_: Any,
 ) -> tuple[torch.Tensor, None]:
-    """Attention over a packed sequence, as transformers' attention functions are called.
+    """Compute attention over a packed sequence, with the signature of transformers' attention functions.
 
     Args:
         query: (1, heads, T, D); `key` and `value` (1, key heads, T, D).
-        layout: Given to the model's forward pass, which hands it on.
+        layout: Argument of the model's forward pass, which passes it on.
 
     Returns:
         (1, T, heads, D), and no weights.
@@ -111,14 +133,13 @@ def packed_attention(
         query, key, value = (part.to(torch.get_autocast_dtype(kind)) for part in (query, key, value))
     with torch.autocast(kind, enabled=False):
         query, key, value = query[0], key[0], value[0]
-        shared, number = layout.shared, len(layout.places)
+        shared, number = layout.shared, len(layout.indices)
 
         def padded(part: torch.Tensor) -> torch.Tensor:
-            """(rows, heads, L, D) of (heads, T, D)."""
-            picked = part.index_select(
-                1, layout.places.flatten()
-            )  # whose gradient is quicker than that of part[:, places]
-            return picked.view(len(part), number, -1, part.shape[-1]).transpose(0, 1)
+            """Return (rows, heads, L, D) of (heads, T, D)."""
+            # The gradient of index_select is faster than that of part[:, indices].
+            selected = part.index_select(1, layout.indices.flatten())
+            return selected.view(len(part), number, -1, part.shape[-1]).transpose(0, 1)
 
         keys, values = (
             torch.cat([part[None, :, :shared].expand(number, -1, -1, -1), padded(part)], 2) for part in (key, value)
@@ -128,52 +149,58 @@ def packed_attention(
         if not shared:
             return rows[None], None
         mask = torch.full((shared, shared), -torch.inf, dtype=query.dtype, device=query.device).triu(1)
-        first = attend(*(part[None, :, :shared] for part in (query, key, value)), mask, scaling)
-        return torch.cat([first[0].transpose(0, 1), rows])[None], None
+        prefix = attend(query[None, :, :shared], key[None, :, :shared], value[None, :, :shared], mask, scaling)
+        return torch.cat([prefix[0].transpose(0, 1), rows])[None], None
 
 
-def attend(query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, scaling: float):
-    """Attention (batch, heads, L, D) with keys and values (batch, key heads, K, D) and a mask (L, K)."""
+def attend(
+    query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, scaling: float
+) -> torch.Tensor:
+    """Compute attention (batch, heads, L, D) with keys and values (batch, key heads, K, D) and a mask (L, K)."""
     if query.device.type == "cpu":
-        return _Attend.apply(query, key, value, mask, scaling)
-    group = query.shape[1] != key.shape[1]
+        return _CpuAttention.apply(query, key, value, mask, scaling)
+    is_grouped = query.shape[1] != key.shape[1]
     return torch.nn.functional.scaled_dot_product_attention(
-        query, key, value, attn_mask=mask, scale=scaling, enable_gqa=group
+        query, key, value, attn_mask=mask, scale=scaling, enable_gqa=is_grouped
     )
 
 
-class _Attend(torch.autograd.Function):
-    """Attention for short sequences on a CPU, whose fused kernel takes three times as long in the backward pass.
+class _CpuAttention(torch.autograd.Function):
+    """Attention for short sequences on a CPU, where the backward pass of the fused kernel takes three times as long.
 
     Queries of the heads that share a key head are stacked: (batch, key heads, group x L, D). The weights are
-    computed again in the backward pass, so that no (L, K) matrix is kept.
+    recomputed in the backward pass, so that no (L, K) matrix is kept.
     """
 
     @staticmethod
-    def forward(ctx, query, key, value, mask, scaling):
+    def forward(  # pyright: ignore[reportIncompatibleMethodOverride] as torch's documentation writes it
+        ctx: Any, query: torch.Tensor, key: torch.Tensor, value: torch.Tensor, mask: torch.Tensor, scaling: float
+    ) -> torch.Tensor:
         batch, heads, length, size = query.shape
         stacked = query.reshape(batch, key.shape[1], -1, size)
         ctx.save_for_backward(stacked, key, value, mask)
         ctx.scaling = scaling
-        weights = _Attend.weights(stacked, key, mask, scaling)
+        weights = _CpuAttention.weights(stacked, key, mask, scaling)
         return (weights.to(value.dtype) @ value).view(batch, heads, length, size)
 
     @staticmethod
-    def weights(stacked, key, mask, scaling):
+    def weights(stacked: torch.Tensor, key: torch.Tensor, mask: torch.Tensor, scaling: float) -> torch.Tensor:
         scores = (stacked @ key.mT).float().mul_(scaling)
         scores.view(*key.shape[:2], -1, *mask.shape).add_(mask)
         return scores.softmax(-1)
 
     @staticmethod
-    def backward(ctx, gradient):
+    def backward(  # pyright: ignore[reportIncompatibleMethodOverride]
+        ctx: Any, gradient: torch.Tensor
+    ) -> tuple[torch.Tensor | None, ...]:
         stacked, key, value, mask = ctx.saved_tensors
         gradient = gradient.reshape(stacked.shape)
-        weights = _Attend.weights(stacked, key, mask, ctx.scaling)
-        of_weights = (gradient @ value.mT).float()
-        of_scores = of_weights.sub_((of_weights * weights).sum(-1, keepdim=True)).mul_(weights).mul_(ctx.scaling)
-        of_scores = of_scores.to(key.dtype)
-        of_query = (of_scores @ key).view(key.shape[0], -1, mask.shape[0], key.shape[-1])
-        return of_query, of_scores.mT @ stacked, weights.to(value.dtype).mT @ gradient, None, None
+        weights = _CpuAttention.weights(stacked, key, mask, ctx.scaling)
+        scores_gradient = (gradient @ value.mT).float()  # of the weights at first
+        scores_gradient.sub_((scores_gradient * weights).sum(-1, keepdim=True)).mul_(weights).mul_(ctx.scaling)
+        scores_gradient = scores_gradient.to(key.dtype)
+        query_gradient = (scores_gradient @ key).view(key.shape[0], -1, mask.shape[0], key.shape[-1])
+        return query_gradient, scores_gradient.mT @ stacked, weights.to(value.dtype).mT @ gradient, None, None
 
 
 AttentionInterface.register(ATTENTION, packed_attention)

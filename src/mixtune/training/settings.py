@@ -4,13 +4,18 @@ from ..artifacts.settings import Settings
 from ..models.settings import LoraSettings
 
 
-class FinetuneSettings(Settings):
-    """Hyper-parameters of a cell."""
+class TuningSettings(Settings):
+    """Hyper-parameters of every fine-tuning, of adapters and of encoders."""
 
     epochs: float
     learning_rate: float
     warmup: float
     weight_decay: float
     batch_size: int
-    lora: LoraSettings
     seed: int
+
+
+class FinetuneSettings(TuningSettings):
+    """Hyper-parameters of a cell."""
+
+    lora: LoraSettings

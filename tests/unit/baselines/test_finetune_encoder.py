@@ -259,7 +259,7 @@ def test_a_killed_run_goes_on_and_ends_with_the_same_weights(
     assert not (tmp_path / "encoder").exists()
     capsys.readouterr()
     facts = tuned(tmp_path, model, rows(18))
-    assert (f"going on from {tmp_path}/checkpoints/checkpoint-{resumed}\n" in capsys.readouterr().out) is bool(resumed)
+    assert (f"resuming from {tmp_path}/checkpoints/checkpoint-{resumed}\n" in capsys.readouterr().out) is bool(resumed)
     assert (facts, bytes_of(tmp_path / "encoder")) == (reference[1], bytes_of(reference[0] / "encoder"))
 
 

@@ -27,27 +27,28 @@ from mixtune.data.example import Example
 from mixtune.data.files import write_examples
 from mixtune.data.labels import recognise
 from mixtune.devices.compute import choose_device
+from mixtune.inference import predict as predicting
 from mixtune.inference.decoder import Decoder
-from mixtune.inference.predict import predict_system
+from mixtune.inference.settings import PredictSettings
 from mixtune.models.qlora import load_base
 from mixtune.prompts.chat_template import load_renderer
 from mixtune.prompts.files import write_rendered
 from mixtune.prompts.render_prompts import render_prompts
 from mixtune.prompts.rendering import render
 from mixtune.prompts.settings import RenderPromptsSettings
-from mixtune.training.finetune import finetune_cell
+from mixtune.training.finetune import finetune
+from mixtune.training.settings import FinetuneSettings
 from tests.hub_stand_in import serving
 
-SETTINGS = {
-    "epochs": 1.0,
-    "learning_rate": 0.01,
-    "warmup": 0.0,
-    "weight_decay": 0.0,
-    "batch_size": 4,
-    "lora": {"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "v_proj"]},
-    "seed": 1,
-    "code": "",
-}
+SETTINGS = FinetuneSettings(
+    epochs=1.0,
+    learning_rate=0.01,
+    warmup=0.0,
+    weight_decay=0.0,
+    batch_size=4,
+    lora={"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "v_proj"]},
+    seed=1,
+)
 QUERIES = [{"text": f"Ada met Bob in town {n}.", "head": "Ada", "tail": "Bob", "n": n} for n in range(5)]
 SPANS = {"head_start": 0, "head_end": 3, "tail_start": 8, "tail_end": 11}
 LABELS = ["knows", "lives in", "works for", "none"]
@@ -78,7 +79,7 @@ def tuned(tmp_path_factory, tiny_tokenizer, tiny_model):
         template_hash=renderer.template_hash,
     )
     adapter = folder / "adapter"
-    finetune_cell(
+    finetune(
         SETTINGS,
         model,
         folder / "rendered" / "manifest.json",
@@ -169,8 +170,8 @@ def of_the_workflow(tuned, tmp_path_factory):
     manifest = prompts / "manifest.json"
     render_prompts(settings, load_renderer(base / "manifest.json"), folder / "all.json", files, manifest)
     found = {condition: folder / "found" / condition / "toy.parquet" for condition in CONDITIONS}
-    predict_system(
-        {"max_new_tokens": 4, "constrained": "greedy", "code": ""},
+    predicting.predict(
+        PredictSettings(max_new_tokens=4, constrained="greedy"),
         base / "manifest.json",
         adapter / "manifest.json",
         manifest,
@@ -220,7 +221,7 @@ def test_a_bad_line_is_told_and_the_rest_goes_on(tuned, capsys, tmp_path):
     rows, told = predict(tuned, given, capsys, tmp_path, "--output", str(output), status=3)
     assert rows == []
     assert [json.loads(line)["n"] for line in output.read_text().splitlines()] == [0, 2]
-    for number, problem in ((2, "not valid JSON"), (4, "mention 'Ada' is not at 0:4"), (6, "look at head, tail")):
+    for number, problem in ((2, "not valid JSON"), (4, "mention 'Ada' is not at 0:4"), (6, "check head, tail")):
         assert re.search(rf"in\.jsonl: line {number}: .*{problem}", told)
     assert "3 of 5 lines could not be labelled" in told
 
@@ -237,7 +238,7 @@ def test_a_text_that_does_not_fit_is_a_bad_line_and_what_is_cut_is_told(tuned, c
 
 def test_windows_leave_the_answers_in_order(tuned, capsys, tmp_path, monkeypatch):
     expected, _ = predict(tuned, QUERIES, capsys, tmp_path)
-    monkeypatch.setattr(mixtune.inference.labeller, "TOKENS_A_ROW", 2048)  # two rows a window on a CPU
+    monkeypatch.setattr(mixtune.inference.labeller, "TOKENS_PER_ROW", 2048)  # two rows a window on a CPU
     written, write = [], mixtune.commands.predict._write
     monkeypatch.setattr(mixtune.commands.predict, "_write", lambda *given: written.append(given[1]) or write(*given))
     assert predict(tuned, QUERIES, capsys, tmp_path)[0] == expected
@@ -252,7 +253,7 @@ def test_demonstrations_stand_before_the_question(tuned, capsys, tmp_path, asked
     assert text.index("Eve knows Dan.") < text.index("Ada met Bob")
     assert asked[0] == asked[1]
     shown.write_text("text,head,tail,relation\nEve knows Dan.,Eve,Dan,\n")
-    with pytest.raises(SystemExit, match=r"shown\.csv: line 2: .*look at relation"):
+    with pytest.raises(SystemExit, match=r"shown\.csv: line 2: .*check relation"):
         predict(tuned, QUERIES[:1], capsys, tmp_path, "--demonstrations", str(shown))
 
 
@@ -274,7 +275,7 @@ def test_one_sentence_gives_the_same_line(tuned, capsys, tmp_path):
     [
         (["--text", "Ada met Bob.", "--head", "Ada"], "--head and --tail must be given together, and without --input"),
         (["--text", "Ada", "--head", "Ada", "--tail", "Ada", "--input", __file__], "without --input"),
-        (["--text", "Ada", "--head", "Ada", "--tail", " "], "none empty; look at tail"),
+        (["--text", "Ada", "--head", "Ada", "--tail", " "], "none empty; check tail"),
         (["--condition", "schema"], "--condition schema needs --labels"),
         (["--condition", "constrained"], "--condition constrained needs --labels"),
         (["--labels", "nowhere"], "file nowhere not found"),
@@ -346,17 +347,17 @@ def test_ctrl_c_leaves_whole_lines():
 
 
 def test_what_is_said_while_it_computes_is_no_answer(tuned, capsys, tmp_path, monkeypatch):
-    answers = Decoder.answers
+    generate = Decoder.generate
 
     def small(self, prompts, prefix):
         if len(prompts) > 2:
             raise torch.OutOfMemoryError("a test says so")
-        return answers(self, prompts, prefix)
+        return generate(self, prompts, prefix)
 
-    monkeypatch.setattr(Decoder, "answers", small)
+    monkeypatch.setattr(Decoder, "generate", small)
     rows, told = predict(tuned, QUERIES, capsys, tmp_path)
     assert len(rows) == len(QUERIES)
-    assert "out of memory with 5 prompts: on with halves" in told
+    assert "out of memory with 5 prompts: continuing with halves" in told
 
 
 def test_a_terminal_is_shown_how_far_it_is(tuned, capsys, tmp_path, monkeypatch, asked):

@@ -6,36 +6,27 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
-from transformers import AutoModelForCausalLM, Gemma2Config, LlamaConfig, Qwen2Config, SmolLM3Config
+from transformers import Gemma2Config, LlamaConfig, Qwen2Config, SmolLM3Config
 
 from mixtune.devices.compute import Device
 from mixtune.inference import prefix_attention as prefixed
-from mixtune.inference.decoder import TOKEN_BUDGET, Decoder, batches, forced, label_trie
+from mixtune.inference.decoder import TOKEN_BUDGET, Decoder, batches, label_trie, skip_forced
+from tests.fixtures.models import END, VOCABULARY, random_model, tiny_shape
 
 CPU = Device("cpu", torch.float32, "a test says so")
-VOCABULARY, NEW = 64, 6
+NEW = 6
 STOP = [2, 7, 11, 19, 23, 31, 43, 59]  # one id in eight, so that answers end all along the way
 WINDOW = 8
-SHAPE = {
-    "vocab_size": VOCABULARY,
-    "hidden_size": 32,
-    "intermediate_size": 64,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "num_key_value_heads": 2,
-    "tie_word_embeddings": False,
-    "pad_token_id": 0,
-    "eos_token_id": 2,
-}
+SHAPE = tiny_shape(pad_token_id=0)
 CONFIGS = {
     "llama": LlamaConfig(**SHAPE),
     "qwen2": Qwen2Config(**SHAPE),
     "smollm3": SmolLM3Config(**SHAPE),
     "gemma2": Gemma2Config(**SHAPE, head_dim=8, sliding_window=WINDOW),
 }
-dice = random.Random(0)
-BEGINNING = [dice.randrange(1, VOCABULARY) for _ in range(20)]
-TAILS = [[dice.randrange(1, VOCABULARY) for _ in range(dice.randint(1, 30))] for _ in range(200)]
+rng = random.Random(0)
+BEGINNING = [rng.randrange(1, VOCABULARY) for _ in range(20)]
+TAILS = [[rng.randrange(1, VOCABULARY) for _ in range(rng.randint(1, 30))] for _ in range(200)]
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -50,10 +41,7 @@ def model():
 
     def make(kind: str):
         if kind not in made:
-            torch.manual_seed(0)
-            made[kind] = AutoModelForCausalLM.from_config(CONFIGS[kind], dtype=torch.float32).eval()
-            for parameter in made[kind].parameters():
-                parameter.data += 0.2 * torch.randn_like(parameter)
+            made[kind] = random_model(CONFIGS[kind]).eval()
         return made[kind]
 
     return make
@@ -94,10 +82,10 @@ def decoder(model, **changed) -> Decoder:
 
 def decoded(asked: Decoder, prompts, budget: int, beginning=()) -> list[list[int]]:
     """Answers to prompts in batches of a budget, behind a shared beginning."""
-    prefix = asked.prefix(beginning) if beginning else None
+    prefix = asked.compute_prefix(beginning) if beginning else None
     answers: list = [None] * len(prompts)
     for batch in batches(list(map(len, prompts)), budget):
-        for i, answer in zip(batch, asked.answers([prompts[i] for i in batch], prefix), strict=True):
+        for i, answer in zip(batch, asked.generate([prompts[i] for i in batch], prefix), strict=True):
             answers[i] = answer
     return answers
 
@@ -124,8 +112,8 @@ def test_a_shared_prefix_changes_no_answer(model, expected, kind):
 def test_the_attention_for_gpus_gives_the_same_answers(model, expected, kind, monkeypatch):
     """It runs on a CPU as well, where the fused kernel takes its place."""
 
-    def plain(query, key, value, first, turn, scaling):
-        return prefixed._plain(query, key, value, first, turn.hidden(None), scaling, None)
+    def plain(query, key, value, prefix, forward_pass, scaling):
+        return prefixed._plain(query, key, value, prefix, forward_pass.hidden(None), scaling, None)
 
     monkeypatch.setattr(prefixed, "_fused", plain)
     assert decoded(decoder(model(kind)), TAILS, 600, BEGINNING) == expected(kind, BEGINNING)
@@ -134,11 +122,11 @@ def test_the_attention_for_gpus_gives_the_same_answers(model, expected, kind, mo
 
 def test_a_prefix_is_left_as_it_was(model):
     asked = decoder(model("llama"))
-    prefix = asked.prefix(BEGINNING)
+    prefix = asked.compute_prefix(BEGINNING)
     before = {place: (keys.clone(), values.clone()) for place, (keys, values) in prefix.layers.items()}
-    first = asked.answers(TAILS[:5], prefix)
-    assert [asked.answers([tail], prefix)[0] for tail in TAILS[:5]] == first
-    assert asked.answers(TAILS[:5], prefix) == first
+    first = asked.generate(TAILS[:5], prefix)
+    assert [asked.generate([tail], prefix)[0] for tail in TAILS[:5]] == first
+    assert asked.generate(TAILS[:5], prefix) == first
     assert prefix.length == len(BEGINNING)
     for place, (keys, values) in before.items():
         assert torch.equal(prefix.layers[place][0], keys)
@@ -153,7 +141,7 @@ def test_rows_that_end_disturb_no_other(model, expected, kind):
     for length in range(NEW):
         others = [i for i, answer in enumerate(answers) if len(answer) == length][:4]
         for chosen in (longest + others, others + longest, others):
-            assert decoder(model(kind)).answers([TAILS[i] for i in chosen]) == [answers[i] for i in chosen]
+            assert decoder(model(kind)).generate([TAILS[i] for i in chosen]) == [answers[i] for i in chosen]
 
 
 def test_the_order_in_a_batch_changes_no_answer(model, expected):
@@ -161,12 +149,12 @@ def test_the_order_in_a_batch_changes_no_answer(model, expected):
     asked = decoder(model("llama"))
     for seed in range(3):
         random.Random(seed).shuffle(order)
-        assert asked.answers([TAILS[i] for i in order]) == [wanted[i] for i in order]
+        assert asked.generate([TAILS[i] for i in order]) == [wanted[i] for i in order]
 
 
 def test_an_answer_ends_before_its_stop_token(model, expected):
     """Whichever of the stop tokens; without any, it goes on to the limit and begins in the same way."""
-    endless = decoder(model("llama"), stop_ids=[]).answers(TAILS)
+    endless = decoder(model("llama"), stop_ids=[]).generate(TAILS)
     assert {len(answer) for answer in endless} == {NEW}
     seen = set()
     for answer, whole in zip(expected("llama"), endless, strict=True):
@@ -177,7 +165,7 @@ def test_an_answer_ends_before_its_stop_token(model, expected):
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_answers_have_at_most_max_new_tokens(model, expected, limit):
-    answers = decoder(model("llama"), max_new_tokens=limit).answers(TAILS[:50])
+    answers = decoder(model("llama"), max_new_tokens=limit).generate(TAILS[:50])
     assert answers == [answer[:limit] for answer in expected("llama")[:50]]
 
 
@@ -192,23 +180,22 @@ def test_no_forward_pass_is_wasted(model, monkeypatch):
 
     original = network.forward
     monkeypatch.setattr(network, "forward", forward)
-    answers = decoder(network).answers(TAILS[:20])
+    answers = decoder(network).generate(TAILS[:20])
     alive = [sum(len(answer) > step for answer in answers) for step in range(NEW - 1)]
     assert sizes == [(20, max(map(len, TAILS[:20])))] + [(number, 1) for number in alive if number]
 
 
 def test_the_pad_token_is_never_seen(model, expected):
     for pad in (STOP[0], 40):
-        assert decoder(model("llama"), pad=pad).answers(TAILS[:30]) == expected("llama")[:30]
+        assert decoder(model("llama"), pad=pad).generate(TAILS[:30]) == expected("llama")[:30]
 
 
 def test_no_row_at_all_is_answered_by_nothing(model):
     """All answers are empty where every id stops."""
-    assert decoder(model("llama"), stop_ids=range(VOCABULARY)).answers(TAILS[:3]) == [[], [], []]
+    assert decoder(model("llama"), stop_ids=range(VOCABULARY)).generate(TAILS[:3]) == [[], [], []]
 
 
 # Labels alone: token sequences that part at once, late, and where one is the beginning of another.
-END = 2
 LABELS = [[5, END], [5, 6, END], [5, 6, 7, 8, 9, END], [5, 6, 7, 8, 10, END], [12, 13, 14, END], [15, END]]
 SAME_START = [[20, 21, 5, END], [20, 21, 6, 7, END], [20, 21, 6, 8, END]]
 ONE = [[30, 31, END]]
@@ -242,7 +229,7 @@ def constrained(model, prompt, labels) -> list[int]:
 def test_choices_are_those_of_constrained_generation(model, kind, beginning, labels):
     prompts = TAILS[:60]
     asked = decoder(model(kind))
-    found = asked.choices(prompts, label_trie(labels), asked.prefix(beginning))
+    found = asked.choose_labels(prompts, label_trie(labels), asked.compute_prefix(beginning))
     assert {tuple(choice.ids) for choice in found} <= {tuple(label) for label in labels}
     assert [choice.ids for choice in found] == [constrained(model(kind), [*beginning, *p], labels) for p in prompts]
     if labels is LABELS:
@@ -262,7 +249,7 @@ def label_scores(model, prompt, labels) -> torch.Tensor:
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_exact_scoring_takes_the_likeliest_label(model, kind):
     asked = decoder(model(kind))
-    found = asked.exact(TAILS[:12], label_trie(LABELS), asked.prefix(BEGINNING))
+    found = asked.choose_labels_exactly(TAILS[:12], label_trie(LABELS), asked.compute_prefix(BEGINNING))
     for tail, choice in zip(TAILS, found, strict=False):
         shares = label_scores(model(kind), [*BEGINNING, *tail], LABELS).softmax(0)
         assert choice.ids == LABELS[int(shares.argmax())]
@@ -273,7 +260,7 @@ def test_the_confidence_of_a_choice_is_a_probability_over_the_labels(model):
     """By hand: at each branch of the trie, the softmax over its children alone."""
     network = model("llama")
     asked = decoder(network)
-    found = asked.choices(TAILS[:20], label_trie(LABELS))
+    found = asked.choose_labels(TAILS[:20], label_trie(LABELS))
     network.set_attn_implementation("eager")
     for tail, choice in zip(TAILS, found, strict=False):
         expected = 1.0
@@ -295,21 +282,21 @@ def test_only_decisions_cost_a_pass(model, monkeypatch):
     monkeypatch.setattr(network, "forward", forward)
     asked = decoder(network)
     longest = max(map(len, TAILS[:9]))
-    assert [choice.ids for choice in asked.choices(TAILS[:9], label_trie(ONE))] == ONE * 9
+    assert [choice.ids for choice in asked.choose_labels(TAILS[:9], label_trie(ONE))] == ONE * 9
     assert passes == []  # one label: nothing to decide
-    asked.choices(TAILS[:9], label_trie([[5, 6, 7, END], [8, 9, END]]))
+    asked.choose_labels(TAILS[:9], label_trie([[5, 6, 7, END], [8, 9, END]]))
     assert passes == [(9, longest)]  # the first token decides, the rest is forced
     passes.clear()
-    asked.choices(TAILS[:9], label_trie([[5, 6, 7, 1, END], [5, 6, 7, 3, END]]))
+    asked.choose_labels(TAILS[:9], label_trie([[5, 6, 7, 1, END], [5, 6, 7, 3, END]]))
     assert passes == [(9, longest + 3)]  # what all labels begin with belongs to the prompt
 
 
 def test_a_trie_by_hand():
     trie = label_trie([[1, 2, 9], [1, 3, 4, 9], [1, 3, 9]])
     assert trie == {1: {2: {9: {}}, 3: {4: {9: {}}, 9: {}}}}
-    assert forced(trie) == ([1], trie[1])
-    assert forced(trie[1][2]) == ([9], {})
-    assert forced(trie[1]) == ([], trie[1])
+    assert skip_forced(trie) == ([1], trie[1])
+    assert skip_forced(trie[1][2]) == ([9], {})
+    assert skip_forced(trie[1]) == ([], trie[1])
 
 
 lengths = st.lists(st.integers(1, 50), max_size=60)

@@ -8,9 +8,6 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import torch
-from tokenizers import Tokenizer, pre_tokenizers
-from tokenizers import models as tokenizer_models
-from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
 from mixtune.artifacts.locks import exclusive, is_held
 from mixtune.artifacts.manifests import file_sha256, read_json, write_json, write_manifest
@@ -18,18 +15,19 @@ from mixtune.data.example import Example
 from mixtune.data.files import write_examples
 from mixtune.devices.compute import Device
 from mixtune.errors import UserError
+from mixtune.inference import answering
 from mixtune.inference import predict as predicting
-from mixtune.inference.decoder import Decoder, batches, label_trie
-from mixtune.inference.predict import answer, predict_system
-from mixtune.models.fetch_model import fetch_model
+from mixtune.inference.decoder import Decoder, label_trie
+from mixtune.inference.predict import predict
+from mixtune.inference.settings import PredictSettings
 from mixtune.models.qlora import add_adapter, load_adapter, load_base, load_tokenizer
-from mixtune.models.settings import FetchModelSettings, LoraSettings
+from mixtune.models.settings import LoraSettings
 from mixtune.prompts.files import Rendered, write_rendered
 from mixtune.prompts.prefix import common_prefix
+from tests.fixtures.models import END, VOCABULARY, fetch_folder, write_word_model
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 BF16 = Device("cpu", torch.bfloat16, "a test says so")
-VOCABULARY, END = 64, 2
 LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "v_proj", "down_proj"]}
 
 
@@ -42,132 +40,6 @@ class Killed(BaseException):
     """Stands for the end of the process: no `except Exception` catches it."""
 
 
-class Echo:
-    """A decoder whose answer is the sum and the number of a prompt's ids; it remembers what it was asked."""
-
-    def __init__(self, config=None, lives: int = 10**6):
-        self.model = type("Model", (), {"config": config or LlamaConfig()})
-        self.lives, self.asked, self.prefixes = lives, [], []
-
-    def prefix(self, ids):
-        self.prefixes.append(list(ids))
-        return list(ids)
-
-    def answers(self, prompts, prefix=None):
-        self.lives -= 1
-        if self.lives < 0:
-            raise Killed
-        self.asked.append([[*(prefix or []), *prompt] for prompt in prompts])
-        return [[sum(prompt), len(prompt)] for prompt in self.asked[-1]]
-
-
-def decode(answers):
-    return [f"{total} of {number}" for total, number in answers]
-
-
-def ask(decoder, prompts, prefix):
-    return [(text, None) for text in decode(decoder.answers(prompts, prefix))]
-
-
-def expected(prompts):
-    return [(f"{sum(prompt)} of {len(prompt)}", None) for prompt in prompts]
-
-
-def make_prompts(number: int, beginning=()) -> list[list[int]]:
-    dice = random.Random(number)
-    return [[*beginning, place, *(dice.randrange(50) for _ in range(dice.randrange(12)))] for place in range(number)]
-
-
-def never():
-    raise AssertionError("a decoder was made")
-
-
-def test_answers_stand_in_the_order_of_the_prompts(tmp_path):
-    prompts = make_prompts(40)
-    assert answer(prompts, tmp_path, Echo, ask, 50) == expected(prompts)
-
-
-def test_equal_prompts_are_asked_once(tmp_path):
-    echo, prompts = Echo(), make_prompts(10)
-    repeated = [*prompts, *reversed(prompts), prompts[3]]
-    assert answer(repeated, tmp_path, lambda: echo, ask, 50) == expected(repeated)
-    asked = [tuple(prompt) for batch in echo.asked for prompt in batch]
-    assert sorted(asked) == sorted(map(tuple, prompts))
-
-
-def test_batches_are_those_of_the_budget_whatever_the_order(tmp_path):
-    prompts, asked = make_prompts(40), []
-    for seed in (1, 2):
-        echo = Echo()
-        random.Random(seed).shuffle(prompts)
-        answer(prompts, tmp_path / str(seed), lambda echo=echo: echo, ask, 50)
-        asked.append(echo.asked)
-    assert asked[0] == asked[1]
-    unique = sorted(map(tuple, prompts))
-    assert [len(batch) for batch in asked[0]] == [len(batch) for batch in batches(list(map(len, unique)), 50)]
-    parts = [{path.name: path.read_bytes() for path in (tmp_path / str(seed)).iterdir()} for seed in (1, 2)]
-    assert parts[0] == parts[1]
-
-
-def test_what_prompts_share_is_computed_once_and_costs_no_budget(tmp_path, monkeypatch):
-    monkeypatch.setattr(predicting, "PART_ROWS", 15)
-    beginning = list(range(100, 120))
-    prompts, echo = make_prompts(40, beginning), Echo()
-    assert answer(prompts, tmp_path, lambda: echo, ask, 100) == expected(prompts)
-    assert len(list(tmp_path.iterdir())) == 3
-    assert echo.prefixes == [beginning]
-    rests = [len(prompt) - len(beginning) for prompt in sorted(prompts)]
-    assert [len(batch) for batch in echo.asked] == [len(batch) for batch in batches(rests, 100)]
-
-
-def test_a_batch_that_does_not_fit_is_asked_in_halves(tmp_path, capsys):
-    class Small(Echo):
-        most = 3
-
-        def answers(self, prompts, prefix=None):
-            if len(prompts) > self.most:
-                raise torch.OutOfMemoryError("a test says so")
-            return super().answers(prompts, prefix)
-
-    prompts, small = make_prompts(30), Small()
-    assert answer(prompts, tmp_path, lambda: small, ask, 60) == expected(prompts)
-    assert "out of memory with 4 prompts: on with halves" in capsys.readouterr().out
-    with pytest.raises(torch.OutOfMemoryError):
-        _ = Small.answers(small, prompts[:4])
-    small.most = 0
-    with pytest.raises(UserError, match=r"for one prompt; lower prediction\.max_length, or use a smaller model"):
-        answer(prompts, tmp_path / "again", lambda: small, ask, 60)
-
-
-@pytest.mark.parametrize("batches_before_the_end", [0, 1, 3, 5])
-def test_a_killed_run_goes_on_and_ends_as_an_undisturbed_one(tmp_path, monkeypatch, batches_before_the_end):
-    monkeypatch.setattr(predicting, "PART_ROWS", 10)
-    prompts, whole = make_prompts(40), Echo()
-    undisturbed = answer(prompts, tmp_path / "whole", lambda: whole, ask, 60)
-    parts = tmp_path / "parts"
-    first, second = Echo(lives=batches_before_the_end), Echo()
-    with pytest.raises(Killed):
-        answer(prompts, parts, lambda: first, ask, 60)
-    finished = sum(pq.read_metadata(path).num_rows for path in parts.glob("part-*.parquet"))
-    assert not parts.exists() or all(path.name.startswith("part-") for path in parts.iterdir())
-    assert answer(prompts, parts, lambda: second, ask, 60) == undisturbed == expected(prompts)
-    # What was finished is not asked again, and the rest in the batches of an undisturbed run.
-    assert sum(map(len, second.asked)) == len(prompts) - finished
-    assert second.asked == whole.asked[-len(second.asked) :]
-    assert finished == 0 or batches_before_the_end > 1
-    names = sorted(path.name for path in parts.iterdir())
-    assert names == sorted(path.name for path in (tmp_path / "whole").iterdir())
-    assert all((parts / name).read_bytes() == (tmp_path / "whole" / name).read_bytes() for name in names)
-
-
-def test_no_decoder_is_made_where_nothing_is_new(tmp_path):
-    prompts = make_prompts(20)
-    answer(prompts, tmp_path, Echo, ask, 50)
-    assert answer(prompts[::-1], tmp_path, never, ask, 50) == expected(prompts[::-1])
-
-
-# From here on a real model.
-
 TEMPLATE_HASH = "0123456789abcdef" * 4
 
 
@@ -175,26 +47,8 @@ TEMPLATE_HASH = "0123456789abcdef" * 4
 def model(tmp_path_factory):
     """The manifest of a random Llama whose tokenizer knows the words w0 to w63."""
     folder = tmp_path_factory.mktemp("model")
-    torch.manual_seed(0)
-    config = LlamaConfig(
-        vocab_size=VOCABULARY,
-        hidden_size=64,
-        intermediate_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=4,
-        num_key_value_heads=2,
-        initializer_range=0.2,
-        pad_token_id=END,
-    )
-    LlamaForCausalLM(config).to(torch.bfloat16).save_pretrained(folder)
-    words = Tokenizer(tokenizer_models.WordLevel({f"w{id}": id for id in range(VOCABULARY)}, unk_token="w0"))
-    words.pre_tokenizer = pre_tokenizers.WhitespaceSplit()
-    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="w2", pad_token="w2", unk_token="w0")
-    tokenizer.chat_template = "{% for m in messages %}{{ m.content }} w2 {% endfor %}"
-    tokenizer.save_pretrained(folder)
-    settings = {"section": "models", "model": "tiny", "name": "someone/tiny", "origin": "path", "path": str(folder)}
-    fetch_model(FetchModelSettings(**settings), folder / "manifest.json")
-    return folder / "manifest.json"
+    write_word_model(folder, initializer_range=0.2)
+    return fetch_folder(folder, folder / "manifest.json", "someone/tiny")
 
 
 def make_adapter(model, folder, seed: int, template_hash: str = TEMPLATE_HASH):
@@ -232,13 +86,14 @@ def example(benchmark: str, number: int, relation: str) -> Example:
     )
 
 
+SETTINGS = {"max_new_tokens": 5, "constrained": "greedy", "code": "the code's hash"}
 LABELS = ["w5", "w6", "none"]
 ANSWERS = {"w5": [5, END], "w6": [6, END], "none": [7, 8, END]}  # as rendered: the ids of each label
 
 
 @pytest.fixture
 def job(tmp_path, model, adapter):
-    """Runs `predict_system` on prompts of two conditions and, at first, one benchmark, in a folder of its own.
+    """Runs `predict` on prompts of two conditions and, at first, one benchmark, in a folder of its own.
 
     `job.rows` are the rendered rows by condition and benchmark: their order is not that of the test split, which
     has more rows, and the first two have one prompt and two golds.
@@ -251,15 +106,15 @@ def job(tmp_path, model, adapter):
         scratch = tmp_path / "scratch"
 
         def add(self, benchmark: str, number: int = 12):
-            dice = random.Random(benchmark)
-            self.gold[benchmark] = {f"{benchmark}/test/{i}": dice.choice(LABELS) for i in range(2 * number)}
-            first, second, *rest = dice.sample(sorted(self.gold[benchmark]), number)
+            rng = random.Random(benchmark)
+            self.gold[benchmark] = {f"{benchmark}/test/{i}": rng.choice(LABELS) for i in range(2 * number)}
+            first, second, *rest = rng.sample(sorted(self.gold[benchmark]), number)
             self.gold[benchmark] |= {first: "w5", second: "w6"}
             examples = [example(benchmark, i, self.gold[benchmark][f"{benchmark}/test/{i}"]) for i in range(2 * number)]
             write_examples(self.benchmarks / benchmark / "test.parquet", examples)
             write_json(self.benchmarks / benchmark / "labels.json", {"labels": LABELS, "negative": "none"})
             for condition in ("generic", "schema"):
-                ids = [[dice.randrange(3, VOCABULARY) for _ in range(dice.randint(3, 20))] for _ in range(number)]
+                ids = [[rng.randrange(3, VOCABULARY) for _ in range(rng.randint(3, 20))] for _ in range(number)]
                 ids[1] = ids[0]
                 rows = [Rendered(id, prompt, 0, "", 0) for id, prompt in zip([first, second, *rest], ids, strict=True)]
                 self.rows[condition, benchmark] = rows
@@ -271,8 +126,8 @@ def job(tmp_path, model, adapter):
         def run(self, output: str = "output", adapter=adapter, device=FLOAT32, conditions=(), **changed):
             folder = tmp_path / output
             pairs = [(condition, name) for condition in conditions for name in self.gold] or self.rows
-            predict_system(
-                {"max_new_tokens": 5, "constrained": "greedy", "code": "the code's hash"} | changed,
+            predict(
+                PredictSettings(**SETTINGS | changed),
                 model,
                 adapter,
                 self.prompts,
@@ -328,7 +183,7 @@ def test_a_system_answers_as_its_model_does_one_prompt_at_a_time(job, model, ada
     tokenizer = load_tokenizer(model.parent)
     for condition in ("generic", "schema"):
         for row, rendered in zip(read(folder, condition), job.rows[condition, "conll04"], strict=True):
-            (ids,) = decoder.answers([rendered.input_ids])
+            (ids,) = decoder.generate([rendered.input_ids])
             assert row["raw"] == tokenizer.decode(ids, skip_special_tokens=True)
 
 
@@ -386,7 +241,7 @@ def test_constrained_answers_are_labels_with_a_confidence(job, model, adapter, h
     assert all(1 / 3 <= row["confidence"] <= 1 for row in rows)
     # The prompts are those of `schema`; the first label token decides among these labels.
     decoder = Decoder(load_adapter(load_base(model.parent, FLOAT32), adapter.parent), FLOAT32, [END], 0, 5)
-    choose = decoder.exact if how == "exact" else decoder.choices
+    choose = decoder.choose_labels_exactly if how == "exact" else decoder.choose_labels
     for row, rendered in zip(rows, job.rows["schema", "conll04"], strict=True):
         (choice,) = choose([rendered.input_ids], label_trie(list(ANSWERS.values())))
         assert ANSWERS[row["raw"]] == choice.ids
@@ -430,9 +285,7 @@ def test_a_job_beside_another_waits_for_it_and_uses_its_parts(job, no_model, cap
             with pytest.raises(TimeoutError):
                 second.result(timeout=1)
         folder = second.result(timeout=60)
-    waited = capsys.readouterr().out
-    assert f"pid {os.getpid()} on " in waited
-    assert " is already running this job" in waited
+    assert f"the same work is being done by pid {os.getpid()} on " in capsys.readouterr().out
     assert raw(folder) == raw(first)
 
 
@@ -440,13 +293,13 @@ def test_a_new_benchmark_costs_its_own_prompts_only(job, monkeypatch):
     first = job.run("first")
     job.add("gids")
     asked = []
-    original = Decoder.answers
+    original = Decoder.generate
 
-    def answers(self, prompts, prefix=None):
+    def generate(self, prompts, prefix=None):
         asked.extend(map(list, prompts))
         return original(self, prompts, prefix)
 
-    monkeypatch.setattr(Decoder, "answers", answers)
+    monkeypatch.setattr(Decoder, "generate", generate)
     second = job.run("second")
     new = {tuple(row.input_ids) for condition in ("generic", "schema") for row in job.rows[condition, "gids"]}
     assert not common_prefix(sorted(new))  # nothing is shared: prompts are asked whole
@@ -525,21 +378,21 @@ def test_trained_on_nf4_tested_on_bf16(job, model, adapter, monkeypatch):
 
 
 def test_a_killed_job_goes_on_to_the_same_files(job, monkeypatch, tmp_path):
-    monkeypatch.setattr(predicting, "PART_ROWS", 4)
+    monkeypatch.setattr(answering, "PART_ROWS", 4)
     monkeypatch.setattr(predicting, "TOKEN_BUDGET", {"cpu": 40})
     job.scratch = tmp_path / "one"
     whole = job.run("whole", device=BF16)
     job.scratch = tmp_path / "two"
-    original, lives = Decoder.answers, [7]
+    original, lives = Decoder.generate, [7]
 
-    def answers(self, prompts, prefix=None):
+    def generate(self, prompts, prefix=None):
         lives[0] -= 1
         if lives[0] < 0:
             raise Killed
         return original(self, prompts, prefix)
 
     with monkeypatch.context() as patched:
-        patched.setattr(Decoder, "answers", answers)
+        patched.setattr(Decoder, "generate", generate)
         with pytest.raises(Killed):
             job.run("parts", device=BF16)
     assert list(job.scratch.rglob("part-*.parquet"))
