@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from .manifests import file_sha256, read_json, write_json
+from .settings import Settings
 
 NAME = "run_card.json"
 TABLE_PACKAGES = ("numpy", "pandas", "pyarrow")
@@ -98,7 +99,7 @@ def contents(path: Path) -> Any:
 
 
 def run_card(
-    rule: str, settings: Mapping[str, Any], inputs: Iterable[Path], packages: Iterable[str], **facts: Any
+    rule: str, settings: Settings | Mapping[str, Any], inputs: Iterable[Path], packages: Iterable[str], **facts: Any
 ) -> dict[str, Any]:
     """A run card.
 
@@ -109,6 +110,7 @@ def run_card(
         packages: Whose versions matter.
         facts: What else there is to tell.
     """
+    settings = settings.as_json() if isinstance(settings, Settings) else settings
     return {
         "rule": rule,
         "settings": settings,

@@ -34,9 +34,9 @@ class Files:
         self.folder = folder
         self.gold = {}
         for name in BENCHMARKS:
-            dice = np.random.default_rng(len(name))
+            rng = np.random.default_rng(len(name))
             ids = [f"{name}/test/{i}" for i in range(ROWS)]
-            self.gold[name] = dict(zip(ids, dice.choice(LABELS, ROWS, p=[0.2, 0.2, 0.6]).tolist(), strict=True))
+            self.gold[name] = dict(zip(ids, rng.choice(LABELS, ROWS, p=[0.2, 0.2, 0.6]).tolist(), strict=True))
             path = folder / "benchmarks" / name
             path.mkdir(parents=True)
             groups = [f"document {i // 3}" for i in range(ROWS)]
@@ -48,8 +48,8 @@ class Files:
         """Write a system's predictions, right with the probability `skill`."""
         for condition in conditions:
             for name, gold in self.gold.items():
-                dice = np.random.default_rng([seed, len(name)])
-                right, other = dice.random(ROWS) < skill, dice.choice([*LABELS, ""], ROWS)
+                rng = np.random.default_rng([seed, len(name)])
+                right, other = rng.random(ROWS) < skill, rng.choice([*LABELS, ""], ROWS)
                 answers = {id: gold[id] if ok else str(o) for id, ok, o in zip(gold, right, other, strict=True)}
                 chosen = list(gold)[:ids] if order is None else [list(gold)[i] for i in order]
                 path = self.folder / "predictions" / system / condition / f"{name}.parquet"
