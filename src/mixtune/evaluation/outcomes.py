@@ -34,7 +34,7 @@ def read_predictions(path: Path) -> Labels:
     normalised = {label: normalise(label) for label in {*rows["gold"], *rows["predicted"]}}
     if len(set(ids)) < len(ids):
         duplicate = [id for id, following in pairwise(ids) if id == following]
-        raise UserError(f"{path}: duplicate {_describe(duplicate)}; predict anew: rows are paired by id")
+        raise UserError(f"{path}: {_describe(duplicate)} duplicate; predict anew: rows are paired by id")
     gold, predicted = (tuple(normalised[label] for label in rows[column]) for column in ("gold", "predicted"))
     return Labels(ids, gold, predicted)
 
