@@ -154,7 +154,7 @@ def tune(
     trainer = SeededTrainer(
         model=model,
         args=_training_arguments(settings, len(rows), scratch, device),
-        train_dataset=list(rows),
+        train_dataset=list(rows),  # pyright: ignore[reportArgumentType]  (any sequence will do)
         data_collator=DataCollatorWithPadding(tokenizer),
         callbacks=[_TimedCheckpoints(checkpoint_seconds), WholeCheckpoints(), Progress()],
     )
@@ -211,9 +211,10 @@ def classify(
     results: dict[int, tuple[str, float]] = {}
     for start in range(0, len(order), PREDICTION_ROWS):
         indices = order[start : start + PREDICTION_ROWS]
-        batch = collate([dict(rows[index]) for index in indices]).to(device.name)
+        batch = collate([dict(rows[index]) for index in indices])
+        inputs = {name: tensor.to(device.name) for name, tensor in batch.items()}
         with torch.inference_mode(), device.autocast():
-            best = model(**batch)["logits"].softmax(dim=-1).max(dim=-1)
-        for index, label, probability in zip(indices, best.indices.tolist(), best.values.tolist(), strict=True):
-            results[index] = labels[label], probability
+            best = model(**inputs)["logits"].softmax(dim=-1).max(dim=-1)
+        for index, number, probability in zip(indices, best.indices.tolist(), best.values.tolist(), strict=True):
+            results[index] = labels[int(number)], probability
     return [results[index] for index in range(len(rows))]

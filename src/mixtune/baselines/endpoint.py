@@ -134,5 +134,6 @@ def _read_usage(usage: Any) -> tuple[int, int] | None:
     if not isinstance(usage, dict):
         return None
     prompt, answer = usage.get("prompt_tokens"), usage.get("completion_tokens")
-    valid = isinstance(prompt, int) and isinstance(answer, int) and prompt >= 0 and answer >= 0
-    return (prompt, answer) if valid else None
+    if isinstance(prompt, int) and isinstance(answer, int) and prompt >= 0 and answer >= 0:
+        return prompt, answer
+    return None

@@ -19,6 +19,11 @@ def predict_labels(
             best possible system of those that give equal inputs (text, head, tail) equal labels.
         negative: The negative label, or None.
         seed: Seed of random, which samples for each example by its id.
+
+    >>> text = "toy", "test", "Ada met Bob", "Ada", "Bob", 0, 3, 8, 11, "", ""
+    >>> rows = [Example(f"toy/test/{n}", *text, label, "g") for n, label in enumerate(["met", "met", "likes"])]
+    >>> predict_labels("majority", rows, rows, None, seed=0)
+    ['met', 'met', 'met']
     """
     if name == "duplicates":
         best = best_labels(test, negative)

@@ -62,7 +62,7 @@ class Split:
         ids = rows["id"].to_pylist()
         self.index = pd.Index(ids)
         self.sampling_rank = np.array([digest("errors", id) for id in ids]).argsort().argsort()
-        words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows["text"]))).to_numpy()
+        words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows["text"]))).to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
         starts, ends = (
             np.stack([rows[f"{mention}_{end}"].to_numpy() for mention in ("head", "tail")]) for end in ("start", "end")
         )

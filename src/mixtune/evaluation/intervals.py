@@ -94,10 +94,10 @@ def _condition_intervals(
     members = average_members(settings.benchmarks, list(settings.benchmarks)) | {"overall": arm.overall}
     for average, names in members.items():
         if names:
-            values, resampled, n, units = zip(*(micro[name] for name in names), strict=True)
+            values, resampled, ns, units_of = zip(*(micro[name] for name in names), strict=True)
+            name, n, units = f"{average}_avg", sum(ns), sum(units_of)
             for row in _estimates(arm.systems, np.mean(values, axis=0), np.mean(resampled, axis=0), settings.level):
-                row = {"condition": condition, "benchmark": f"{average}_avg", "metric": "micro_f1", **row}
-                yield {**row, "n": sum(n), "units": sum(units)}
+                yield {"condition": condition, "benchmark": name, "metric": "micro_f1", **row, "n": n, "units": units}
 
 
 def _estimates(systems: Sequence[str], values: np.ndarray, resampled: np.ndarray, level: float) -> Iterator[Estimate]:

@@ -83,7 +83,7 @@ def read_groups(benchmark: Path, ids: Sequence[str]) -> list[str]:
     groups = dict(zip(rows["id"], rows["group"], strict=True))
     unknown = [id for id in ids if id not in groups]
     if unknown:
-        raise UserError(f"{_describe(unknown)} not found in the test rows of {benchmark}; predict anew")
+        raise UserError(f"{benchmark}: {_describe(unknown)} not found in the test rows; predict anew")
     return [groups[id] for id in ids]
 
 

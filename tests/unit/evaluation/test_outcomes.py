@@ -11,7 +11,7 @@ def test_an_example_that_the_benchmark_lacks_is_refused(files):
     files.predict(ONE, 0.5)
     path = files.benchmarks["gids"] / "test.parquet"
     pq.write_table(pq.read_table(path).slice(2), path)
-    with pytest.raises(UserError, match=r"2 id\(s\) \(gids/test/0, gids/test/1\) not found in the test rows of"):
+    with pytest.raises(UserError, match=r"/gids: 2 id\(s\) \(gids/test/0, gids/test/1\) not found in the test rows"):
         files.intervals("small/mixtune/0-shot", ONE, cluster=True)
 
 
