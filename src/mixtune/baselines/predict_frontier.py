@@ -119,8 +119,8 @@ def _summary(answers: Sequence[StoredAnswer], charge: Charge, budget: Budget) ->
     return {
         "requests": len(answers),
         "answered_by": dict(sorted(Counter(answer.model for answer in answers).items())),
-        "asked_from": min(answer.at for answer in answers),
-        "asked_until": max(answer.at for answer in answers),
+        "answered_from": min(answer.at for answer in answers),
+        "answered_until": max(answer.at for answer in answers),
         "cut_answers": sum(answer.cut for answer in answers),
         "input_tokens": charge.input,
         "output_tokens": charge.output,
