@@ -4,7 +4,7 @@ import time
 
 import numpy as np
 
-from mixtune.evaluation.outcomes import Answers, counts, label_counts
+from mixtune.evaluation.outcomes import Labels, counts, label_counts
 from mixtune.evaluation.scoring import macro_f1, micro_f1
 from mixtune.evaluation.significance import Paired, bootstrap, generator
 
@@ -15,14 +15,14 @@ NEGATIVE = frozenset({"none", ""})
 LOOP, VECTORISED = 5, 200  # resamples that the baselines make; their time is in proportion
 
 
-def rows(seed: int) -> Answers:
-    """Answers of a system that is right on two rows of three; most labels are rare."""
-    dice, gold_dice = np.random.default_rng(seed), np.random.default_rng(0)
+def rows(seed: int) -> Labels:
+    """Labels of a system that is right on two rows of three; most labels are rare."""
+    rng, gold_rng = np.random.default_rng(seed), np.random.default_rng(0)
     names = np.array(["none", *(f"label {i}" for i in range(LABELS - 1))])
     shares = 1 / np.arange(1, LABELS + 1)
-    gold = gold_dice.choice(names, ROWS, p=shares / shares.sum())
-    predicted = np.where(dice.random(ROWS) < 2 / 3, gold, dice.choice([*names, ""], ROWS))
-    return Answers(tuple(map(str, range(ROWS))), tuple(gold.tolist()), tuple(predicted.tolist()))
+    gold = gold_rng.choice(names, ROWS, p=shares / shares.sum())
+    predicted = np.where(rng.random(ROWS) < 2 / 3, gold, rng.choice([*names, ""], ROWS))
+    return Labels(tuple(map(str, range(ROWS))), tuple(gold.tolist()), tuple(predicted.tolist()))
 
 
 def seconds(work, times: int = 1) -> float:
@@ -37,10 +37,10 @@ def seconds(work, times: int = 1) -> float:
 
 def loop(found: list[list[int]]) -> list[float]:
     """The bootstrap, row by row."""
-    dice, scores = np.random.default_rng(1), []
+    rng, scores = np.random.default_rng(1), []
     for _ in range(LOOP):
         tp = fp = fn = 0
-        for row in dice.integers(0, len(found), len(found)).tolist():
+        for row in rng.integers(0, len(found), len(found)).tolist():
             tp, fp, fn = tp + found[row][0], fp + found[row][1], fn + found[row][2]
         scores.append(2 * tp / max(2 * tp + fp + fn, 1))
     return scores
@@ -48,8 +48,8 @@ def loop(found: list[list[int]]) -> list[float]:
 
 def vectorised(found: np.ndarray) -> list[float]:
     """The bootstrap with an array of row numbers a resample."""
-    dice = np.random.default_rng(1)
-    drawn = (found[dice.integers(0, len(found), len(found))].sum(0, dtype=int) for _ in range(VECTORISED))
+    rng = np.random.default_rng(1)
+    drawn = (found[rng.integers(0, len(found), len(found))].sum(0, dtype=int) for _ in range(VECTORISED))
     return [float(micro_f1(sums)) for sums in drawn]
 
 

@@ -217,7 +217,9 @@ def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_
     """Learns that the second mention's type tells the label."""
     import pyarrow.parquet as pq
 
-    from mixtune.baselines.finetune_encoder import finetune_encoder, predict_encoder
+    from mixtune.baselines.finetune_encoder import finetune_encoder
+    from mixtune.baselines.predict_encoder import predict_encoder
+    from mixtune.baselines.settings import FinetuneEncoderSettings, PredictEncoderSettings
     from mixtune.data.prepare_benchmark import Prepared, write
     from mixtune.devices.compute import choose_device
 
@@ -233,13 +235,15 @@ def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_
     }  # fmt: skip
     benchmark, output = tmp_path / "toy", tmp_path / "predicted" / "any" / "toy.parquet"
     write(Prepared(splits, list(labels.values()), None, {}), benchmark)
-    settings = {"epochs": 12, "learning_rate": 0.002, "warmup": 0.2, "weight_decay": 0.01, "batch_size": 4}
-    settings |= {"max_length": 64, "max_rows": None, "seed": 1, "data_seed": 7, "code": ""}
+    settings = FinetuneEncoderSettings(
+        epochs=12, learning_rate=0.002, warmup=0.2, weight_decay=0.01, batch_size=4, max_length=64, max_rows=None,
+        seed=1, data_seed=7,
+    )  # fmt: skip
     options = {"device": choose_device("cuda"), "scratch": tmp_path / "scratch"}
-    finetune_encoder(settings, model, benchmark, tmp_path / "tuned" / "manifest.json", **options)
-    settings = {"max_length": 64, "test_rows": None, "data_seed": 7, "code": ""}
-    tuned = {"toy": tmp_path / "tuned"}
-    predict_encoder(settings, tuned, {"toy": benchmark}, [output], tmp_path / "predicted" / "manifest.json", **options)
+    benchmarks, tuned = {"toy": benchmark}, [tmp_path / "toy" / "seed-1" / "manifest.json"]
+    finetune_encoder(settings, model, benchmarks, tuned, **options)
+    settings = PredictEncoderSettings(max_length=64, test_rows=None, data_seed=7)
+    predict_encoder(settings, tuned, benchmarks, [output], tmp_path / "predicted" / "manifest.json", **options)
     found = pq.read_table(output).to_pydict()
     assert len(found["gold"]) == 16
     assert found["predicted"] == found["gold"]

@@ -1,33 +1,32 @@
-"""Tune an encoder on the train split of each benchmark, one after the other: the libraries are loaded once for all."""
+"""Fine-tune an encoder on each benchmark in turn, so that the libraries are loaded once."""
 
 import argparse
-import json
 import os
 from pathlib import Path
 
+from mixtune.baselines.settings import FinetuneEncoderSettings
 from mixtune.data.files import folders
 from mixtune.errors import NOT_FOR_TUNING, run
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--settings", type=FinetuneEncoderSettings.parse, required=True)
     parser.add_argument("--model", type=Path, required=True, help="manifest")
-    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, in the folder of the benchmarks")
     parser.add_argument("--threads", type=int, required=True)
     parser.add_argument("--manifests", type=Path, nargs="+", required=True, help="to write, …/{benchmark}/seed-N/…")
     args = parser.parse_args(argv)
 
-    # Here, since `run` tells first what these need not load.
+    # Imported after `run` has excluded the modules that they would load in vain.
     import torch
 
     from mixtune.baselines.finetune_encoder import finetune_encoder
     from mixtune.devices.compute import choose_device
 
     torch.set_num_threads(args.threads)
-    device, benchmarks = choose_device(os.environ.get("MIXTUNE_DEVICE")), folders(args.benchmarks)
-    for manifest in args.manifests:
-        finetune_encoder(args.settings, args.model, benchmarks[manifest.parents[1].name], manifest, device=device)
+    device = choose_device(os.environ.get("MIXTUNE_DEVICE"))
+    finetune_encoder(args.settings, args.model, folders(args.benchmarks), args.manifests, device=device)
 
 
 if __name__ == "__main__":

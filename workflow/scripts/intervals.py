@@ -1,22 +1,22 @@
-"""Find the intervals of all scores of a series of systems."""
+"""Bootstrap the confidence intervals of all scores of a series of systems."""
 
 import argparse
-import json
 from pathlib import Path
 
 from mixtune.data.files import folders
 from mixtune.errors import run
-from mixtune.evaluation.intervals import write_intervals
+from mixtune.evaluation.intervals import intervals
+from mixtune.evaluation.settings import IntervalsSettings
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--settings", type=IntervalsSettings.parse, required=True)
     parser.add_argument("--predictions", type=Path, nargs="+", required=True, help="manifests, arm by arm")
-    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, beside their folders")
+    parser.add_argument("--benchmarks", type=Path, required=True, help="all.json, in the folder of the benchmarks")
     parser.add_argument("--output", type=Path, required=True)
     args = parser.parse_args(argv)
-    write_intervals(args.settings, [path.parent for path in args.predictions], folders(args.benchmarks), args.output)
+    intervals(args.settings, args.predictions, folders(args.benchmarks), args.output)
 
 
 if __name__ == "__main__":

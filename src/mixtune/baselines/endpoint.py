@@ -1,4 +1,4 @@
-"""A language model behind an OpenAI-compatible endpoint: a request gets one reply, or fails with a reason."""
+"""A language model behind an OpenAI-compatible endpoint: each request gets one reply, or fails with a reason."""
 
 import json
 from collections.abc import Mapping
@@ -8,20 +8,20 @@ from typing import Any
 import httpx2
 import openai
 
-ENDED = ("stop", "length", None)  # None: some servers do not tell
-SHOWN = 300  # characters of an endpoint's own words that an error shows
-SECRET = 12  # characters that a key has at least; what is shorter, as a local server's `EMPTY`, may be any word
+FINISH_REASONS = ("stop", "length", None)  # None: some servers give no reason
+MAX_REASON = 300  # characters of an endpoint's error message that are reported
+MIN_SECRET = 12  # least characters of a key; shorter ones, e.g. a local server's `EMPTY`, may be any word
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What an endpoint has answered.
+    """Reply of an endpoint.
 
     Attributes:
-        text: The answer as it is.
-        model: What the endpoint says has answered.
-        cut: Whether the answer ended at the limit of tokens.
-        usage: Tokens of the prompt and of the answer as the endpoint counts them; None where it does not.
+        text: The answer, unchanged.
+        model: Name of the model, as the endpoint reports it.
+        cut: Whether the answer was truncated at the token limit.
+        usage: Tokens of the prompt and of the answer, as the endpoint counts them; None if it does not.
     """
 
     text: str
@@ -31,29 +31,29 @@ class Reply:
 
 
 class NoAnswer(Exception):
-    """A request has no answer.
+    """A request without an answer.
 
     Attributes:
-        usage: Tokens that the endpoint counted all the same, as in `Reply`.
-        final: Whether any other request would fail likewise.
+        usage: Tokens that the endpoint counted nevertheless, as in `Reply`.
+        final: Whether every other request would fail in the same way.
     """
 
     def __init__(self, reason: str, usage: tuple[int, int] | None = None, final: bool = False):
-        super().__init__(" ".join(reason.split())[:SHOWN])
+        super().__init__(" ".join(reason.split())[:MAX_REASON])
         self.usage, self.final = usage, final
 
 
 class Endpoint:
-    """An endpoint, asked by several threads side by side.
+    """An endpoint, shared by several threads.
 
-    The client sends again what meets a limit of rate (429), a server's error, a time-out, a cut connection or a reply
-    that is no JSON: after the seconds that `Retry-After` tells (up to two minutes), else later each time.
+    The client retries on a rate limit (429), a server error, a time-out, a broken connection and a reply that is no
+    JSON: after the seconds that `Retry-After` gives (up to two minutes), else with increasing delay.
 
     Args:
-        base_url: The endpoint. The variable OPENAI_BASE_URL changes nothing, and redirections are not followed.
-        key: Sent to the endpoint, and shown nowhere; None: there is none, whatever OPENAI_API_KEY holds.
+        base_url: URL of the endpoint; OPENAI_BASE_URL is ignored, and redirections are not followed.
+        key: Sent to the endpoint and never printed; None: no key, whatever OPENAI_API_KEY holds.
         timeout: Seconds to wait for a reply.
-        retries: How often a request is sent again.
+        retries: Most retries per request.
     """
 
     def __init__(self, base_url: str, key: str | None, *, timeout: float, retries: int):
@@ -65,14 +65,14 @@ class Endpoint:
             base_url=base_url, api_key=key or "none", timeout=timeout, max_retries=retries, http_client=http
         )
 
-    def ask(self, body: Mapping[str, Any]) -> Reply:
-        """The reply to a request.
+    def send(self, body: Mapping[str, Any]) -> Reply:
+        """Send a request and return its reply.
 
         Args:
             body: `model`, `messages`, and other fields of a request.
 
         Raises:
-            NoAnswer: All retries are used up, the endpoint refuses the request, or its reply holds no answer.
+            NoAnswer: The retries are used up, the endpoint refuses the request, or its reply holds no answer.
         """
         fields = dict(body)
         try:
@@ -80,7 +80,7 @@ class Endpoint:
                 model=fields.pop("model"), messages=fields.pop("messages"), extra_body=fields
             )
         except openai.APIStatusError as error:
-            # 429 and 5xx pass; a wrong key, address or name of the model does not.
+            # 429 and 5xx are transient; a wrong key, address or model name is not.
             final = error.status_code < 400 or error.status_code in (401, 403, 404)
             raise NoAnswer(self._without_key(f"HTTP {error.status_code}: {error.response.text}"), final=final) from None
         except openai.APIConnectionError as error:
@@ -88,12 +88,12 @@ class Endpoint:
         return read_reply(json.loads(self._without_key(raw.http_response.text)))
 
     def _without_key(self, text: str) -> str:
-        """An endpoint's words without the key, which they may repeat."""
-        return text.replace(self._key, "[key]") if self._key and len(self._key) >= SECRET else text
+        """Return an endpoint's text without the key, which it may repeat."""
+        return text.replace(self._key, "[key]") if self._key and len(self._key) >= MIN_SECRET else text
 
 
 def _refuse_garbage(response: httpx2.Response) -> None:
-    """Make of a reply that is no JSON a connection that broke, which the client tries again."""
+    """Turn a reply that is no JSON into a broken connection, on which the client retries."""
     response.read()
     try:
         if response.is_success:
@@ -103,26 +103,37 @@ def _refuse_garbage(response: httpx2.Response) -> None:
 
 
 def read_reply(body: Any) -> Reply:
-    """What is in the body of a reply.
+    """Return the reply in a response body.
 
-    An answer that ends at the limit of tokens is one; one that was cut before it began (by reasoning) is none.
+    An answer truncated at the token limit counts; one truncated before it began (by reasoning) does not.
+
+    >>> read_reply({"model": "big", "choices": [{"message": {"content": "works"}, "finish_reason": "stop"}]})
+    Reply(text='works', model='big', cut=False, usage=None)
 
     Raises:
-        NoAnswer: It holds no answer.
+        NoAnswer: The body holds no answer.
     """
-    told = body.get("usage") if isinstance(body, dict) else None
-    counts = [told.get(f"{part}_tokens") for part in ("prompt", "completion")] if isinstance(told, dict) else [None]
-    usage = tuple(counts) if all(isinstance(count, int) and count >= 0 for count in counts) else None
+    usage = _read_usage(body.get("usage") if isinstance(body, dict) else None)
     try:
         choice = body["choices"][0]
-        text, ended, model = choice["message"].get("content"), choice.get("finish_reason"), body.get("model")
+        text, reason, model = choice["message"].get("content"), choice.get("finish_reason"), body.get("model")
     except (LookupError, TypeError, AttributeError):
         raise NoAnswer(f"the reply holds no answer: {body}", usage) from None
-    if ended not in ENDED:
-        raise NoAnswer(f"the endpoint ended the answer with {str(ended)!r}", usage)
+    if reason not in FINISH_REASONS:
+        raise NoAnswer(f"the endpoint ended the answer with {str(reason)!r}", usage)
     if not isinstance(text, str):
         raise NoAnswer("the answer has no text", usage)
-    if ended == "length" and not text.strip():
-        raise NoAnswer("the limit of tokens was reached before the answer began; raise it in its `body`", usage)
-    text = text.encode("utf-8", "replace").decode()  # half of a surrogate pair can be written nowhere
-    return Reply(text, str(model), ended == "length", usage)
+    if reason == "length" and not text.strip():
+        raise NoAnswer("the token limit was reached before the answer began; raise it in its `body`", usage)
+    text = text.encode("utf-8", "replace").decode()  # half of a surrogate pair cannot be written to a file
+    return Reply(text, str(model), reason == "length", usage)
+
+
+def _read_usage(usage: Any) -> tuple[int, int] | None:
+    """Return the tokens of prompt and answer, or None where the endpoint gives no valid counts."""
+    if not isinstance(usage, dict):
+        return None
+    prompt, answer = usage.get("prompt_tokens"), usage.get("completion_tokens")
+    if isinstance(prompt, int) and isinstance(answer, int) and prompt >= 0 and answer >= 0:
+        return prompt, answer
+    return None

@@ -1,4 +1,4 @@
-"""Answers that were paid for: kept on disk one by one, so that nothing is asked twice."""
+"""Paid answers of frontier models, stored on disk one by one: no request is sent twice."""
 
 import sqlite3
 import time
@@ -21,14 +21,14 @@ CREATE TABLE IF NOT EXISTS charges (
 
 
 @dataclass(frozen=True)
-class Answer:
-    """An answer that is kept.
+class StoredAnswer:
+    """A stored answer.
 
     Attributes:
-        text: As the model gave it.
-        model: What the endpoint called itself.
-        cut: Whether it ended at the limit of tokens.
-        at: When it came (ISO 8601, UTC).
+        text: The model's output, unchanged.
+        model: Name of the model, as the endpoint reported it.
+        cut: Whether the answer was truncated at the token limit.
+        at: Time of arrival (ISO 8601, UTC).
     """
 
     text: str
@@ -42,7 +42,10 @@ class Charge:
     """Tokens of prompts and of answers; charges add up.
 
     Attributes:
-        estimated: Requests whose tokens are no endpoint's count.
+        estimated: Requests whose tokens are estimated, as the endpoint did not count them.
+
+    >>> Charge(30, 2) + Charge(40, 8, 1)
+    Charge(input=70, output=10, estimated=1)
     """
 
     input: int = 0
@@ -54,41 +57,41 @@ class Charge:
 
 
 class PaidAnswers:
-    """The answers of one model at one endpoint, by keys of requests, in an SQLite file that one process holds."""
+    """Answers of one model at one endpoint by request key, in an SQLite file used by one process at a time."""
 
     def __init__(self, path: Path):
         self.path = path
         path.parent.mkdir(parents=True, exist_ok=True)
-        with self._told():
+        with self._user_errors():
             self._db = sqlite3.connect(path)
-            self._db.execute("PRAGMA synchronous=FULL")  # what `keep` has returned from survives a power cut
+            self._db.execute("PRAGMA synchronous=FULL")  # a stored answer survives a power cut
             self._db.executescript(TABLES)
 
-    def known(self) -> dict[str, Answer]:
-        """All answers by their keys."""
-        with self._told():
+    def read(self) -> dict[str, StoredAnswer]:
+        """Return all answers by key."""
+        with self._user_errors():
             rows = self._db.execute("SELECT key, text, model, cut, at FROM answers").fetchall()
-        return {key: Answer(text, model, bool(cut), at) for key, text, model, cut, at in rows}
+        return {key: StoredAnswer(text, model, bool(cut), at) for key, text, model, cut, at in rows}
 
-    def keep(self, key: str, reply: Reply | None, charge: Charge) -> None:
-        """Keep a reply, and in any case what it cost; both or, where the process is killed, neither.
+    def store(self, key: str, reply: Reply | None, charge: Charge) -> None:
+        """Store a reply and its charge: both or, if the process is killed, neither.
 
         Args:
             reply: None where there was no answer.
-            charge: Its tokens.
+            charge: Its tokens; they may be charged without an answer.
         """
         at = time.strftime("%FT%TZ", time.gmtime())
-        with self._told(), self._db:
+        with self._user_errors(), self._db:
             if reply:
                 row = key, reply.text, reply.model, reply.cut, at
                 self._db.execute("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", row)
             if charge != Charge():
                 self._db.execute("INSERT INTO charges VALUES (?, ?, ?, ?, ?)", (key, *astuple(charge), at))
 
-    def charged(self, keys: Iterable[str] | None = None) -> Charge:
-        """All that was paid for these requests, or for all."""
+    def total_charge(self, keys: Iterable[str] | None = None) -> Charge:
+        """Return the total charge of these requests, or of all."""
         wanted = None if keys is None else set(keys)
-        with self._told():
+        with self._user_errors():
             rows = self._db.execute("SELECT key, input, output, estimated FROM charges").fetchall()
         return sum((Charge(*tokens) for key, *tokens in rows if wanted is None or key in wanted), Charge())
 
@@ -97,11 +100,12 @@ class PaidAnswers:
         self._db.close()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _user_errors(self) -> Iterator[None]:
+        """Turn an error of the database into a UserError."""
         try:
             yield
-        except sqlite3.DatabaseError as error:  # a full disk, or no such file
+        except sqlite3.DatabaseError as error:  # e.g. a full disk, or another file
             raise UserError(
-                f"{self.path}: {error}; it holds answers that were paid for: look at the disk and at the file's mode, "
-                "or put a copy back, and start again"
+                f"{self.path}: {error}; it holds paid answers: check the disk and the file's mode, or restore a copy, "
+                "and rerun"
             ) from None

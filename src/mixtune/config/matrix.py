@@ -7,9 +7,8 @@ from typing import Any
 
 from .. import layout
 from ..data.registry import REGISTRY
-from ..evaluation.pairing import pairs
-from ..evaluation.pairing import runs as system_conditions
-from ..evaluation.settings import SystemSettings
+from ..evaluation.pairing import pairs, system_conditions
+from ..evaluation.settings import ComparisonSettings, SystemSettings
 from ..systems import ANY, RUNS, UNTUNED, System, arm
 from .adapters import Released
 from .config import Config
@@ -149,10 +148,10 @@ class MatrixPlan:
         """Systems of at least one comparison."""
         candidates = system_conditions({system: self.conditions_of(system) for system in self.systems})
         compared = {
-            run["system"]
+            member.system
             for comparison in self.config.statistics.pairings()
-            for _, *pair in pairs(comparison, candidates)
-            for run in pair
+            for _, *pair in pairs(ComparisonSettings(**comparison), candidates)
+            for member in pair
         }
         return [system for system in self.systems if system in compared]
 

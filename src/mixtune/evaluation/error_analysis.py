@@ -1,6 +1,6 @@
-"""Where one system goes wrong on one benchmark: confused labels, F1 by properties of the rows, sampled errors.
+"""Error analysis of one system on one benchmark: confused labels, F1 by properties of the rows, sampled errors.
 
-What an answer counts as, and F1, are those of `scoring`; here they are only summed over other rows or labels.
+Outcomes and F1 are those of `scoring`; here they are only summed over other rows or labels.
 """
 
 from bisect import bisect_right
@@ -22,8 +22,12 @@ from .scoring import f1, outcome
 
 
 def _bins(starts: Sequence[int]) -> list[str]:
-    """Names of the bins that begin at these numbers; the last one has no end."""
-    closed = [str(one) if one == end - 1 else f"{one} to {end - 1}" for one, end in pairwise(starts)]
+    """Return the names of the bins that begin at these numbers; the last one is open.
+
+    >>> _bins([0, 1, 10])
+    ['0', '1 to 9', '10 and more']
+    """
+    closed = [str(start) if start == end - 1 else f"{start} to {end - 1}" for start, end in pairwise(starts)]
     return [*closed, f"{starts[-1]} and more"]
 
 
@@ -39,16 +43,16 @@ BINS = {
 
 
 class Split:
-    """The test split of one benchmark, and what of it depends on no system.
+    """Test split of one benchmark, and its properties that depend on no system.
 
     Args:
         folder: The prepared benchmark.
 
     Attributes:
         texts: `id`, `text`, `head`, `tail` of each row.
-        places: From ids to rows.
-        strata: The bin of each row, as a place in BINS.
-        draw: The order in which rows are drawn: by id, so that all systems which are wrong on a row show the same.
+        index: From ids to rows.
+        strata: The bin of each row, as an index into BINS.
+        sampling_rank: Rank of each row in the sampling order: by id, so that systems share their sampled errors.
         trained: Rows of each normalised label in the train split.
     """
 
@@ -56,11 +60,11 @@ class Split:
         rows = pq.read_table(folder / "test.parquet")
         self.texts = rows.select(["id", "text", "head", "tail"])
         ids = rows["id"].to_pylist()
-        self.places = pd.Index(ids)
-        self.draw = np.array([digest("errors", id) for id in ids]).argsort().argsort()
-        words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows["text"]))).to_numpy()
+        self.index = pd.Index(ids)
+        self.sampling_rank = np.array([digest("errors", id) for id in ids]).argsort().argsort()
+        words = pc.list_value_length(pc.utf8_split_whitespace(pc.utf8_trim_whitespace(rows["text"]))).to_numpy()  # pyright: ignore[reportAttributeAccessIssue]
         starts, ends = (
-            np.stack([rows[f"{of}_{end}"].to_numpy() for of in ("head", "tail")]) for end in ("start", "end")
+            np.stack([rows[f"{mention}_{end}"].to_numpy() for mention in ("head", "tail")]) for end in ("start", "end")
         )
         between = starts.max(0) - ends.min(0)
         overlapping, unknown = len(CHARACTERS), len(CHARACTERS) + 1
@@ -75,7 +79,7 @@ class Split:
 
 
 class Answers:
-    """One predictions file, joined to the test split by id, with what each answer counts as.
+    """One predictions file, joined to the test split by id, with the outcome of each prediction.
 
     Args:
         path: The predictions.
@@ -83,44 +87,44 @@ class Answers:
         negative: Normalised words that mean "no relation", the empty one included.
 
     Raises:
-        UserError: It holds an id that is no test row's.
+        UserError: It has an id that is not found in the test split.
     """
 
     def __init__(self, path: Path, split: Split, negative: Collection[str]):
         self.split = split
         self.table = pq.read_table(path, columns=["id", "gold", "predicted", "raw", "in_schema"])
         ids = self.table["id"].to_pylist()
-        self.places = split.places.get_indexer(ids)
-        if (self.places < 0).any():
-            strange = ids[int(self.places.argmin())]
-            raise UserError(f"{path} holds {strange!r}, which is no test row of the benchmark; delete it and run again")
+        self.rows = split.index.get_indexer(ids)
+        if (self.rows < 0).any():
+            unknown = ids[int(self.rows.argmin())]
+            raise UserError(f"{path}: {unknown!r} not found in the benchmark's test split; delete the file and rerun")
         columns = [self.table[name].to_pandas() for name in ("gold", "predicted")]
-        spelt = {text: normalise(text) for text in {*columns[0].unique(), *columns[1].unique()}}
-        self.labels = sorted(set(spelt.values()))
-        known = {label: place for place, label in enumerate(self.labels)}
+        normalised = {text: normalise(text) for text in {*columns[0].unique(), *columns[1].unique()}}
+        self.labels = sorted(set(normalised.values()))
+        index = {label: number for number, label in enumerate(self.labels)}
         self.gold, self.predicted = (
-            column.map({text: known[label] for text, label in spelt.items()}).to_numpy() for column in columns
+            column.map({text: index[label] for text, label in normalised.items()}).to_numpy() for column in columns
         )
-        pairs, of_row = np.unique(np.stack([self.gold, self.predicted]), axis=1, return_inverse=True)
-        counts = [outcome(self.labels[gold], self.labels[predicted], negative) for gold, predicted in pairs.T]
-        self.tp, self.fp, self.fn = np.array(counts, dtype=bool).reshape(-1, 3)[of_row.ravel()].T
+        pairs, pair_of_row = np.unique(np.stack([self.gold, self.predicted]), axis=1, return_inverse=True)
+        outcomes = [outcome(self.labels[gold], self.labels[predicted], negative) for gold, predicted in pairs.T]
+        self.tp, self.fp, self.fn = np.array(outcomes, dtype=bool).reshape(-1, 3)[pair_of_row.ravel()].T
         self.wrong = np.flatnonzero(self.fp | self.fn)
 
     def confused(self, limit: int) -> list[dict[str, Any]]:
-        """The most frequent pairs of a gold label and a wrong answer; `share` is that of all wrong answers."""
+        """Return the most frequent pairs of a gold label and a wrong prediction, with their share of the errors."""
         rows = self.table.select(["gold", "predicted"]).take(self.wrong).to_pylist()
         pairs = list(zip(self.gold[self.wrong].tolist(), self.predicted[self.wrong].tolist(), strict=True))
-        spelt = dict(zip(reversed(pairs), reversed(rows), strict=True))  # as the first row spells them
+        spelt = dict(zip(reversed(pairs), reversed(rows), strict=True))  # as in the first row
         common = sorted(Counter(pairs).items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         return [{**spelt[pair], "count": count, "share": count / len(pairs)} for pair, count in common]
 
     def strata(self) -> Iterator[dict[str, Any]]:
-        """Counts and micro-F1 in each bin that is not empty; the counts of a stratum add up to the whole split's.
+        """Yield counts and micro-F1 of each bin that is not empty; the counts of a stratum sum to those of the split.
 
-        Bins hold rows, except those by frequency in train: they hold labels, and `n` is the rows whose gold they are.
+        Bins hold rows, except those by frequency in train: they hold labels, and `n` counts the rows with these golds.
         """
         for stratum, codes in self.split.strata.items():
-            yield from self._sums(stratum, *[codes[self.places]] * 3)
+            yield from self._sums(stratum, *[codes[self.rows]] * 3)
         empty = np.array([not label for label in self.labels])[self.predicted]
         yield from self._sums("answer", *[np.where(empty, 2, np.where(self.table["in_schema"].to_numpy(), 0, 1))] * 3)
         frequency = np.array([bisect_right(ROWS, self.split.trained[label]) - 1 for label in self.labels])
@@ -130,16 +134,16 @@ class Answers:
     def _sums(
         self, stratum: str, rows: np.ndarray, predicted: np.ndarray, gold: np.ndarray
     ) -> Iterator[dict[str, Any]]:
-        """Sums over bins, of rows, of positive answers by what was predicted, of missed ones by what was gold."""
+        """Yield sums over bins: of rows, of positive predictions by predicted label, of missed ones by gold label."""
         parts = {"n": rows, "tp": predicted[self.tp], "fp": predicted[self.fp], "fn": gold[self.fn]}
         sums = [np.bincount(codes, minlength=len(BINS[stratum])).tolist() for codes in parts.values()]
         for name, *counts in zip(BINS[stratum], *sums, strict=True):
             if any(counts):
-                found = dict(zip(parts, counts, strict=True))
-                yield {"stratum": stratum, "bin": name, **found, "micro_f1": float(f1(*counts[1:]))}
+                sums_of_bin = dict(zip(parts, counts, strict=True))
+                yield {"stratum": stratum, "bin": name, **sums_of_bin, "micro_f1": float(f1(*counts[1:]))}
 
     def sample(self, limit: int) -> list[dict[str, Any]]:
-        """Wrong answers, drawn by a hash of their ids, with their texts."""
-        drawn = self.wrong[self.split.draw[self.places[self.wrong]].argsort()[:limit]]
-        texts = self.split.texts.take(self.places[drawn]).to_pylist()
-        return [text | answer for text, answer in zip(texts, self.table.take(drawn).to_pylist(), strict=True)]
+        """Return wrong predictions, sampled by a hash of their ids, with their texts."""
+        sampled = self.wrong[self.split.sampling_rank[self.rows[self.wrong]].argsort()[:limit]]
+        texts = self.split.texts.take(self.rows[sampled]).to_pylist()
+        return [text | answer for text, answer in zip(texts, self.table.take(sampled).to_pylist(), strict=True)]

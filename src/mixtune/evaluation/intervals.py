@@ -1,85 +1,121 @@
-"""Intervals of scores, arm by arm: an arm is what differs in nothing but the training seed."""
+"""Bootstrap confidence intervals of scores, per arm: systems that differ in the training seed alone."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 
 from ..artifacts.manifests import write_json
-from .outcomes import check_ids, counts, label_counts, read_answers, read_groups, read_negative
+from .outcomes import check_ids, counts, label_counts, read_groups, read_negative, read_predictions
 from .scoring import average_members, macro_f1, micro_f1
+from .settings import ArmSettings, IntervalsSettings
 from .significance import bootstrap, generator, interval
 
 METRICS = {"micro_f1": (counts, micro_f1), "macro_f1": (label_counts, macro_f1)}
 
 
-def write_intervals(
-    settings: Mapping[str, Any], predictions: Sequence[Path], benchmarks: Mapping[str, Path], output: Path
+class Estimate(TypedDict):
+    """A score with its interval, of one system or (`system` is None) of the mean over the seeds."""
+
+    system: str | None
+    seeds: int
+    sd: float | None
+    value: float
+    low: float | None
+    high: float | None
+
+
+class Interval(Estimate):
+    """A row of the output; `units` are the resampled ones, rows or groups."""
+
+    condition: str
+    benchmark: str
+    metric: str
+    n: int
+    units: int
+
+
+def intervals(
+    settings: IntervalsSettings, predictions: Sequence[Path], benchmarks: Mapping[str, Path], output: Path
 ) -> None:
     """Write the intervals of the scores of several arms as a JSON list.
 
-    What is resampled is the test set, for all seeds at once, so that the mean over the seeds has an interval of its
-    own. How far training runs lie apart is no part of an interval: `sd` tells it.
+    The test set is resampled, for all seeds at once, so that the mean over the seeds has its own interval. An interval
+    does not include the variation between training runs; `sd` reports it.
 
     Args:
-        settings: `arms`, each with its name `arm`, its `systems` (one a seed), `conditions`, and `overall` (the
-            benchmarks that the overall average is over, as in the matrix); `benchmarks` (their domains), `negatives`,
-            `resamples`, `level`, `cluster`.
-        predictions: Folder of each system, as it holds `{condition}/{benchmark}.parquet`, arm by arm.
+        settings: The arms, resampling, and the benchmarks with their domains.
+        predictions: Manifest of each system's predictions, in the folder of `{condition}/{benchmark}.parquet`, arm by
+            arm.
         benchmarks: Folder of each prepared benchmark.
         output: JSON file to write.
     """
-    folders, found = iter(predictions), []
-    for arm in settings["arms"]:
-        systems = {system: next(folders) for system in arm["systems"]}
+    folders, arms = iter([manifest.parent for manifest in predictions]), []
+    resampling = settings.model_dump(include={"negatives", "resamples", "level", "cluster"})
+    for arm in settings.arms:
+        systems = {system: next(folders) for system in arm.systems}
         rows = [
-            {"condition": condition, **row}
-            for condition in arm["conditions"]
-            for row in _condition({**settings, **arm}, condition, systems, benchmarks)
+            row
+            for condition in arm.conditions
+            for row in _condition_intervals(settings, arm, condition, systems, benchmarks)
         ]
-        how = {key: settings[key] for key in ("negatives", "resamples", "level", "cluster")}
-        found.append({"arm": arm["arm"], "systems": arm["systems"], **how, "intervals": rows})
-    write_json(output, found)
+        arms.append({"arm": arm.arm, "systems": arm.systems, **resampling, "intervals": rows})
+    write_json(output, arms)
 
 
-def _condition(settings, condition: str, systems: Mapping[str, Path], benchmarks) -> Iterator[dict[str, Any]]:
-    """Rows of every benchmark under one condition, and of the averages over benchmarks."""
-    found: dict[str, tuple[np.ndarray, np.ndarray, dict[str, int]]] = {}
-    for name in settings["benchmarks"]:
-        answers = {system: read_answers(folder / condition / f"{name}.parquet") for system, folder in systems.items()}
-        check_ids({f"{system}, {condition}, {name}": one.ids for system, one in answers.items()})
-        ids = next(iter(answers.values())).ids
-        groups = read_groups(benchmarks[name], ids) if settings["cluster"] else None
-        size = {"n": len(ids), "units": len(set(groups or ids))}
-        negative = read_negative(benchmarks[name], settings["negatives"])
+def _condition_intervals(
+    settings: IntervalsSettings,
+    arm: ArmSettings,
+    condition: str,
+    systems: Mapping[str, Path],
+    benchmarks: Mapping[str, Path],
+) -> Iterator[Interval]:
+    """Yield the intervals of every benchmark under one condition, and of the averages over benchmarks."""
+    micro: dict[str, tuple[np.ndarray, np.ndarray, int, int]] = {}
+    for name in settings.benchmarks:
+        labels = {
+            system: read_predictions(folder / condition / f"{name}.parquet") for system, folder in systems.items()
+        }
+        check_ids({f"{system}, {condition}, {name}": predicted.ids for system, predicted in labels.items()})
+        ids = next(iter(labels.values())).ids
+        groups = read_groups(benchmarks[name], ids) if settings.cluster else None
+        n, units = len(ids), len(set(groups or ids))
+        negative = read_negative(benchmarks[name], settings.negatives)
         for metric, (count, statistic) in METRICS.items():
-            rows = np.stack([count(one, negative) for one in answers.values()], axis=1)
-            random = generator("intervals", settings["arm"], condition, name, metric)
-            draws = bootstrap(rows, statistic, random, settings["resamples"], groups)
+            rows = np.stack([count(predicted, negative) for predicted in labels.values()], axis=1)
+            rng = generator("intervals", arm.arm, condition, name, metric)
+            resampled = bootstrap(rows, statistic, rng, settings.resamples, groups)
             values = statistic(rows.sum(0, dtype=int))
-            for row in _rows(settings, values, draws):
-                yield {"benchmark": name, "metric": metric, **row, **size}
+            for row in _estimates(arm.systems, values, resampled, settings.level):
+                yield {"condition": condition, "benchmark": name, "metric": metric, **row, "n": n, "units": units}
             if metric == "micro_f1":
-                found[name] = values, draws, size
-    members = average_members(settings["benchmarks"], settings["benchmarks"]) | {"overall": settings["overall"]}
-    for part, names in members.items():
+                micro[name] = values, resampled, n, units
+    members = average_members(settings.benchmarks, list(settings.benchmarks)) | {"overall": arm.overall}
+    for average, names in members.items():
         if names:
-            values, draws = (np.mean([found[name][i] for name in names], axis=0) for i in (0, 1))
-            size = {key: sum(found[name][2][key] for name in names) for key in ("n", "units")}
-            for row in _rows(settings, values, draws):
-                yield {"benchmark": f"{part}_avg", "metric": "micro_f1", **row, **size}
+            values, resampled, ns, units_of = zip(*(micro[name] for name in names), strict=True)
+            name, n, units = f"{average}_avg", sum(ns), sum(units_of)
+            for row in _estimates(arm.systems, np.mean(values, axis=0), np.mean(resampled, axis=0), settings.level):
+                yield {"condition": condition, "benchmark": name, "metric": "micro_f1", **row, "n": n, "units": units}
 
 
-def _rows(settings, values: np.ndarray, draws: np.ndarray) -> Iterator[dict[str, Any]]:
-    """A row for each system, and where there are several one for their mean (`system` is null)."""
-    for system, value, drawn in zip(settings["systems"], values, draws.T, strict=True):
-        yield {"system": system, "seeds": 1, "sd": None, **_estimate(settings, value, drawn)}
+def _estimates(systems: Sequence[str], values: np.ndarray, resampled: np.ndarray, level: float) -> Iterator[Estimate]:
+    """Yield a row for each system, and if there are several one for their mean."""
+    for system, value, scores in zip(systems, values, resampled.T, strict=True):
+        yield {"system": system, "seeds": 1, "sd": None, **_bounds(value, scores, level)}
     if len(values) > 1:
         sd = float(np.std(values, ddof=1))
-        yield {"system": None, "seeds": len(values), "sd": sd, **_estimate(settings, values.mean(), draws.mean(1))}
+        yield {"system": None, "seeds": len(values), "sd": sd, **_bounds(values.mean(), resampled.mean(1), level)}
 
 
-def _estimate(settings, value: float, draws: np.ndarray) -> dict[str, float | None]:
-    low, high = (None if np.isnan(bound) else float(bound) for bound in interval(draws, settings["level"]))
+class _Bounds(TypedDict):
+    value: float
+    low: float | None
+    high: float | None
+
+
+def _bounds(value: float, resampled: np.ndarray, level: float) -> _Bounds:
+    """Return a score with its interval; None where the interval is undefined."""
+    low, high = (None if np.isnan(bound) else float(bound) for bound in interval(resampled, level))
     return {"value": float(value), "low": low, "high": high}

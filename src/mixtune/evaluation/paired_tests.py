@@ -1,6 +1,6 @@
-"""Paired tests of all compared systems, joined by example id."""
+"""Paired significance tests of all compared systems, joined by example id."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from .outcomes import check_ids, counts, read_answers, read_groups, read_negative
-from .pairing import Run, pairs, runs
+from .outcomes import check_ids, counts, read_groups, read_negative, read_predictions
+from .pairing import SystemCondition, pairs, system_conditions
 from .scoring import average_members
+from .settings import CompareSettings
 from .significance import Paired, generator, holm, mcnemar
 
 COLUMNS = [
@@ -19,78 +20,77 @@ COLUMNS = [
 ]  # fmt: skip
 
 
-def compare(settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[str, Path]) -> pd.DataFrame:
+def compare(settings: CompareSettings, predictions: Path, benchmarks: Mapping[str, Path]) -> pd.DataFrame:
     """Test every pair of the comparisons on every benchmark, and on the averages over benchmarks.
 
     Args:
-        settings: `comparisons`; `systems` that stand in one, with their conditions; `benchmarks` (their domains),
-            `negatives`, `resamples`, `level`, `cluster`.
+        settings: The comparisons, their systems, and resampling.
         predictions: Folder of `{system}/{condition}/{benchmark}.parquet`.
         benchmarks: Folder of each prepared benchmark.
 
     Returns:
-        COLUMNS, one row a pair and benchmark or average. `difference` is micro-F1 of b minus that of a, `low` and
+        COLUMNS, one row per pair and benchmark or average. `difference` is micro-F1 of b minus that of a, `low` and
         `high` its interval; `p_holm` is `p_randomisation`, adjusted for all pairs and benchmarks (or for all pairs
         and averages) of `family`; `p_mcnemar` tests correctness on single rows, and is blank for averages.
 
     Raises:
-        UserError: Two systems were not asked the same examples.
+        UserError: Two systems have predictions of different examples.
     """
-    rows = []
-    pair_rows = _pairs(settings, predictions, benchmarks)
-    for comparison in settings["comparisons"]:
-        found = [row for pair in pairs(comparison, runs(settings["systems"])) for row in pair_rows(*pair)]
-        print(f"{comparison['name']}: {len(found)} tests" if found else f"{comparison['name']}: no pair in this matrix")
-        rows += found
+    rows: list[dict[str, Any]] = []
+    tests = _PairTests(settings, predictions, benchmarks)
+    members = system_conditions(settings.systems)
+    for comparison in settings.comparisons:
+        new = [row for pair in pairs(comparison, members) for row in tests.rows(*pair)]
+        print(f"{comparison.name}: {len(new)} tests" if new else f"{comparison.name}: no pair in this matrix")
+        rows += new
     frame = pd.DataFrame(rows, columns=COLUMNS)
-    for family, tests in frame.groupby("family"):
-        frame.loc[tests.index, "p_holm"] = holm(tests["p_randomisation"])
-        least = len(tests) / (settings["resamples"] + 1)
-        if least > 1 - settings["level"]:
+    for family, group in frame.groupby("family"):
+        frame.loc[group.index, "p_holm"] = holm(group["p_randomisation"].tolist())
+        least = len(group) / (settings.resamples + 1)
+        if least > 1 - settings.level:
             print(
-                f"warning: {family} has {len(tests)} tests, so that none can have a p_holm under {least:.3f}; "
-                "raise statistics.resamples"
+                f"warning: {family} has {len(group)} tests, so that no p_holm can be below {least:.3f}; raise "
+                "statistics.resamples"
             )
     return frame
 
 
-def _pairs(
-    settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[str, Path]
-) -> Callable[[str, Run, Run], Iterator[dict[str, Any]]]:
-    """A function that gives the rows of one pair; it reads what several pairs need once."""
-    resamples, level = settings["resamples"], settings["level"]
-    members = average_members(settings["benchmarks"], list(settings["benchmarks"]))
-    members = {part: names for part, names in members.items() if names}
-    if len(members) == 2:  # of one domain alone, the overall average is the domain's
-        del members["overall"]
-    shared: dict[tuple[str, ...], tuple[str, ...]] = {}
+class _PairTests:
+    """Tests of pairs of systems; inputs that several pairs need are read once."""
 
-    @cache
-    def read(system: str, condition: str, name: str) -> tuple[tuple[str, ...], np.ndarray]:
-        answers = read_answers(predictions / system / condition / f"{name}.parquet")
-        found = counts(answers, read_negative(benchmarks[name], settings["negatives"]))
-        return shared.setdefault(answers.ids, answers.ids), found
+    def __init__(self, settings: CompareSettings, predictions: Path, benchmarks: Mapping[str, Path]):
+        self._settings, self._predictions, self._benchmarks = settings, predictions, benchmarks
+        members = average_members(settings.benchmarks, list(settings.benchmarks))
+        self._averages = {average: names for average, names in members.items() if names}
+        if len(self._averages) == 2:  # with one domain, the overall average equals the domain's
+            del self._averages["overall"]
+        self._shared_ids: dict[tuple[str, ...], tuple[str, ...]] = {}
+        self._read, self._groups = cache(self._read_counts), cache(self._read_groups)
 
-    @cache
-    def groups_of(ids: tuple[str, ...], name: str) -> list[str] | None:
-        return read_groups(benchmarks[name], ids) if settings["cluster"] else None
-
-    def rows(family: str, a: Run, b: Run) -> Iterator[dict[str, Any]]:
-        keys = [(run["system"], run["condition"]) for run in (a, b)]
+    def rows(self, family: str, a: SystemCondition, b: SystemCondition) -> Iterator[dict[str, Any]]:
+        """Yield the row of each benchmark and average."""
+        settings, keys = self._settings, ((a.system, a.condition), (b.system, b.condition))
         pair = dict(zip(COLUMNS[1:5], keys[0] + keys[1], strict=True))
-        found = {}
-        for name in settings["benchmarks"]:
-            (ids, first), (others, second) = (read(*key, name) for key in keys)
-            check_ids({", ".join((*key, name)): of for key, of in zip(keys, (ids, others), strict=True)})
-            groups = groups_of(ids, name)
-            paired = Paired.of(first, second, generator("comparison", *keys[0], *keys[1], name), resamples, groups)
-            sizes = {"n": len(ids), "units": len(set(groups or ids))}
-            found[name] = paired, sizes
-            tests = {**paired.tests(level), "p_mcnemar": mcnemar(first, second)}
-            yield {"family": family, **pair, "benchmark": name, **tests, **sizes}
-        for part, names in members.items():
-            tests = Paired.mean([found[name][0] for name in names]).tests(level)
-            sizes = {key: sum(found[name][1][key] for name in names) for key in ("n", "units")}
-            yield {"family": f"{family} averages", **pair, "benchmark": f"{part}_avg", **tests, **sizes}
+        parts: dict[str, tuple[Paired, int, int]] = {}
+        for name in settings.benchmarks:
+            (ids, first), (other_ids, second) = (self._read(*key, name) for key in keys)
+            check_ids({", ".join((*key, name)): of_key for key, of_key in zip(keys, (ids, other_ids), strict=True)})
+            groups = self._groups(ids, name)
+            rng = generator("comparison", *keys[0], *keys[1], name)
+            paired = Paired.of(first, second, rng, settings.resamples, groups)
+            n, units = len(ids), len(set(groups or ids))
+            parts[name] = paired, n, units
+            tests = {**paired.tests(settings.level), "p_mcnemar": mcnemar(first, second)}
+            yield {"family": family, **pair, "benchmark": name, **tests, "n": n, "units": units}
+        for average, names in self._averages.items():
+            paired, n, units = zip(*(parts[name] for name in names), strict=True)
+            tests = {**Paired.mean(paired).tests(settings.level), "n": sum(n), "units": sum(units)}
+            yield {"family": f"{family} averages", **pair, "benchmark": f"{average}_avg", **tests}
 
-    return rows
+    def _read_counts(self, system: str, condition: str, name: str) -> tuple[tuple[str, ...], np.ndarray]:
+        labels = read_predictions(self._predictions / system / condition / f"{name}.parquet")
+        rows = counts(labels, read_negative(self._benchmarks[name], self._settings.negatives))
+        return self._shared_ids.setdefault(labels.ids, labels.ids), rows
+
+    def _read_groups(self, ids: tuple[str, ...], name: str) -> list[str] | None:
+        return read_groups(self._benchmarks[name], ids) if self._settings.cluster else None

@@ -1,74 +1,105 @@
-"""Which systems are compared: the pairs that `statistics.comparisons` stands for."""
+"""Pairs of systems that the comparisons of the configuration compare."""
 
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import Any
 
 from ..systems import ANY, UNTUNED, System
-
-Run = dict[str, str]
-"""What made one set of predictions: `system`, `condition`; of cells and untuned models `model`, `mixture`, `shots`,
-`seed`."""
+from .settings import ComparisonSettings
 
 
-def runs(systems: Mapping[str, Sequence[str]]) -> list[Run]:
-    """A run for each system and each of its conditions."""
-    found = []
+@dataclass(frozen=True)
+class SystemCondition:
+    """A system under one condition: one set of predictions. Baselines lack the last four fields."""
+
+    system: str
+    condition: str
+    model: str | None = None
+    mixture: str | None = None
+    shots: str | None = None
+    seed: str | None = None
+
+
+def system_conditions(systems: Mapping[str, Sequence[str]]) -> list[SystemCondition]:
+    """Return each system under each of its conditions.
+
+    >>> system_conditions({"encoder/base/seed-1": ["any"]})
+    [SystemCondition(system='encoder/base/seed-1', condition='any', model=None, mixture=None, shots=None, seed=None)]
+    """
+    members = []
     for system, conditions in systems.items():
         cell = System.parse(system)
-        facts = {"system": system, **({name: str(value) for name, value in vars(cell).items()} if cell else {})}
-        found += [{**facts, "condition": condition} for condition in conditions]
-    return found
+        fields = {name: str(value) for name, value in vars(cell).items()} if cell else {}
+        members += [SystemCondition(system, condition, **fields) for condition in conditions]
+    return members
 
 
-def pairs(comparison: Mapping[str, Any], runs: Sequence[Run]) -> Iterator[tuple[str, Run, Run]]:
-    """The pairs of one comparison.
+def pairs(
+    comparison: ComparisonSettings, members: Sequence[SystemCondition]
+) -> Iterator[tuple[str, SystemCondition, SystemCondition]]:
+    """Yield the pairs of one comparison.
 
     Args:
-        comparison: `name`; `vary`, the field that differs; `of`, patterns of its values (`*` stands for anything),
-            of which each is paired with each that follows it; maybe `where`, patterns that other fields match.
-        runs: All runs there are.
+        comparison: The field that differs, and patterns of its values: each is paired with each that follows it.
+        members: All systems and conditions.
 
     Yields:
-        The family that a pair is tested in (the comparison, under one condition unless conditions are compared),
-        and its two runs: alike but in the varied field (an untuned model has no seed to be alike in), or, where
-        systems are compared, alike in the condition alone (ANY is like every one).
+        The family in which a pair is tested (the comparison, under one condition unless conditions are compared), and
+        the pair: equal except in the varied field (an untuned model has no seed to match) or, where systems are
+        compared, equal in the condition alone (ANY matches every one).
+
+    >>> comparison = ComparisonSettings(name="shots", vary="shots", of=[0, 2], where={})
+    >>> members = system_conditions({f"smol/all/{shots}-shot/seed-1": ["schema"] for shots in (0, 2)})
+    >>> [(family, a.system, b.system) for family, a, b in pairs(comparison, members)]
+    [('shots/schema', 'smol/all/0-shot/seed-1', 'smol/all/2-shot/seed-1')]
     """
-    vary, patterns = comparison["vary"], comparison["of"]
-    kept = [
-        run
-        for run in runs
-        if all(_place(run.get(field), among) is not None for field, among in comparison.get("where", {}).items())
-    ]
-    sides: list[list[Run]] = [[] for _ in patterns]
-    for run in kept:
-        place = _place(run.get(vary), patterns)
-        if place is not None:
-            sides[place].append(run)
-    name = comparison["name"]
-    for second, others in enumerate(sides):
-        alike = defaultdict(list)
-        for b in others:
-            alike[_rest(b, vary)].append(b)
-        for a in (run for side in sides[:second] for run in side):
-            rest = _rest(a, vary)
-            # What is asked in one way stands beside every condition of the others.
-            rests = [r for r in alike if r == rest or ANY in (*r, *rest)] if vary == "system" else [rest]
-            for b in (b for r in rests for b in alike[r]):
-                if vary in ("system", "condition") or a["seed"] == b["seed"] or UNTUNED in (a["mixture"], b["mixture"]):
-                    condition = (b if a["condition"] == ANY else a)["condition"]
-                    yield name if vary == "condition" else f"{name}/{condition}", a, b
+    vary = comparison.vary
+    sides: list[list[SystemCondition]] = [[] for _ in comparison.of]
+    for member in members:
+        index = _match(getattr(member, vary), comparison.of)
+        if index is not None and _is_selected(member, comparison.where):
+            sides[index].append(member)
+    for number, side in enumerate(sides):
+        by_context = defaultdict(list)
+        for b in side:
+            by_context[_context(b, vary)].append(b)
+        for a in (member for preceding in sides[:number] for member in preceding):
+            context = _context(a, vary)
+            contexts = [context]
+            if vary == "system":  # a system with one way to predict is compared under every condition of the others
+                contexts = [other for other in by_context if other == context or ANY in (*other, *context)]
+            for b in (b for other in contexts for b in by_context[other]):
+                if vary in ("system", "condition") or a.seed == b.seed or UNTUNED in (a.mixture, b.mixture):
+                    yield _family(comparison, a, b), a, b
 
 
-def _place(value: str | None, patterns: Sequence[Any]) -> int | None:
-    """The place of the first pattern that a value matches."""
+def _family(comparison: ComparisonSettings, a: SystemCondition, b: SystemCondition) -> str:
+    """Return the name of the family in which a pair is tested."""
+    if comparison.vary == "condition":
+        return comparison.name
+    return f"{comparison.name}/{(b if a.condition == ANY else a).condition}"
+
+
+def _is_selected(member: SystemCondition, where: Mapping[str, Sequence[int | str]]) -> bool:
+    """Return whether each of these fields matches one of its patterns."""
+    return all(_match(getattr(member, field), patterns) is not None for field, patterns in where.items())
+
+
+def _match(value: str | None, patterns: Sequence[int | str]) -> int | None:
+    """Return the index of the first pattern that a value matches.
+
+    >>> _match("smol", ["untuned", "*"])
+    1
+    """
     matches = (i for i, pattern in enumerate(patterns) if value is not None and fnmatchcase(value, str(pattern)))
     return next(matches, None)
 
 
-def _rest(run: Run, vary: str) -> tuple[str, ...]:
-    """What two runs that are compared have in common, the seed aside."""
-    if vary in ("system", "condition"):
-        return (run["condition" if vary == "system" else "system"],)
-    return tuple(run[field] for field in ("model", "mixture", "shots", "condition") if field != vary)
+def _context(member: SystemCondition, vary: str) -> tuple[str | None, ...]:
+    """Return the fields in which two compared members are equal, the seed aside."""
+    if vary == "system":
+        return (member.condition,)
+    if vary == "condition":
+        return (member.system,)
+    return tuple(getattr(member, field) for field in ("model", "mixture", "shots", "condition") if field != vary)

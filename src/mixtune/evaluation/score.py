@@ -1,35 +1,33 @@
-"""From a system's predictions on disk to its scores on disk."""
+"""Scores of one system, from its predictions on disk."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow.parquet as pq
 
 from ..artifacts.manifests import read_json, write_json
 from ..inference.predictions import SCHEMA
-from .scoring import negative_words, score
+from .scoring import Scores, negative_words
+from .scoring import score as score_labels
+from .settings import ScoreSettings
 
 
-def score_system(settings: Mapping[str, Any], predictions: Path, benchmarks: Mapping[str, Path], output: Path) -> None:
+def score(settings: ScoreSettings, predictions: Path, benchmarks: Mapping[str, Path], output: Path) -> None:
     """Score a system's predictions in every condition and on every benchmark.
 
     Args:
-        settings: `system` (its facts, kept beside the scores), `conditions`, `benchmarks`, `negatives`.
-        predictions: Folder of `{condition}/{benchmark}.parquet`.
+        settings: The system, whose fields are stored with the scores, its conditions and benchmarks.
+        predictions: Manifest of the predictions, in the folder of `{condition}/{benchmark}.parquet`.
         benchmarks: Folder of each prepared benchmark.
         output: JSON file to write.
     """
-    scores: dict[str, dict[str, Any]] = {}
-    for condition in settings["conditions"]:
+    scores: dict[str, dict[str, Scores]] = {}
+    for condition in settings.conditions:
         scores[condition] = {}
-        for name in settings["benchmarks"]:
-            rows = pq.read_table(predictions / condition / f"{name}.parquet", schema=SCHEMA).to_pydict()
+        for name in settings.benchmarks:
+            path = predictions.parent / condition / f"{name}.parquet"
+            rows = pq.read_table(path, schema=SCHEMA).to_pydict()
             inventory = read_json(benchmarks[name] / "labels.json")
-            scores[condition][name] = score(
-                rows["gold"],
-                rows["predicted"],
-                negative_words(inventory["negative"], settings["negatives"]),
-                inventory["labels"],
-            )
-    write_json(output, {**settings["system"], "negatives": settings["negatives"], "scores": scores})
+            negatives = negative_words(inventory["negative"], settings.negatives)
+            scores[condition][name] = score_labels(rows["gold"], rows["predicted"], negatives, inventory["labels"])
+    write_json(output, {**settings.system.model_dump(), "negatives": settings.negatives, "scores": scores})

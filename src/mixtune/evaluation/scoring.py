@@ -1,10 +1,10 @@
-"""Gold and predicted labels to precision, recall and F1 over the positive labels."""
+"""Gold and predicted labels -> precision, recall and F1 over the positive labels."""
 
 import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
-from typing import Any
+from typing import Any, TypedDict
 
 import numpy as np
 
@@ -16,15 +16,50 @@ PAPER_NEGATIVES = frozenset({"none", "other", "no_relation", "na", "nan", "null"
 DOMAINS = ("general", "literary")
 
 
+class _Rates(TypedDict):
+    tp: int
+    fp: int
+    fn: int
+    precision: float
+    recall: float
+
+
+class ClassScores(_Rates):
+    """Scores of one label; `support` is the number of examples in gold."""
+
+    support: int
+    f1: float
+
+
+class Scores(_Rates):
+    """Scores of one system on one benchmark; see `score`."""
+
+    n: int
+    micro_f1: float
+    macro_f1: float
+    accuracy: float
+    out_of_schema: float
+    empty: float
+    per_class: dict[str, ClassScores]
+
+
+class Average(TypedDict):
+    """Mean over benchmarks; see `domain_averages`."""
+
+    value: float | None
+    n: int
+    missing: list[str]
+
+
 def negative_words(negative: str | None, which: str) -> frozenset[str]:
-    """Words that mean "no relation" on one benchmark.
+    """Return the normalised words that mean "no relation" on one benchmark; there may be none.
 
     Args:
-        negative: The benchmark's own negative label; None where it has none.
+        negative: The benchmark's own negative label; None if it has none.
         which: `benchmark` for that label alone, `paper` to add PAPER_NEGATIVES.
 
-    Returns:
-        Normalised words, maybe none.
+    >>> negative_words("No Relation", "benchmark")
+    frozenset({'no relation'})
 
     Raises:
         ValueError: `which` is neither; the message names `scoring.negatives`.
@@ -34,26 +69,26 @@ def negative_words(negative: str | None, which: str) -> frozenset[str]:
         return own
     if which == "paper":
         return own | PAPER_NEGATIVES
-    raise ValueError(f"no set of negative words is called {which!r}; set scoring.negatives to benchmark or paper")
+    raise ValueError(f"unknown set of negative words {which!r}; set scoring.negatives to benchmark or paper")
 
 
-def _check(gold: Sequence[str], predicted: Sequence[str]) -> None:
+def _validate(gold: Sequence[str], predicted: Sequence[str]) -> None:
     if len(gold) != len(predicted):
         raise ValueError(
             f"{len(gold)} gold labels but {len(predicted)} predictions; pair them by example id, and keep "
             "abstentions as empty strings"
         )
     if len(gold) == 0:
-        raise ValueError("no examples to score; does the benchmark's test split hold any?")
+        raise ValueError("no examples to score; check the benchmark's test split")
     for row, (label, answer) in enumerate(zip(gold, predicted, strict=True)):
         if not isinstance(label, str) or not normalise(label):
-            raise ValueError(f"gold label {row} is {label!r}, not a word; a negative is spelt out, never null")
+            raise ValueError(f"gold label {row} is {label!r}, not a word; a negative must be spelt out, never null")
         if not isinstance(answer, str):
-            raise ValueError(f"prediction {row} is {answer!r}, not a string; an abstention is an empty string")
+            raise ValueError(f"prediction {row} is {answer!r}, not a string; an abstention must be an empty string")
 
 
 def outcome(gold: str, predicted: str, negative: Collection[str]) -> tuple[bool, bool, bool]:
-    """What one prediction counts as, for every score and statistic: a true positive, a false one, a missed one.
+    """Return whether a prediction counts as true positive, false positive and false negative, for every score.
 
     Args:
         gold, predicted: Normalised labels.
@@ -62,54 +97,64 @@ def outcome(gold: str, predicted: str, negative: Collection[str]) -> tuple[bool,
     Returns:
         tp, fp (both of the predicted label) and fn (of the gold label); a prediction is correct where neither
         fp nor fn holds.
+
+    >>> outcome("kill", "kill", {"none", ""}), outcome("kill", "live_in", {"none", ""})
+    ((True, False, False), (False, True, True))
     """
-    right = gold == predicted
-    return right and gold not in negative, not right and predicted not in negative, not right and gold not in negative
+    is_equal = gold == predicted
+    return (
+        is_equal and gold not in negative,
+        not is_equal and predicted not in negative,
+        not is_equal and gold not in negative,
+    )
 
 
 def f1(tp: Any, fp: Any, fn: Any) -> Any:
-    """F1 of counts, or of arrays of counts; 0.0 where there is neither a gold label nor a prediction."""
+    """Return the F1 of counts, or of arrays of counts; 0.0 where there is neither a gold label nor a prediction.
+
+    >>> float(f1(3, 1, 2))
+    0.6666666666666666
+    """
     return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
 
 
 def micro_f1(counts: np.ndarray) -> np.ndarray:
-    """F1 of counts (…, 3): tp, fp, fn."""
+    """Return the F1 of counts (…, 3): tp, fp, fn."""
     return f1(*np.moveaxis(counts, -1, 0))
 
 
 def macro_f1(counts: np.ndarray) -> np.ndarray:
-    """Mean F1 of counts (…, labels, 3) over the labels in gold; 0.0 where there are none."""
+    """Return the mean F1 of counts (…, labels, 3) over the labels in gold; 0.0 if there are none.
+
+    >>> float(macro_f1(np.array([[1, 0, 0], [0, 1, 1], [0, 1, 0]])))
+    0.5
+    """
     in_gold = counts[..., 0] + counts[..., 2] > 0
     return (micro_f1(counts) * in_gold).sum(-1) / np.maximum(in_gold.sum(-1), 1)
 
 
-def _ratio(part: int, whole: int) -> float:
-    return part / whole if whole else 0.0
+def _ratio(part: int, total: int) -> float:
+    return part / total if total else 0.0
 
 
-def _rates(tp: int, fp: int, fn: int) -> dict[str, Any]:
-    return {
-        "tp": tp,
-        "fp": fp,
-        "fn": fn,
-        "precision": _ratio(tp, tp + fp),
-        "recall": _ratio(tp, tp + fn),
-        "f1": float(f1(tp, fp, fn)),
-    }
+def _rates(tp: int, fp: int, fn: int) -> _Rates:
+    return {"tp": tp, "fp": fp, "fn": fn, "precision": _ratio(tp, tp + fp), "recall": _ratio(tp, tp + fn)}
 
 
-def score(
-    gold: Sequence[str], predicted: Sequence[str], negatives: Collection[str], labels: Sequence[str]
-) -> dict[str, Any]:
-    """Scores of one system on one benchmark, over the positive labels.
+def _class_scores(tp: int, fp: int, fn: int) -> ClassScores:
+    return {**_rates(tp, fp, fn), "support": tp + fn, "f1": float(f1(tp, fp, fn))}
 
-    Whatever is neither empty nor negative is a positive prediction, in the inventory or not. An empty one
-    counts as negative. Micro-F1 so equals scikit-learn's with labels = (gold ∪ predicted) − negatives.
+
+def score(gold: Sequence[str], predicted: Sequence[str], negatives: Collection[str], labels: Sequence[str]) -> Scores:
+    """Return the scores of one system on one benchmark, over the positive labels.
+
+    Every prediction that is neither empty nor negative is positive, in the inventory or not. An empty one
+    counts as negative. Micro-F1 therefore equals scikit-learn's with labels = (gold ∪ predicted) − negatives.
 
     Args:
         gold: The label of each example, never empty.
         predicted: The prediction for each example, in the same order; "" for an abstention.
-        negatives: As `negative_words` gives them.
+        negatives: As returned by `negative_words`.
         labels: The benchmark's inventory, negative label included.
 
     Returns:
@@ -122,52 +167,56 @@ def score(
     Raises:
         ValueError: There are no examples, the lengths differ, a gold label is null or empty, or a
             prediction is null.
+
+    >>> scores = score(["kill", "lives", "none"], ["Kill", "", "kill"], {"none"}, ["kill", "lives", "none"])
+    >>> scores["tp"], scores["fp"], scores["fn"], scores["micro_f1"], scores["empty"]
+    (1, 1, 1, 0.5, 0.3333333333333333)
     """
-    _check(gold, predicted)
+    _validate(gold, predicted)
     negative = {normalise(word) for word in negatives} | {""}
     schema = {normalise(label) for label in labels} | {""}
-    answers = [normalise(label) for label in predicted]
+    normalised = [normalise(label) for label in predicted]
 
-    tp, fp, fn, correct = Counter(), Counter(), Counter(), 0
-    for (g, p), count in Counter(zip(map(normalise, gold), answers, strict=True)).items():
-        right, invented, missed = outcome(g, p, negative)
-        correct += 0 if invented or missed else count
-        for label, counts, holds in ((p, tp, right), (p, fp, invented), (g, fn, missed)):
+    tp, fp, fn, correct = Counter[str](), Counter[str](), Counter[str](), 0
+    for (g, p), count in Counter(zip(map(normalise, gold), normalised, strict=True)).items():
+        is_tp, is_fp, is_fn = outcome(g, p, negative)
+        correct += 0 if is_fp or is_fn else count
+        for label, counts, holds in ((p, tp, is_tp), (p, fp, is_fp), (g, fn, is_fn)):
             if holds:
                 counts[label] += count
 
-    # Shown as gold spells it, else the inventory, else the model; sorted, so that row order decides nothing.
+    # Spelt as in gold, else in the inventory, else by the model; sorted, so that the row order has no effect.
     spellings = {normalise(label): clean(label) for label in sorted(set(predicted), reverse=True)}
     spellings |= {normalise(label): label for label in (*reversed(labels), *sorted(set(gold), reverse=True))}
-    per_class = {
-        spellings[label]: _rates(tp[label], fp[label], fn[label]) | {"support": tp[label] + fn[label]}
-        for label in sorted(tp.keys() | fp.keys() | fn.keys(), key=spellings.__getitem__)
-    }
+    classes = sorted(tp.keys() | fp.keys() | fn.keys(), key=spellings.__getitem__)
+    per_class = {spellings[label]: _class_scores(tp[label], fp[label], fn[label]) for label in classes}
 
-    n = len(answers)
-    overall = _rates(tp.total(), fp.total(), fn.total())
+    n = len(normalised)
     counts = np.array([[row["tp"], row["fp"], row["fn"]] for row in per_class.values()]).reshape(-1, 3)
     return {
         "n": n,
-        "micro_f1": overall.pop("f1"),
-        **overall,
+        "micro_f1": float(f1(tp.total(), fp.total(), fn.total())),
+        **_rates(tp.total(), fp.total(), fn.total()),
         "macro_f1": float(macro_f1(counts)),
         "accuracy": correct / n,
-        "out_of_schema": sum(answer not in schema for answer in answers) / n,
-        "empty": answers.count("") / n,
+        "out_of_schema": sum(label not in schema for label in normalised) / n,
+        "empty": normalised.count("") / n,
         "per_class": per_class,
     }
 
 
-def _average(scores: Mapping[str, float], benchmarks: Sequence[str]) -> dict[str, Any]:
-    missing = [name for name in benchmarks if (value := scores.get(name)) is None or math.isnan(value)]
-    complete = benchmarks and not missing
-    value = fmean(scores[name] for name in benchmarks) if complete else None
+def _average(scores: Mapping[str, float | None], benchmarks: Sequence[str]) -> Average:
+    values = {name: value for name in benchmarks if (value := scores.get(name)) is not None and not math.isnan(value)}
+    missing = [name for name in benchmarks if name not in values]
+    value = fmean(values.values()) if benchmarks and not missing else None
     return {"value": value, "n": len(benchmarks), "missing": missing}
 
 
 def average_members(domains: Mapping[str, str], selected: Sequence[str]) -> dict[str, list[str]]:
-    """The selected benchmarks that the averages `general`, `literary` and `overall` are over, each once.
+    """Return the selected benchmarks in each of the averages `general`, `literary` and `overall`, each once.
+
+    >>> average_members({"gids": "general", "pg_fiction": "literary"}, ["gids"])
+    {'general': ['gids'], 'literary': [], 'overall': ['gids']}
 
     Raises:
         ValueError: A selected benchmark has no domain, or an unknown one.
@@ -176,29 +225,35 @@ def average_members(domains: Mapping[str, str], selected: Sequence[str]) -> dict
     for name in benchmarks:
         if domains.get(name) not in DOMAINS:
             raise ValueError(
-                f"benchmark {name!r} has the domain {domains.get(name)!r}, not {' or '.join(DOMAINS)}; "
-                f"set benchmarks.{name}.domain or take it out of matrix.benchmarks"
+                f"benchmark {name!r} has the domain {domains.get(name)!r}, which must be {' or '.join(DOMAINS)}; "
+                f"set benchmarks.{name}.domain or remove it from matrix.benchmarks"
             )
     members = {domain: [name for name in benchmarks if domains[name] == domain] for domain in DOMAINS}
     return members | {"overall": benchmarks}
 
 
 def domain_averages(
-    scores: Mapping[str, float], domains: Mapping[str, str], selected: Sequence[str]
-) -> dict[str, dict[str, Any]]:
-    """Plain means of one score over the selected benchmarks of each domain and over all of them.
+    scores: Mapping[str, float | None], domains: Mapping[str, str], selected: Sequence[str]
+) -> dict[str, Average]:
+    """Return the plain means of one score over the selected benchmarks of each domain and over all of them.
 
     Args:
-        scores: One score a benchmark; benchmarks outside `selected` are ignored.
-        domains: `general` or `literary`, a benchmark.
+        scores: Score of each benchmark; benchmarks outside `selected` are ignored.
+        domains: Domain of each benchmark, `general` or `literary`.
         selected: The benchmarks to average, each counted once.
 
     Returns:
-        For `general`, `literary` and `overall`: `value`, the mean, or None where a selected score is
-        missing (absent, None or NaN) or none is selected; `n`, benchmarks selected; `missing`, their names.
+        For `general`, `literary` and `overall`: `value`, the mean, or None if a selected score is missing
+        (absent, None or NaN) or none is selected; `n`, benchmarks selected; `missing`, those without a score.
 
     Raises:
         ValueError: A selected benchmark has no domain, or an unknown one.
+
+    >>> domain_averages({"gids": 0.5, "tacred": 0.75}, {"gids": "general", "tacred": "general"}, ["gids", "tacred"])
+    ... # doctest: +NORMALIZE_WHITESPACE
+    {'general': {'value': 0.625, 'n': 2, 'missing': []},
+     'literary': {'value': None, 'n': 0, 'missing': []},
+     'overall': {'value': 0.625, 'n': 2, 'missing': []}}
     """
     members = average_members(domains, selected)
-    return {part: _average(scores, names) for part, names in members.items()}
+    return {average: _average(scores, names) for average, names in members.items()}

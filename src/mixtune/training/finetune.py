@@ -1,16 +1,16 @@
 """Fine-tuning job of one cell: restore the adapter from scratch/, or tune it, and write its folder."""
 
 import shutil
+from functools import partial
 from pathlib import Path
 
 import torch
 
-from ..artifacts.cache import sign
-from ..artifacts.locks import exclusive
-from ..artifacts.manifests import canonical, copy_whole, digest, is_whole, read_json, write_json, write_manifest
+from ..artifacts.cache import restored_or_made
+from ..artifacts.manifests import canonical, copy_whole, digest, read_json, write_json, write_manifest
 from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, run_card
 from ..devices.compute import Device
-from ..errors import UserError, naming
+from ..errors import UserError
 from ..models.qlora import load_tokenizer
 from ..prompts.files import read_rendered
 from .meter import Meter
@@ -46,13 +46,9 @@ def finetune(
     base, rows = read_json(model), read_json(rendered)
     dependencies = [settings.as_json(), base["files"], rows["files"], *device.identity()]
     folder = scratch / "finetune" / digest(*map(canonical, dependencies))
-    sign(folder, output)
     finished = folder / "adapter" / "manifest.json"
-    with exclusive(folder / "lock"), naming(folder):
-        if is_whole(finished):
-            print(f"finished before: restored from {finished.parent}")
-        else:
-            _finetune(settings, model, rendered, folder, device, micro_tokens)
+    make = partial(_finetune, settings, model, rendered, folder, device, micro_tokens)
+    with restored_or_made(folder, output, finished, make):
         copy_whole(finished, output.parent)
 
 

@@ -16,32 +16,25 @@ import pyarrow.parquet as pq
 import pytest
 
 from mixtune.artifacts.manifests import is_whole, read_json
-from mixtune.baselines import predict_frontier as frontier
-from mixtune.baselines.endpoint import NoAnswer, Reply, read_reply
-from mixtune.baselines.paid_answers import Charge, PaidAnswers
-from mixtune.baselines.predict_frontier import estimate, predict_frontier
+from mixtune.baselines import frontier
+from mixtune.baselines.paid_answers import PaidAnswers
+from mixtune.baselines.predict_frontier import predict_frontier
+from mixtune.baselines.settings import FrontierTerms, PredictFrontierSettings
 from mixtune.data.gather_benchmarks import gather_benchmarks
 from mixtune.data.prepare_benchmark import Prepared, write_prepared
 from mixtune.errors import UserError
 from mixtune.inference.predictions import SCHEMA
 from mixtune.prompts.messages import messages
+from tests.unit.baselines.replies import PAID, reply
 
 ROOT = Path(__file__).parents[3]
 LABELS = ["lives", "works", "NA"]
 KEY = "sk-very-secret-0123456789"
 TERMS = {
-    "name": "big", "key_variable": None, "price": {"input": 1.0, "output": 2.0}, "spending_limit": 1.0,
+    "name": "big", "code": "", "key_variable": None, "price": {"input": 1.0, "output": 2.0}, "spending_limit": 1.0,
     "concurrency": 4, "timeout": 5, "retries": 2,
 }  # fmt: skip
 ROWS = 12
-PAID = (30, 2)  # tokens that the server counts
-
-
-def reply(text="works", ended="stop", **more):
-    """The body of a reply."""
-    choice = {"index": 0, "message": {"role": "assistant", "content": text}, "finish_reason": ended}
-    usage = dict(zip(("prompt_tokens", "completion_tokens"), PAID, strict=True))
-    return {"id": "1", "object": "chat.completion", "model": "big-1", "choices": [choice], "usage": usage} | more
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -128,8 +121,8 @@ def job(server, benchmark, tmp_path):
     def run(conditions=("generic",), output="predicted", settings=(), **terms):
         folder = tmp_path / output
         predict_frontier(
-            {**run.settings, **dict(settings)},
-            TERMS | terms,
+            PredictFrontierSettings(**{**run.settings, **dict(settings)}),
+            FrontierTerms(**TERMS | terms),
             {"toy": benchmark},
             [folder / condition / "toy.parquet" for condition in conditions],
             folder / "manifest.json",
@@ -250,36 +243,6 @@ def test_what_passes_is_asked_again(job, server):
     assert set(server.answered.values()) == {1}
 
 
-UNUSABLE = {
-    "the reply holds no answer": [{}, [], {"choices": []}, {"choices": [None]}, {"choices": {"a": 1}}, {"error": "no"}],
-    "the answer has no text": [reply(None), reply([{"type": "text"}])],
-    "ended the answer with 'content_filter'": [reply("lives", "content_filter"), reply("", "content_filter")],
-    "ended the answer with 'tool_calls'": [reply(None, "tool_calls")],
-    "before the answer began": [reply("", "length"), reply(" \n", "length")],
-}
-
-
-@pytest.mark.parametrize(("why", "body"), [(why, body) for why, bodies in UNUSABLE.items() for body in bodies])
-def test_what_is_no_answer(why, body):
-    with pytest.raises(NoAnswer, match=why):
-        read_reply(body)
-
-
-@pytest.mark.parametrize(
-    ("body", "expected"),
-    [
-        (reply("lives"), Reply("lives", "big-1", False, PAID)),
-        (reply(""), Reply("", "big-1", False, PAID)),  # it has nothing to say
-        (reply("lives in", "length"), Reply("lives in", "big-1", True, PAID)),
-        (reply("lives", None, usage=None), Reply("lives", "big-1", False, None)),
-        (reply("lives", usage={"prompt_tokens": 3}), Reply("lives", "big-1", False, None)),
-        (reply("a\ud83d", usage={"prompt_tokens": -1, "completion_tokens": 1}), Reply("a?", "big-1", False, None)),
-    ],
-)
-def test_what_is_an_answer(body, expected):
-    assert read_reply(body) == expected
-
-
 def test_error_as_prediction(job, server, tmp_path, capsys):
     server.plans[prompt(0)] = [{"status": 500, "text": "out of order"}] * 3
     server.plans[prompt(1)] = [{"status": 400, "text": '{"error": {"message": "not this one"}}'}]
@@ -288,14 +251,14 @@ def test_error_as_prediction(job, server, tmp_path, capsys):
         job()
     text = str(error.value)
     assert f"3 of {ROWS} requests have no answer" in text
-    assert "1 failed, as generic toy/test/0: HTTP 500: out of order\n" in text
-    assert '1 failed, as generic toy/test/1: HTTP 400: {"error": {"message": "not this one"}}\n' in text
-    assert "1 failed, as generic toy/test/2: the endpoint ended the answer with 'content_filter'\n" in text
-    assert "start again to ask what is missing; frontier.big has" in text
+    assert "1 failed, e.g. generic toy/test/0: HTTP 500: out of order\n" in text
+    assert '1 failed, e.g. generic toy/test/1: HTTP 400: {"error": {"message": "not this one"}}\n' in text
+    assert "1 failed, e.g. generic toy/test/2: the endpoint ended the answer with 'content_filter'\n" in text
+    assert "rerun to send the missing requests; frontier.big sets" in text
     assert not (tmp_path / "predicted").exists()
     assert f"{ROWS - 3} of {ROWS} answered, 3 failed" in capsys.readouterr().out
-    assert len(kept(tmp_path).known()) == ROWS - 3
-    assert kept(tmp_path).charged().output == (ROWS - 2) * PAID[1]  # the filtered one was paid for
+    assert len(kept(tmp_path).read()) == ROWS - 3
+    assert kept(tmp_path).total_charge().output == (ROWS - 2) * PAID[1]  # the filtered one was paid for
     server.asked.clear()
     folder = job()
     assert sorted(body["messages"][-1]["content"] for _, _, body, _ in server.asked) == sorted(map(prompt, range(3)))
@@ -304,7 +267,7 @@ def test_error_as_prediction(job, server, tmp_path, capsys):
 
 
 def test_a_dead_endpoint_is_left_alone(job, server, monkeypatch):
-    monkeypatch.setattr(frontier, "IN_A_ROW", 3)
+    monkeypatch.setattr(frontier, "MAX_FAILURES", 3)
     server.plans |= {prompt(n): [{"status": 400, "text": "no"}] for n in range(ROWS)}
     with pytest.raises(UserError, match=f"{ROWS - 3} were not sent after these errors"):
         job(concurrency=1)
@@ -335,7 +298,7 @@ def test_key_anywhere(job, server, tmp_path, monkeypatch, capsys, status):
 
 def test_a_key_is_wanted_only_where_something_is_to_be_asked(job, server, monkeypatch):
     monkeypatch.delenv("BIG_KEY", raising=False)
-    with pytest.raises(UserError, match=r"the environment variable BIG_KEY is not set.* frontier\.big\.key_variable"):
+    with pytest.raises(UserError, match=r"^BIG_KEY: environment variable not set; .* frontier\.big\.key_variable"):
         job(key_variable="BIG_KEY")
     assert not server.asked
     job()
@@ -354,35 +317,32 @@ def test_variables_of_the_client_change_neither_endpoint_nor_key(job, server, mo
 def test_what_may_exceed_the_limit_is_not_begun(job, server, capsys):
     price, each = {"input": 1e4, "output": 1e4}, 1e-2 * (PAID[0] + PAID[1])
     with pytest.raises(
-        UserError, match=r"frontier\.big\.spending_limit is 5; raise it to [\d.]+, or lower .*Nothing was sent"
+        UserError,
+        match=r"^frontier\.big\.spending_limit: 5 may be exceeded: .*; raise it to [\d.]+, or lower .*Nothing was sent",
     ):
         job(price=price, spending_limit=5)
     assert not server.asked
     told = capsys.readouterr().out
-    assert f"{ROWS} rows make {ROWS} requests; {ROWS} are still to be sent" in told
+    assert f"{ROWS} rows, {ROWS} distinct requests, {ROWS} to send" in told
     assert "estimated: at most" in told
     # What was spent before counts, whatever it was spent on.
     job(settings={"test_rows": 3}, price=price, spending_limit=100)
-    needed = ROWS * 1e-2 * sum(vars(estimate(server.asked[0][2])).values())
-    with pytest.raises(UserError, match=f"{3 * each:.4g} have been spent"):
+    needed = ROWS * 1e-2 * sum(vars(frontier.estimate(server.asked[0][2])).values())
+    with pytest.raises(UserError, match=f"{3 * each:.4g} spent before"):
         job(settings={"body": {"max_tokens": 9}}, price=price, spending_limit=needed)
     assert len(server.asked) == 3
-
-
-def test_tokens_are_estimated_from_bytes_and_the_limit_of_an_answer():
-    turns = [{"role": "system", "content": "abcd"}, {"role": "user", "content": "関係"}]  # 4 and 6 bytes
-    assert estimate({"messages": turns, "max_tokens": 8}) == Charge(2 + 8 + 2 + 8, 8, 1)
-    assert estimate({"messages": turns, "max_completion_tokens": 70}).output == 70
 
 
 def test_a_limit_that_is_reached_ends_the_job_and_loses_nothing(job, server, tmp_path):
     usage = {"prompt_tokens": 1000, "completion_tokens": 1000}  # far more than was estimated
     server.plans = {prompt(n): [{"body": reply(usage=usage)}] for n in range(ROWS)}
     price = {"input": 1e3, "output": 1e3}
-    with pytest.raises(UserError, match=r"were not sent as the next might exceed the limit \([\d.]+ spent, limit 5\)"):
+    with pytest.raises(
+        UserError, match=r"were not sent because the next might exceed the limit \([\d.]+ spent, limit 5\)"
+    ):
         job(price=price, spending_limit=5, concurrency=1)
     # 2 each, of which 0.1 was foreseen: the third was sent when 4 had been spent.
-    assert len(kept(tmp_path).known()) == len(server.asked) == 3
+    assert len(kept(tmp_path).read()) == len(server.asked) == 3
     job(price=price, spending_limit=100)
     assert len(server.asked) == ROWS
 
@@ -392,14 +352,14 @@ def test_tokens_that_are_not_counted_are_estimated(job, server, tmp_path):
     card = read_json(job() / "run_card.json")
     assert card["requests_with_estimated_tokens"] == ROWS
     assert card["output_tokens"] == ROWS * 8
-    assert card["input_tokens"] == sum(estimate(body).input for _, _, body, _ in server.asked)
+    assert card["input_tokens"] == sum(frontier.estimate(body).input for _, _, body, _ in server.asked)
 
 
 def test_a_broken_file_of_answers_is_no_empty_one(job, server, tmp_path):
     job()
     (path,) = (tmp_path / "answers").glob("*/answers.sqlite")
     path.write_bytes(b"something else, and long enough to be read")
-    with pytest.raises(UserError, match=r"answers\.sqlite: file is not a database; it holds answers"):
+    with pytest.raises(UserError, match=r"answers\.sqlite: file is not a database; it holds paid answers"):
         job(output="again")
     assert len(server.asked) == ROWS
 

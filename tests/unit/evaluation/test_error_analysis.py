@@ -106,10 +106,10 @@ def test_strata_worked_by_hand(toy, system):
 
 
 def test_the_counts_of_every_stratum_add_up_to_the_score(toy, system):
-    dice = random.Random(1)
+    rng = random.Random(1)
     choices = [*LABELS, "Kill", "", "other", "NONE", "not a label"]
     for number in range(20):
-        raw = [dice.choice(choices) for _ in GOLD]
+        raw = [rng.choice(choices) for _ in GOLD]
         file, folder = system(f"s{number}", raw)
         table = analyse([(file, folder)], {"toy": toy}, 5)["strata"]
         whole = file["scores"]["schema"]["toy"]
@@ -161,7 +161,7 @@ def test_joined_by_row_order(toy, system):
     )
     pd.testing.assert_frame_equal(one["strata"], two["strata"])
     pd.testing.assert_frame_equal(one["errors"], two["errors"])
-    with pytest.raises(UserError, match="holds 'toy/test/10', which is no test row"):
+    with pytest.raises(UserError, match="'toy/test/10' not found in the benchmark's test split"):
         analyse([system("a", raw=[*RAW, "kill"], gold=[*GOLD, "kill"])], {"toy": toy}, 9)
 
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from mixtune.evaluation.pairing import pairs, runs
+from mixtune.evaluation.pairing import pairs, system_conditions
+from mixtune.evaluation.settings import ComparisonSettings
 from mixtune.systems import arm
 
 BOTH = ("generic", "schema")
@@ -13,11 +14,15 @@ UNTUNED = [f"{model}/untuned/{shots}-shot/seed-0" for model in "AB" for shots in
 def found(comparison, systems=(*CELLS, *UNTUNED), conditions=("schema",)):
     """The pairs of a comparison, with shortened names."""
 
-    def short(run):
-        return run["system"].replace("-shot", "").replace("/seed-7", "").replace("/seed-0", "")
+    def short(member):
+        return member.system.replace("-shot", "").replace("/seed-7", "").replace("/seed-0", "")
 
-    known = runs(dict.fromkeys(systems, conditions))
-    return [(family, short(a), short(b)) for family, a, b in pairs({"name": "it", **comparison}, known)]
+    members = system_conditions(dict.fromkeys(systems, conditions))
+    return [(family, short(a), short(b)) for family, a, b in pairs(settings(name="it", **comparison), members)]
+
+
+def settings(**comparison):
+    return ComparisonSettings(**{"where": {}, **comparison})
 
 
 def test_an_arm_is_a_system_without_its_seed():
@@ -78,9 +83,9 @@ def test_every_condition_is_a_family_of_its_own():
 
 
 def test_conditions_of_one_system_are_compared():
-    known = runs(dict.fromkeys(CELLS[:2], BOTH))
-    told = list(pairs({"name": "it", "vary": "condition", "of": ["generic", "schema"]}, known))
-    assert [(family, a["system"], a["condition"], b["system"], b["condition"]) for family, a, b in told] == [
+    members = system_conditions(dict.fromkeys(CELLS[:2], BOTH))
+    found = list(pairs(settings(name="it", vary="condition", of=["generic", "schema"]), members))
+    assert [(family, a.system, a.condition, b.system, b.condition) for family, a, b in found] == [
         ("it", system, "generic", system, "schema") for system in CELLS[:2]
     ]
 
@@ -107,8 +112,7 @@ def test_where_keeps_some_systems(where, left):
 def test_what_is_asked_in_one_way_is_compared_under_every_condition():
     systems = {"encoder/base/seed-1": ["any"], "m/mixtune/0-shot/seed-1": ["generic", "schema"]}
     for of in (["encoder/*", "*/mixtune/*"], ["*/mixtune/*", "encoder/*"]):
-        found = list(pairs({"name": "baselines", "vary": "system", "of": of}, runs(systems)))
+        found = list(pairs(settings(name="baselines", vary="system", of=of), system_conditions(systems)))
         assert [family for family, *_ in found] == ["baselines/generic", "baselines/schema"]
-        assert {run["condition"] for _, *pair in found for run in pair if run["system"].startswith("encoder")} == {
-            "any"
-        }
+        members = [member for _, *pair in found for member in pair]
+        assert {member.condition for member in members if member.system.startswith("encoder")} == {"any"}

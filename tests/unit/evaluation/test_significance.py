@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from mixtune.evaluation.outcomes import Answers, counts, label_counts
+from mixtune.evaluation.outcomes import Labels, counts, label_counts
 from mixtune.evaluation.scoring import macro_f1, micro_f1, score
 from mixtune.evaluation.significance import Paired, bootstrap, generator, holm, interval, mcnemar, randomise
 
@@ -24,7 +24,7 @@ PREDICTED = ["Kill", "Live_In", "", "Kill", "none"]
 
 def answers(gold, predicted):
     ids = tuple(f"id-{i:04}" for i in range(len(gold)))
-    return Answers(ids, tuple(word.lower() for word in gold), tuple(word.lower() for word in predicted))
+    return Labels(ids, tuple(word.lower() for word in gold), tuple(word.lower() for word in predicted))
 
 
 def both_counts(gold=GOLD, predicted=PREDICTED):
@@ -35,9 +35,9 @@ def both_counts(gold=GOLD, predicted=PREDICTED):
 
 def random_rows(n, seed, skill=0.6):
     """Gold and predicted labels of a system that is right now and then."""
-    dice = np.random.default_rng(seed)
-    gold = dice.choice(["a", "b", "c", "none"], n, p=[0.4, 0.2, 0.1, 0.3])
-    predicted = np.where(dice.random(n) < skill, gold, dice.choice(["a", "b", "d", "none", ""], n))
+    rng = np.random.default_rng(seed)
+    gold = rng.choice(["a", "b", "c", "none"], n, p=[0.4, 0.2, 0.1, 0.3])
+    predicted = np.where(rng.random(n) < skill, gold, rng.choice(["a", "b", "d", "none", ""], n))
     return list(gold), list(predicted)
 
 
@@ -111,9 +111,9 @@ def test_the_interval_is_that_of_the_exact_distribution():
 def test_a_loop_over_rows_has_the_same_distribution():
     gold, predicted = random_rows(80, seed=1)
     micro, macro = both_counts(gold, predicted)
-    dice, loop = np.random.default_rng(2), []
+    rng, loop = np.random.default_rng(2), []
     for _ in range(1500):
-        drawn = dice.integers(0, len(gold), len(gold))
+        drawn = rng.integers(0, len(gold), len(gold))
         loop.append(score([gold[i] for i in drawn], [predicted[i] for i in drawn], ["none"], ["a", "b", "c"]))
     for rows, statistic, metric in ((micro, micro_f1, "micro_f1"), (macro, macro_f1, "macro_f1")):
         draws = bootstrap(rows, statistic, generator("loop"), 1500)[:, 0]
@@ -162,9 +162,9 @@ def test_a_generator_is_its_names():
 
 def covered(level, datasets, draw, truth, resamples):
     """The share of simulated test sets whose interval holds the truth."""
-    dice, hits = np.random.default_rng(7), 0
+    rng, hits = np.random.default_rng(7), 0
     for number in range(datasets):
-        rows, groups = draw(dice)
+        rows, groups = draw(rng)
         low, high = interval(bootstrap(rows, micro_f1, generator(f"{number}"), resamples, groups), level)
         hits += low <= truth <= high
     return hits / datasets
@@ -177,23 +177,23 @@ TRUTH = float(micro_f1(SHARES @ KINDS * 1e9))
 def test_an_interval_holds_the_truth_as_often_as_it_says():
     """95 % within a percentage point, over 4,000 test sets (a standard error of 0.34)."""
 
-    def draw(dice):
-        return KINDS[dice.choice(5, 1000, p=SHARES)], None
+    def draw(rng):
+        return KINDS[rng.choice(5, 1000, p=SHARES)], None
 
     assert covered(0.95, 4000, draw, TRUTH, 600) == pytest.approx(0.95, abs=0.01)
 
 
-def grouped(dice):
+def grouped(rng):
     """250 groups of four rows that are mostly of one kind."""
-    kinds = np.repeat(dice.choice(5, 250, p=SHARES), 4)
-    own = dice.random(1000) < 0.3
-    kinds[own] = dice.choice(5, own.sum(), p=SHARES)
+    kinds = np.repeat(rng.choice(5, 250, p=SHARES), 4)
+    own = rng.random(1000) < 0.3
+    kinds[own] = rng.choice(5, own.sum(), p=SHARES)
     return KINDS[kinds], np.repeat(np.arange(250), 4)
 
 
 def test_groups_widen_the_interval_as_far_as_they_must():
     assert covered(0.95, 1000, grouped, TRUTH, 400) == pytest.approx(0.95, abs=0.02)
-    alone = covered(0.95, 300, lambda dice: (grouped(dice)[0], None), TRUTH, 400)
+    alone = covered(0.95, 300, lambda rng: (grouped(rng)[0], None), TRUTH, 400)
     assert alone < 0.85
 
 
@@ -268,10 +268,10 @@ def test_the_mean_of_pairs_is_the_mean_of_their_draws():
 
 def test_equally_good_systems_are_told_apart_as_rarely_as_the_level_says():
     """5 % of 2,000 pairs of equally good systems, within a percentage point and a half (3 standard errors)."""
-    dice, found = np.random.default_rng(5), []
+    rng, found = np.random.default_rng(5), []
     for number in range(2000):
-        shared = dice.choice(5, 400, p=SHARES)
-        own = [np.where(dice.random(400) < 0.5, shared, dice.choice(5, 400, p=SHARES)) for _ in range(2)]
+        shared = rng.choice(5, 400, p=SHARES)
+        own = [np.where(rng.random(400) < 0.5, shared, rng.choice(5, 400, p=SHARES)) for _ in range(2)]
         told = Paired.of(KINDS[own[0]], KINDS[own[1]], generator(f"null {number}"), 399).tests(0.95)
         found.append([told["p_bootstrap"] <= 0.05, told["p_randomisation"] <= 0.05])
     assert np.mean(found, axis=0) == pytest.approx(0.05, abs=0.015)
