@@ -5,13 +5,14 @@ import resource
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from .manifests import file_sha256, read_json, write_json
+from .settings import Settings
 
 NAME = "run_card.json"
 TABLE_PACKAGES = ("numpy", "pandas", "pyarrow")
@@ -98,7 +99,7 @@ def contents(path: Path) -> Any:
 
 
 def run_card(
-    rule: str, settings: Mapping[str, Any], inputs: Iterable[Path], packages: Iterable[str], **facts: Any
+    rule: str, settings: Settings, inputs: Iterable[Path], packages: Iterable[str], **facts: Any
 ) -> dict[str, Any]:
     """A run card.
 
@@ -111,9 +112,9 @@ def run_card(
     """
     return {
         "rule": rule,
-        "settings": settings,
+        "settings": settings.as_json(),
         "inputs": {path.as_posix(): contents(path) for path in inputs},
-        "code": {"hash": settings["code"], **code_version()},
+        "code": {"hash": settings.code, **code_version()},
         "versions": {"python": platform.python_version(), **{package: version(package) for package in packages}},
         **facts,
     }
@@ -123,7 +124,7 @@ def write_table_card(
     rule: str,
     path: Path,
     tables: Iterable[str],
-    settings: Mapping[str, Any],
+    settings: Settings,
     inputs: Iterable[Path],
     begin: float,
     **facts: Any,

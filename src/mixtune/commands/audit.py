@@ -24,7 +24,7 @@ def add(commands: Any) -> None:
 
 def audit(args: argparse.Namespace) -> None:
     """Print the audit of prepared benchmarks, or of a folder's files."""
-    from ..reports.tables.data import readable
+    from ..reports.tables.data import format_audit
 
     if args.path:
         from ..data.prepare_benchmark import prepare
@@ -41,4 +41,4 @@ def audit(args: argparse.Namespace) -> None:
         if missing:
             raise UserError(f"no audit at {', '.join(missing)}; run the workflow first, or give files with --path")
         found = [read_json(file) for file in files]
-    print("\n\n".join(map(readable, found)))
+    print("\n\n".join(map(format_audit, found)))
