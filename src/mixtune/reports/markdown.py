@@ -65,7 +65,7 @@ def markdown(frame: pd.DataFrame, digits: int = 4) -> str:
 
     rule = ["---:" if is_numeric(frame[name]) else "---" for name in frame]
     rows = [[format_cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [[escape(name) for name in frame], rule, *rows])
+    return "".join(f"| {' | '.join(row)} |\n" for row in [[escape(str(name)) for name in frame.columns], rule, *rows])
 
 
 def write_table(stem: Path, frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> None:

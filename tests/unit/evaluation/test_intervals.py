@@ -15,8 +15,12 @@ from mixtune.evaluation.paired_tests import COLUMNS, compare
 from mixtune.evaluation.score import score_system
 from mixtune.evaluation.significance import Paired, generator, holm
 from mixtune.inference.predictions import write_predictions
+from mixtune.reports.markdown import markdown
+from mixtune.reports.readme import format_readme
+from mixtune.reports.tables import matrix as matrices
 from mixtune.reports.tables import scores as tables
-from mixtune.reports.tables.comparisons import readable
+from mixtune.reports.tables.comparisons import format_comparisons
+from mixtune.reports.tables.seeds import format_matrix
 
 LABELS = ["a", "b", "none"]
 BENCHMARKS = {"gids": "general", "tacred": "general", "pg_fiction": "literary"}
@@ -122,7 +126,7 @@ def test_ci_of_another_metric(files):
     micro = table[table["metric"] == "micro_f1"].set_index("benchmark")
     assert all(micro.loc[name, "high"] < accuracies[name] for name in BENCHMARKS)
     by(file["intervals"], benchmark="gids", metric="micro_f1")["value"] = accuracies["gids"]
-    with pytest.raises(UserError, match=r"gids: the interval is one of 0\.\d+, but micro_f1 is"):
+    with pytest.raises(UserError, match=r"gids: the interval is of the value 0\.\d+, but micro_f1 is"):
         tables.intervals([file], scores)
 
 
@@ -169,7 +173,7 @@ def test_one_group_has_a_score_and_no_interval(files):
     compared = files.compare(SHOTS, systems=PAIR, cluster=True)
     assert set(compared.loc[compared["p_bootstrap"].isna(), "benchmark"]) == set(blank)
     assert compared["p_holm"].notna().all()
-    shown = readable(compared).set_index("benchmark")
+    shown = format_comparisons(compared).set_index("benchmark")
     assert str(shown.loc["gids", "difference"]) == f"{shown.loc['gids', 'difference'].value:.3f}"
     assert shown.loc["gids", "p_bootstrap"] == ""
 
@@ -231,21 +235,21 @@ def test_three_seeds_in_the_shown_matrix(files):
         "benchmarks": {name: {"title": name, "domain": domain} for name, domain in BENCHMARKS.items()},
         "caps": {"test_rows": None, "max_rows": {}}, "sample": [],
     }  # fmt: skip
-    matrix = tables.matrix(scores, setup)
+    matrix = matrices.matrix(scores, setup)
     assert len(matrix) == 3
     intervals = tables.intervals([files.intervals("small/mixtune/0-shot", *systems)], scores)
-    shown = tables.readable(matrix, setup, intervals)
+    shown = format_matrix(matrix, setup, intervals)
     assert shown[["Model", "Mixture", "Shots", "Seeds"]].to_numpy().tolist() == [["small", "mixtune", 0, 3]]
     for column, name in (("gids", "gids"), ("General (n=2)", "general_avg"), ("Overall (n=3)", "overall_avg")):
         mean = intervals[(intervals["benchmark"] == name) & (intervals["seeds"] == 3)].iloc[0]
         wanted = f"{matrix[name].mean():.3f} ± {matrix[name].std():.3f} [{mean['low']:.3f}, {mean['high']:.3f}]"
         assert str(shown[column].iloc[0]) == wanted
-        assert f"| {wanted} |" in tables.markdown(shown)
+        assert f"| {wanted} |" in markdown(shown)
         assert mean["sd"] == pytest.approx(matrix[name].std())
-    text = tables.summary(setup, matrix, intervals)
+    text = format_readme(setup, matrix, intervals)
     assert "means over 3 training seeds ± their sample standard deviation" in text
     assert "95 % confidence interval" in text and "400 resamples of its rows" in text
-    assert "It says nothing of other training runs." in text
+    assert "It does not cover other training runs." in text
 
 
 # Comparisons
@@ -355,7 +359,7 @@ def test_a_comparison_without_a_pair_is_told_and_tests_nothing(files, capsys):
     table = files.compare({"name": "sizes", "vary": "model", "of": ["x", "y"]}, systems=PAIR)
     assert len(table) == 0 and list(table.columns) == COLUMNS
     assert "sizes: no pair in this matrix" in capsys.readouterr().out
-    assert tables.markdown(readable(table)).count("\n") == 2
+    assert markdown(format_comparisons(table)).count("\n") == 2
 
 
 def test_comparisons_as_people_read_them(files):
@@ -363,7 +367,7 @@ def test_comparisons_as_people_read_them(files):
     files.predict(PAIR[1], 1.0, 2)
     table = files.compare(SHOTS, systems=PAIR, resamples=20_000)
     row = by(table.to_dict("records"), benchmark="gids")
-    text = tables.markdown(readable(table)).splitlines()[2]
+    text = markdown(format_comparisons(table)).splitlines()[2]
     assert f"| {row['difference']:.3f} [{row['low']:.3f}, {row['high']:.3f}] |" in text
     assert "| &lt; 0.0001 |" in text
 

@@ -84,10 +84,10 @@ def format_number(value: float | ScoreEstimate | None, digits: int = 1, scale: f
         mark: `textbf`, `underline` or "", for the number alone.
     """
     estimate = value if isinstance(value, ScoreEstimate) else None
-    plain = estimate.value if estimate else value
-    if plain is None or pd.isna(plain):
+    score = value.value if isinstance(value, ScoreEstimate) else value
+    if score is None or pd.isna(score):
         return "--"
-    text = _fixed(plain * scale, digits)
+    text = _fixed(score * scale, digits)
     text = rf"\{mark}{{{text}}}" if mark else text
     if estimate and estimate.sd is not None:
         text += rf"{{\tiny$\pm${_fixed(estimate.sd * scale, digits)}}}"

@@ -52,13 +52,14 @@ def _format_scores(
     rows = headline(table, setup)
     frame = average_seeds(rows, columns, intervals)
     sizes = rows.groupby(["model", "mixture", "shots", "condition"], sort=False)["overall_n"].max()
-    is_system = ~frame["mixture"].isin(NOT_RANKED).to_numpy()
+    is_system = [mixture not in NOT_RANKED for mixture in frame["mixture"]]
+    is_complete = [size == sizes.max() for size in sizes]
     cells = []
     for column in columns:
         values = [100 * (score.value if isinstance(score, ScoreEstimate) else score) for score in frame[column]]
         # Overall averages of different benchmarks are not comparable.
-        is_ranked = is_system & (sizes == sizes.max()).to_numpy() if column == "overall_avg" else is_system
-        marked = zip(frame[column], rank_marks(values, is_ranked), strict=True)
+        is_ranked = map(all, zip(is_system, is_complete, strict=True)) if column == "overall_avg" else is_system
+        marked = zip(frame[column], rank_marks(values, list(is_ranked)), strict=True)
         cells.append([format_number(value, scale=100, mark=mark) for value, mark in marked])
     return frame, list(zip(*cells, strict=True))
 
@@ -192,7 +193,7 @@ def data(tables: Tables, setup: Setup) -> str:
         mentions = of_split["mentions_missing"].sum() / (2 * total)
         shares = [test["negatives"] / test["rows"], mentions, test["ceiling"], test["rows_in_train"] / test["rows"]]
         counts = [*(of_split.loc[split, "rows"] for split in ("train", "validation", "test")), of_split["labels"].max()]
-        row = [escape(title_of.get(name, name)), escape(test["domain"])]
+        row = [escape(title_of.get(str(name), str(name))), escape(str(test["domain"]))]
         row += [*(format_number(n, 0) for n in counts), *(format_number(share, 1, 100) for share in shares)]
         rows.append(row)
     heads = [("train", "rows"), ("validation", "rows"), ("test", "rows"), ("labels", "")]

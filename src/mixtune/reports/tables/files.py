@@ -16,7 +16,7 @@ TEXTS = frozenset(
 def read_table(path: Path) -> pd.DataFrame:
     """Read a table from its CSV file: text is kept as written, a blank number is NaN."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return frame.assign(**{name: _number(frame[name]) for name in frame if name not in TEXTS})
+    return frame.assign(**{name: _number(frame[name]) for name in frame.columns if name not in TEXTS})
 
 
 def _number(column: pd.Series) -> pd.Series:

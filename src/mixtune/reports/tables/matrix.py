@@ -4,6 +4,7 @@ Every measured value is kept unchanged; unusable outputs are flagged in a column
 """
 
 from collections.abc import Callable
+from typing import Any
 
 import pandas as pd
 
@@ -24,11 +25,11 @@ def _pivot(scores: pd.DataFrame, setup: Setup, domains_of: Callable[[str, str], 
     domains = {name: benchmark["domain"] for name, benchmark in setup["benchmarks"].items()}
     rows = []
     for (kind, *keys), group in scores.groupby(["kind", *KEYS]):
-        row = dict(zip(KEYS, keys, strict=True))
-        included = domains_of(kind, row["mixture"])
+        row: dict[str, Any] = dict(zip(KEYS, keys, strict=True))
+        included = domains_of(str(kind), str(row["mixture"]))
         names = [name for name in domains if domains[name] in included]
         measured = group.set_index("benchmark")
-        f1 = measured["micro_f1"].to_dict()
+        f1 = dict(zip(group["benchmark"], group["micro_f1"], strict=True))
         unusable = measured["out_of_schema"] + measured["empty"] > 0.5
         averages = domain_averages(f1, domains, names)
         row |= {name: f1.get(name) for name in names}
@@ -52,7 +53,7 @@ def _sorted(frame: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     ranks = {column: {name: rank for rank, name in enumerate(names)} for column, names in order.items()}
     return frame.sort_values(
         [*order, "shots", "seed"],
-        key=lambda column: column.map(ranks[column.name]) if column.name in ranks else column,
+        key=lambda column: column.map(ranks[str(column.name)]) if column.name in ranks else column,
         ignore_index=True,
     )
 

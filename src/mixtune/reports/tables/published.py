@@ -72,7 +72,7 @@ def read_published(folder: Path) -> pd.DataFrame:
         PAPER_KEYS (blank where the paper has none) and the fields of `Published`.
     """
     cells = read_scores(folder / "published_f1.csv").rename(columns={"micro_f1": "published"})
-    cells = cells.assign(kind=cells["system"].map(_KINDS), members=[[name] for name in cells["benchmark"]])
+    cells = cells.assign(kind=cells["system"].map(_KINDS), members=cells["benchmark"].map(lambda name: [name]))
     groups = dict(iter(cells.groupby(PAPER_KEYS, dropna=False)))
     rows = []
     for average in read_scores(folder / "published_averages.csv").assign(kind="cell").to_dict("records"):
@@ -140,7 +140,7 @@ def _compare(
     """Return the columns of one published result and the scores of one system, by benchmark; `differs` is a list."""
     name, value, members, note = result
     reason = _reason_not_compared(members, ours, mixed, sample)
-    f1, n = ({}, {}) if reason else (ours["micro_f1"].to_dict(), ours["n"].to_dict())
+    f1, n = ({} if reason else dict(zip(ours.index, ours[key], strict=True)) for key in ("micro_f1", "n"))
     mean = domain_averages(f1, DOMAIN_OF, members)["overall"]["value"]
     copied = {member: REGISTRY[member].copied_rows for member in members}
     other_rows = [member for member in members if n and n[member] != copied[member]]

@@ -72,9 +72,9 @@ def format_matrix(matrix: pd.DataFrame, setup: Setup, intervals: pd.DataFrame | 
         "missing": not matrix["missing"].any(),
         "flagged": not matrix["flagged"].any(),
     }
-    headers = {name: name.capitalize() for name in table} | titles(matrix, setup)
+    headers = {name: name.capitalize() for name in table.columns} | titles(matrix, setup)
     table = with_display_names(table, setup)
-    return table[[name for name in table if not is_left_out.get(name, False)]].rename(columns=headers)
+    return table[[name for name in table.columns if not is_left_out.get(name, False)]].rename(columns=headers)
 
 
 def _union(texts: pd.Series) -> list[str]:

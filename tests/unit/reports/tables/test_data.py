@@ -45,7 +45,7 @@ def test_every_split_of_every_benchmark_has_a_row(folders):
 def test_a_warning_stands_at_its_split(folders):
     audit = read_json(folders[0] / "audit.json") | {"warnings": ["test has 1 example", "train has 2 examples"]}
     assert [row["warnings"] for row in audits.splits(audit)] == ["train has 2 examples", "", "test has 1 example"]
-    assert audits.readable(audit).endswith("  warning: test has 1 example\n  warning: train has 2 examples")
+    assert audits.format_audit(audit).endswith("  warning: test has 1 example\n  warning: train has 2 examples")
 
 
 def test_texts_of_a_mixture_that_a_test_split_has_are_counted(folders, tmp_path):
