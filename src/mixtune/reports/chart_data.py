@@ -54,7 +54,12 @@ def domains(tables: Mapping[str, pd.DataFrame], setup: Setup) -> tuple[pd.DataFr
 
 
 def sizes(rows: pd.DataFrame) -> pd.DataFrame:
-    """Return systems of families with several sizes: `family`, and `millions` of parameters, from models' names."""
+    """Return systems of families with several sizes: `family`, and `millions` of parameters, from models' names.
+
+    >>> rows = pd.DataFrame({"model": ["SmolLM2-360M", "SmolLM3-3B", "Qwen2.5-3B"]})
+    >>> sizes(rows)[["family", "millions"]].to_numpy().tolist()
+    [['SmolLM', 360.0], ['SmolLM', 3000.0]]
+    """
     matches = {model: match for model in rows["model"].unique() if (match := SIZE.search(model))}
     rows = rows[rows["model"].isin(matches)]
     millions = {model: float(match[1]) * (1000 if match[2] in "Bb" else 1) for model, match in matches.items()}

@@ -66,7 +66,11 @@ def setup_of(experiment: Experiment) -> Setup:
 
 
 def display_name(setup: Setup) -> Callable[[str], str]:
-    """Return the function from a name in the config to its display name."""
+    """Return the function from a name in the config to its display name.
+
+    >>> display_name({"names": {"smol": "SmolLM2"}})("smol")
+    'SmolLM2'
+    """
     names = setup.get("names", {})
     return lambda name: names.get(name, name)
 
@@ -94,6 +98,10 @@ def trained_domains(setup: Setup, mixture: str) -> set[str]:
 
 
 def by_domain(setup: Setup) -> dict[str, list[str]]:
-    """Return the selected benchmarks of each domain, in order."""
+    """Return the selected benchmarks of each domain, in order.
+
+    >>> by_domain({"benchmarks": {"gids": {"domain": "general"}}})
+    {'general': ['gids'], 'literary': []}
+    """
     selected = setup["benchmarks"].items()
     return {domain: [name for name, benchmark in selected if benchmark["domain"] == domain] for domain in DOMAINS}

@@ -68,7 +68,7 @@ def markdown(frame: pd.DataFrame, digits: int = 4) -> str:
     return "".join(f"| {' | '.join(row)} |\n" for row in [[escape(str(name)) for name in frame.columns], rule, *rows])
 
 
-def write_table(stem: Path, frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> None:
-    """Write a table as CSV with all digits, and as Markdown; the Markdown is of `shown` where given."""
+def write_table(stem: Path, frame: pd.DataFrame, for_readers: pd.DataFrame | None = None) -> None:
+    """Write a table as CSV with all digits, and it or its version `for_readers` as Markdown."""
     write_text(stem.with_suffix(".csv"), frame.to_csv(index=False))
-    write_text(stem.with_suffix(".md"), markdown(frame if shown is None else shown))
+    write_text(stem.with_suffix(".md"), markdown(frame if for_readers is None else for_readers))

@@ -93,10 +93,11 @@ def compare_efficiency(
     bases = {path.parent.name: path.parent for path in models}
     table = efficiency(systems[systems["system"].isin(settings.systems)], bases, tuned, predicted)
     empty = [name for name in table if table[name].isna().all()]
-    shown = with_display_names(table, setup).drop(
+    for_readers = with_display_names(table, setup).drop(
         columns=["system", "condition", *(["seed"] if len(setup["seeds"]) < 2 else []), *empty]
     )
-    write_table(folder / "efficiency", table, shown.rename(columns=lambda name: name.replace("_", " ").capitalize()))
+    for_readers = for_readers.rename(columns=lambda name: name.replace("_", " ").capitalize())
+    write_table(folder / "efficiency", table, for_readers)
     cards = [path / "run_card.json" for path in (*tuned.values(), *predicted.values())]
     inputs = [matrix, scores, *models, *filter(Path.is_file, cards)]
     write_table_card("compare_efficiency", folder / "run_card_efficiency.json", ["efficiency"], settings, inputs, begin)

@@ -16,7 +16,7 @@ from mixtune.reports.experiment import setup_of
 from mixtune.reports.figures.style import HIGH, WIDE
 from mixtune.reports.latex import typeset as papers
 from mixtune.reports.readme import FIGURES
-from mixtune.reports.settings import Experiment
+from mixtune.reports.settings import Experiment, TypesetSettings
 from mixtune.reports.tables.files import read_table, training_log
 from tests.browser import made_up
 
@@ -146,6 +146,18 @@ def typeset(whole, one_model, nothing, tmp_path_factory):
         folders[name] = tmp_path_factory.mktemp(name)
         papers.write_latex(*case, folders[name])
     return folders
+
+
+def test_the_job_typesets_tables_on_disk(typeset, one_model, tmp_path):
+    found, setup = one_model
+    names = ("matrix", "transfer", "intervals", "comparisons", "published", "efficiency", "data")
+    for name in names:
+        found[name].to_csv(tmp_path / f"{name}.csv", index=False)
+    changes = {key: setup[key] for key in ("models", "shots", "sample", "caps")}
+    settings = TypesetSettings(setup=Experiment.model_validate(made_up.SETTINGS | changes))
+    papers.typeset(settings, [tmp_path / f"{name}.csv" for name in names], tmp_path)
+    for path in typeset["small"].glob("*.tex"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
 def rows(text):

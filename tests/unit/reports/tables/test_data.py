@@ -10,8 +10,11 @@ from mixtune.cli import main
 from mixtune.data import REGISTRY
 from mixtune.data.build_mixture import build
 from mixtune.data.prepare_benchmark import prepare, write
+from mixtune.reports.audit import audit
 from mixtune.reports.figures.data import draw
+from mixtune.reports.settings import AuditSettings
 from mixtune.reports.tables import data as audits
+from mixtune.reports.tables.files import read_table
 from mixtune.resources import resource
 
 NAMES = ["gids", "conll04"]
@@ -32,13 +35,13 @@ def test_every_split_of_every_benchmark_has_a_row(folders):
     table = audits.data(folders, DOMAINS)
     assert list(table["benchmark"]) == ["gids"] * 3 + ["conll04"] * 3
     assert list(table["split"]) == ["train", "validation", "test"] * 2
-    audit = read_json(folders[0] / "audit.json")["splits"]["test"]
+    numbers = read_json(folders[0] / "audit.json")["splits"]["test"]
     row = table.iloc[2]
-    assert row["rows"] == audit["rows"]
-    assert row["labels"] == len(audit["labels"])
-    assert row["negatives"] == audit["labels"]["NA"]
-    assert row["ceiling"] == audit["inputs"]["ceiling"]
-    assert row["counts"] == "; ".join(f"{n} × {reason}" for reason, n in sorted(audit["counts"].items()))
+    assert row["rows"] == numbers["rows"]
+    assert row["labels"] == len(numbers["labels"])
+    assert row["negatives"] == numbers["labels"]["NA"]
+    assert row["ceiling"] == numbers["inputs"]["ceiling"]
+    assert row["counts"] == "; ".join(f"{n} × {reason}" for reason, n in sorted(numbers["counts"].items()))
     assert pd.isna(table.iloc[0]["rows_in_train"])
 
 
@@ -82,6 +85,19 @@ def test_the_figure_has_a_row_for_each_benchmark(folders):
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["GIDS", "CoNLL04"]
     assert len(figure.axes) == 4
     assert figure.texts[0].get_text() == "Sample corpora: no evidence about the benchmarks."
+
+
+def test_the_job_writes_all_tables(folders, tmp_path):
+    rendered = tmp_path / "rendered/small/prompts/0-shot/manifest.json"
+    tokens = {"p50": 5, "p90": 8, "p99": 8, "max": 9}
+    write_json(rendered, {"files": {}, "rendered": {"schema/gids": {"rows": 2, "tokens": tokens}}})
+    audit(AuditSettings(domains=DOMAINS), [folder / "manifest.json" for folder in folders], [], [rendered], tmp_path)
+    assert read_table(tmp_path / "data.csv")["benchmark"].tolist() == ["gids"] * 3 + ["conll04"] * 3
+    assert read_table(tmp_path / "lengths.csv")["p90"].tolist() == [8]
+    card = read_json(tmp_path / "run_card_data.json")
+    assert card["rule"] == "audit" and card["settings"]["domains"] == DOMAINS
+    names = ("data", "mixtures", "overlap", "lengths")
+    assert set(card["files"]) == {f"{name}.{ending}" for name in names for ending in ("csv", "md")}
 
 
 # mixtune audit
