@@ -56,7 +56,7 @@ READING = """\
 - The last rows are baselines, which no average over cells includes: an `encoder` is fine-tuned on each
   benchmark's own train split; a `frontier` model predicts zero-shot behind an API, with the same prompts; a `floor`
   is a baseline that ignores the text; a `ceiling` is the highest score possible where equal inputs have different
-  labels. All but frontier models predict in one way, whatever the condition.
+  labels. All baselines but frontier models predict in one way, whatever the condition.
 - `flagged` names the benchmarks on which over half of the answers were empty or outside the label list. Their
   scores are reported as measured.
 """

@@ -239,7 +239,7 @@ PAPERS: dict[str, tuple[Callable[[Tables, Setup], str], str]] = {
 }  # fmt: skip
 """The function that makes each table, and its caption."""
 
-_BEGIN = r"""% All tables as a document: pdflatex tables.tex. Papers include one with \input, and the packages of line 3.
+_BEGIN = r"""% All tables as a document: pdflatex tables.tex. Papers include one by \input, with the packages of line 3.
 \documentclass[10pt]{article}
 \usepackage{booktabs,graphicx}
 \usepackage[margin=1in]{geometry}
