@@ -57,7 +57,7 @@ def file_of(mixture, f1, model="small", seed=42, conditions=("schema",), **more)
 
 
 def baseline_file(kind, model, f1, seed=0):
-    """A score file of what stands beside the cells."""
+    """A score file of a baseline."""
     system, any_condition = f"{kind}/{model}", {"any": {benchmark: score_of(value) for benchmark, value in f1.items()}}
     return file_of(kind, {}, model=model, kind=kind, system=system, seed=seed, scores=any_condition)
 
