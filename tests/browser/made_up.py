@@ -12,8 +12,11 @@ import numpy as np
 import pandas as pd
 
 from mixtune.data import REGISTRY
+from mixtune.reports.experiment import setup_of
+from mixtune.reports.settings import Experiment
+from mixtune.reports.tables import matrix as matrices
 from mixtune.reports.tables import scores as tables
-from mixtune.reports.tables.matrix import AVERAGES, KEYS, setup_of
+from mixtune.reports.tables.matrix import AVERAGES, KEYS
 
 MODELS = {
     "SmolLM2-360M-Instruct": 0.36, "Qwen2.5-0.5B-Instruct": 0.5, "SmolLM3-3B": 3.1, "Qwen2.5-3B-Instruct": 3.1,
@@ -41,6 +44,8 @@ SETTINGS = {
     "caps": {"test_rows": None, "max_rows": dict.fromkeys(MIXTURES, 200_000)},
     "domains": {name: REGISTRY[name].domain for name in TEST_ROWS},
     "sample": [],
+    "released": [],
+    "names": {},
 }
 HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="alert(1)"> & \u2028'
 WORDS = """
@@ -154,16 +159,16 @@ def write(folder):
         if facts["kind"] == "cell":
             costs.append(efficiency(random, facts))
             logs.append(training_log(random, folder, facts))
-    setup = setup_of(SETTINGS)
+    setup = setup_of(Experiment.model_validate(SETTINGS))
     long = tables.scores(files)
     written = {
-        "matrix": tables.matrix(long, setup),
-        "transfer": tables.transfer(long, setup),
+        "matrix": matrices.matrix(long, setup),
+        "transfer": matrices.transfer(long, setup),
         "scores": long,
         "per_class": tables.per_class(files),
-        "intervals": intervals(long, tables.matrix(long, setup)),
+        "intervals": intervals(long, matrices.matrix(long, setup)),
         "comparisons": comparisons(random),
-        "published": published(random, tables.matrix(long, setup)),
+        "published": published(random, matrices.matrix(long, setup)),
         "confusion": pd.DataFrame(confusion, columns=["system", *KEYS, "benchmark", "gold", "predicted", "count"]),
         "errors": pd.DataFrame(
             errors,

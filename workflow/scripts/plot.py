@@ -6,9 +6,9 @@ from importlib import import_module
 from pathlib import Path
 
 from mixtune.errors import run
+from mixtune.reports.experiment import setup_of
 from mixtune.reports.figures.style import save
 from mixtune.reports.tables.files import read_table, training_log
-from mixtune.reports.tables.matrix import setup_of
 
 
 def main(argv=None):

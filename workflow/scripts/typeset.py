@@ -1,23 +1,20 @@
-"""Put tables into LaTeX, for papers."""
+"""Typeset tables in LaTeX, for papers."""
 
 import argparse
-import json
 from pathlib import Path
 
 from mixtune.errors import run
-from mixtune.reports.latex.typeset import write_papers
-from mixtune.reports.tables.files import read_table
-from mixtune.reports.tables.matrix import setup_of
+from mixtune.reports.latex.typeset import typeset
+from mixtune.reports.settings import TypesetSettings
 
 
 def main(argv=None):
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--settings", type=TypesetSettings.parse, required=True)
     parser.add_argument("--tables", type=Path, nargs="+", required=True, help="CSV files")
     parser.add_argument("--output", type=Path, required=True, help="folder")
     args = parser.parse_args(argv)
-    tables = {path.stem: read_table(path) for path in args.tables}
-    write_papers(tables, setup_of(args.settings["setup"]), args.output)
+    typeset(args.settings, args.tables, args.output)
 
 
 if __name__ == "__main__":

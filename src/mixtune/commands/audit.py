@@ -23,7 +23,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def audit(args: argparse.Namespace) -> None:
     """Print the audit of prepared benchmarks, or of a folder's files."""
-    from ..reports.tables.data import readable
+    from ..reports.tables.data import format_audit
 
     if args.path:
         from ..data.prepare_benchmark import prepare
@@ -40,4 +40,4 @@ def audit(args: argparse.Namespace) -> None:
         if missing:
             raise UserError(f"audit not found: {', '.join(missing)}; run the workflow first, or give files with --path")
         audits = [read_json(file) for file in files]
-    print("\n\n".join(map(readable, audits)))
+    print("\n\n".join(map(format_audit, audits)))

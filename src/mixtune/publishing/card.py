@@ -12,7 +12,7 @@ from ..artifacts.manifests import read_json, write_text
 from ..models.adapter_folder import run_card
 from ..prompts.chat_template import Renderer, folder_renderer
 from ..prompts.messages import system
-from ..reports.tables.scores import escape, markdown
+from ..reports.markdown import escape, markdown
 from ..reports.tables.scores import scores as score_table
 from .citation import bibtex
 from .export_mixture import resolved

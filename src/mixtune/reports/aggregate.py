@@ -1,63 +1,41 @@
-"""From scores and audits on disk to the folder that people read."""
+"""The tables of scores and the README of the reports."""
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from ..artifacts.manifests import read_json, write_text
 from ..artifacts.run_cards import NAME, write_table_card
+from .experiment import setup_of
 from .markdown import write_table
-from .tables import data as audits
+from .readme import format_readme
+from .settings import AggregateSettings
+from .tables import matrix as matrices
 from .tables import scores as tables
-from .tables.matrix import setup_of
+from .tables.seeds import format_matrix
 
 
-def write_tables(settings: Mapping[str, Any], scores: Sequence[Path], intervals: Sequence[Path], readme: Path) -> None:
-    """Write the tables of scores as CSV and Markdown into `tables/` beside the readme, the readme, and a run card.
+def aggregate(settings: AggregateSettings, scores: Path, intervals: Sequence[Path], readme: Path) -> None:
+    """Write the tables of scores as CSV and Markdown into `tables/` in the readme's folder, the readme, a run card.
 
     Args:
-        settings: `setup`.
-        scores: Score files of all systems.
+        settings: The job's settings.
+        scores: Folder of all systems' scores.
         intervals: Files of their intervals.
-        readme: Where the text goes that opens the reports.
+        readme: The Markdown file to write.
     """
-    begin, setup = time.monotonic(), setup_of(settings["setup"])
-    files = [read_json(path) for path in scores]
+    begin, setup = time.monotonic(), setup_of(settings.setup)
+    score_files = [scores / f"{system}.json" for system in settings.systems]
+    files = [read_json(path) for path in score_files]
     long = tables.scores(files)
-    matrix, transfer = tables.matrix(long, setup), tables.transfer(long, setup)
+    matrix, transfer = matrices.matrix(long, setup), matrices.transfer(long, setup)
     bounds = tables.intervals([arm for path in intervals for arm in read_json(path)], long)
     folder = readme.parent / "tables"
-    write_table(folder / "matrix", matrix, tables.readable(matrix, setup, bounds))
-    write_table(folder / "transfer", transfer, tables.readable(transfer, setup, bounds))
+    write_table(folder / "matrix", matrix, format_matrix(matrix, setup, bounds))
+    write_table(folder / "transfer", transfer, format_matrix(transfer, setup, bounds))
     write_table(folder / "scores", long)
     write_table(folder / "per_class", tables.per_class(files))
     write_table(folder / "intervals", bounds)
-    write_text(readme, tables.summary(setup, matrix, bounds))
-    names, inputs = ("matrix", "transfer", "scores", "per_class", "intervals"), [*scores, *intervals]
+    write_text(readme, format_readme(setup, matrix, bounds))
+    names, inputs = ("matrix", "transfer", "scores", "per_class", "intervals"), [*score_files, *intervals]
     write_table_card("aggregate", folder / NAME, names, settings, inputs, begin, seeds={"training": setup["seeds"]})
-
-
-def write_audit(
-    settings: Mapping[str, Any],
-    benchmarks: Sequence[Path],
-    mixtures: Sequence[Path],
-    rendered: Sequence[Path],
-    folder: Path,
-) -> None:
-    """Write the tables of data as CSV and Markdown, and a run card.
-
-    Args:
-        settings: `domains` of the benchmarks.
-        benchmarks: Manifests of the prepared benchmarks.
-        mixtures: Manifests of the mixtures.
-        rendered: Manifests of the rendered rows.
-        folder: Where to write.
-    """
-    begin, prepared = time.monotonic(), [path.parent for path in benchmarks]
-    write_table(folder / "data", audits.data(prepared, settings["domains"]))
-    write_table(folder / "mixtures", audits.mixtures(mixtures))
-    write_table(folder / "overlap", audits.overlap([path.parent for path in mixtures], prepared))
-    write_table(folder / "lengths", audits.lengths(rendered))
-    names, inputs = ("data", "mixtures", "overlap", "lengths"), [*benchmarks, *mixtures, *rendered]
-    write_table_card("audit", folder / "run_card_data.json", names, settings, inputs, begin)

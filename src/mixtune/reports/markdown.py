@@ -1,4 +1,4 @@
-"""Tables as Markdown: what comes from data is shown as it is, numbers so that they are read at a glance."""
+"""Tables as Markdown: text from data is escaped, numbers are rounded."""
 
 import re
 from dataclasses import dataclass
@@ -11,12 +11,15 @@ from ..artifacts.manifests import write_text
 
 
 @dataclass(frozen=True)
-class Estimate:
-    """A score with what is known of its uncertainty: `0.974 ± 0.004 [0.958, 0.988]`.
+class ScoreEstimate:
+    """A score with its standard deviation and confidence interval, as far as they are known.
+
+    >>> str(ScoreEstimate(0.974, 0.004, (0.958, 0.988)))
+    '0.974 ± 0.004 [0.958, 0.988]'
 
     Attributes:
         sd: Standard deviation over seeds; None for one seed.
-        interval: Its confidence interval; None where there is none.
+        interval: Confidence interval; None: not computed.
     """
 
     value: float
@@ -30,33 +33,42 @@ class Estimate:
 
 
 def escape(text: str) -> str:
-    """Text as one line of Markdown that shows it as it is."""
+    r"""Escape text as one line of Markdown that renders literally.
+
+    >>> print(escape("per:age | _x_"))
+    per:age \| \_x\_
+    """
     text = " ".join(text.split()).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     # An underscore inside a word is no markup, and labels are full of them.
     return re.sub(r"[\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
 
 
 def markdown(frame: pd.DataFrame, digits: int = 4) -> str:
-    """A table in Markdown: text escaped, floats with `digits` decimals, missing values blank."""
+    """Return a table in Markdown: text escaped, floats with `digits` decimals, missing values blank.
 
-    def cell(value: Any) -> str:
-        if isinstance(value, Estimate):
+    >>> print(markdown(pd.DataFrame({"label": ["age"], "f1": [2 / 3]})), end="")
+    | label | f1 |
+    | --- | ---: |
+    | age | 0.6667 |
+    """
+
+    def format_cell(value: Any) -> str:
+        if isinstance(value, ScoreEstimate):
             return str(value)
         if pd.isna(value):
             return ""
         return f"{value:.{digits}f}" if isinstance(value, float) else escape(str(value))
 
-    def numbers(column: pd.Series) -> bool:
-        return (
-            pd.api.types.is_numeric_dtype(column.dtype) or column.map(lambda value: isinstance(value, Estimate)).any()
-        )
+    def is_numeric(column: pd.Series) -> bool:
+        is_estimate = column.map(lambda value: isinstance(value, ScoreEstimate))
+        return pd.api.types.is_numeric_dtype(column.dtype) or bool(is_estimate.any())
 
-    rule = ["---:" if numbers(frame[name]) else "---" for name in frame]
-    rows = [[cell(value) for value in row] for row in frame.itertuples(index=False)]
-    return "".join(f"| {' | '.join(row)} |\n" for row in [[escape(name) for name in frame], rule, *rows])
+    rule = ["---:" if is_numeric(frame[name]) else "---" for name in frame]
+    rows = [[format_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    return "".join(f"| {' | '.join(row)} |\n" for row in [[escape(str(name)) for name in frame.columns], rule, *rows])
 
 
-def write_table(stem: Path, frame: pd.DataFrame, shown: pd.DataFrame | None = None) -> None:
-    """Write a table as CSV with all digits, and as Markdown; `shown` is what stands in the Markdown instead."""
+def write_table(stem: Path, frame: pd.DataFrame, for_readers: pd.DataFrame | None = None) -> None:
+    """Write a table as CSV with all digits, and it or its version `for_readers` as Markdown."""
     write_text(stem.with_suffix(".csv"), frame.to_csv(index=False))
-    write_text(stem.with_suffix(".md"), markdown(frame if shown is None else shown))
+    write_text(stem.with_suffix(".md"), markdown(frame if for_readers is None else for_readers))

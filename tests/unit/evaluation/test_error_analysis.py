@@ -10,14 +10,11 @@ from mixtune.data.files import write_examples
 from mixtune.errors import UserError
 from mixtune.evaluation.scoring import negative_words, score
 from mixtune.inference.predictions import write_predictions
-from mixtune.reports.tables.errors import COLUMNS, analyse, write_errors
+from mixtune.reports.settings import AnalyseErrorsSettings
+from mixtune.reports.tables.errors import COLUMNS, analyse_errors, tabulate_errors
+from tests.unit.reports.score_files import experiment
 
 LABELS = ["kill", "live_in", "work_for", "none"]
-SETUP = {
-    "headline_condition": "schema",
-    "conditions": ["generic", "schema"],
-    "benchmarks": {"toy": {"title": "Toy <b>", "domain": "general"}},
-}
 
 
 @pytest.fixture
@@ -76,7 +73,7 @@ def bins(table, stratum):
 
 
 def test_strata_worked_by_hand(toy, system):
-    table = analyse([system("a")], {"toy": toy}, 5)["strata"]
+    table = tabulate_errors([system("a")], {"toy": toy}, 5)["strata"]
     # Right are rows 0 and 2; wrong positives 1, 3, 4, 6, 9; missed ones 1, 3, 4, 5, 9.
     assert bins(table, "words of the text") == {
         "0 to 15": (7, 1, 3, 3),
@@ -111,7 +108,7 @@ def test_the_counts_of_every_stratum_add_up_to_the_score(toy, system):
     for number in range(20):
         raw = [rng.choice(choices) for _ in GOLD]
         file, folder = system(f"s{number}", raw)
-        table = analyse([(file, folder)], {"toy": toy}, 5)["strata"]
+        table = tabulate_errors([(file, folder)], {"toy": toy}, 5)["strata"]
         whole = file["scores"]["schema"]["toy"]
         for stratum, part in table.groupby("stratum"):
             sums = part[["tp", "fp", "fn"]].sum().to_dict()
@@ -121,14 +118,14 @@ def test_the_counts_of_every_stratum_add_up_to_the_score(toy, system):
 
 
 def test_confused_pairs_are_counted_whatever_their_spelling(toy, system):
-    table = analyse([system("a")], {"toy": toy}, 2)["confusion"]
+    table = tabulate_errors([system("a")], {"toy": toy}, 2)["confusion"]
     found = table[["gold", "predicted", "count", "share"]].itertuples(index=False, name=None)
     # Six answers are wrong; of the pairs that are there once, the first by label is shown.
     assert list(found) == [("live_in", "murder", 2, 2 / 6), ("kill", "live_in", 1, 1 / 6)]
 
 
 def test_errors_are_sampled_by_id_and_hold_what_is_needed_to_judge_them(toy, system):
-    tables = analyse(
+    tables = tabulate_errors(
         [system("a"), system("b", order=range(9, -1, -1)), system("c", raw=["kill"] * 10)], {"toy": toy}, 3
     )
     assert {name: list(table.columns) for name, table in tables.items()} == COLUMNS
@@ -138,7 +135,7 @@ def test_errors_are_sampled_by_id_and_hold_what_is_needed_to_judge_them(toy, sys
     assert len(drawn["a"]) == len(set(drawn["a"])) == 3
     wrong = {f"toy/test/{n}" for n in (1, 3, 4, 5, 6, 9)}
     assert set(drawn["a"]) <= wrong
-    everything = analyse([system("a"), system("c", raw=["kill"] * 10)], {"toy": toy}, 99)["errors"]
+    everything = tabulate_errors([system("a"), system("c", raw=["kill"] * 10)], {"toy": toy}, 99)["errors"]
     order = list(everything.loc[everything["system"] == "a", "id"])
     assert set(order) == wrong and order[:3] == drawn["a"]
     other = list(everything.loc[everything["system"] == "c", "id"])
@@ -157,16 +154,16 @@ def test_errors_are_sampled_by_id_and_hold_what_is_needed_to_judge_them(toy, sys
 def test_joined_by_row_order(toy, system):
     """Predictions are joined by id: an order of their own changes nothing, and a strange id is refused."""
     (one, two) = (
-        analyse([system("a", order=order)], {"toy": toy}, 9) for order in (None, [3, 1, 2, 0, 9, 8, 7, 6, 5, 4])
+        tabulate_errors([system("a", order=order)], {"toy": toy}, 9) for order in (None, [3, 1, 2, 0, 9, 8, 7, 6, 5, 4])
     )
     pd.testing.assert_frame_equal(one["strata"], two["strata"])
     pd.testing.assert_frame_equal(one["errors"], two["errors"])
     with pytest.raises(UserError, match="'toy/test/10' not found in the benchmark's test split"):
-        analyse([system("a", raw=[*RAW, "kill"], gold=[*GOLD, "kill"])], {"toy": toy}, 9)
+        tabulate_errors([system("a", raw=[*RAW, "kill"], gold=[*GOLD, "kill"])], {"toy": toy}, 9)
 
 
 def test_a_system_without_errors_has_strata_alone(toy, system):
-    tables = analyse([system("a", raw=GOLD)], {"toy": toy}, 9)
+    tables = tabulate_errors([system("a", raw=GOLD)], {"toy": toy}, 9)
     assert len(tables["confusion"]) == len(tables["errors"]) == 0
     assert set(tables["strata"].loc[tables["strata"]["bin"] != "overlapping", "micro_f1"]) == {1.0}
 
@@ -174,10 +171,14 @@ def test_a_system_without_errors_has_strata_alone(toy, system):
 def test_markdown_shows_the_headline_condition_and_texts_as_they_are(toy, system, tmp_path):
     file, folder = system("a", ["<b>|x|</b>"] * 10)
     file["scores"] |= system("a", ["none"] * 10, condition="generic")[0]["scores"]
-    write_json(tmp_path / "scores.json", file)
+    write_json(tmp_path / "scores" / "a.json", file)
     for made in (folder, toy):
         write_manifest(made / "manifest.json", list(made.rglob("*.parquet")))
-    write_errors({"limit": 4, "code": "0"}, SETUP, [tmp_path / "scores.json"], [folder], {"toy": toy}, tmp_path)
+    gathered = toy.parent / "all.json"
+    write_json(gathered, {"benchmarks": {"toy": ""}})
+    benchmarks = [{"name": "toy", "title": "Toy <b>", "domain": "general"}]
+    settings = AnalyseErrorsSettings(setup=experiment(benchmarks=benchmarks), limit=4, systems=["a"])
+    analyse_errors(settings, tmp_path / "scores", folder.parent, gathered, tmp_path)
     pages = {name: (tmp_path / f"{name}.md").read_text(encoding="utf-8") for name in COLUMNS}
     assert all("## Toy &lt;b&gt;" in page and "<b>" not in page for page in pages.values())
     assert pages["errors"].count("| &lt;b&gt;\\|x\\|&lt;/b&gt; |\n") == 3  # of ten, of which the CSV file holds four

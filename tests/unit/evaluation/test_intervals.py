@@ -7,8 +7,12 @@ import pytest
 
 from mixtune.errors import UserError
 from mixtune.inference.predictions import write_predictions
+from mixtune.reports.markdown import markdown
+from mixtune.reports.readme import format_readme
+from mixtune.reports.tables import matrix as matrices
 from mixtune.reports.tables import scores as tables
-from mixtune.reports.tables.comparisons import readable
+from mixtune.reports.tables.comparisons import format_comparisons
+from mixtune.reports.tables.seeds import format_matrix
 from tests.unit.evaluation.files import BENCHMARKS, LABELS, ONE, PAIR, ROWS, SHOTS, TWO, by
 
 
@@ -31,7 +35,7 @@ def test_ci_of_another_metric(files):
     micro = table[table["metric"] == "micro_f1"].set_index("benchmark")
     assert all(micro.loc[name, "high"] < accuracies[name] for name in BENCHMARKS)
     by(file["intervals"], benchmark="gids", metric="micro_f1")["value"] = accuracies["gids"]
-    with pytest.raises(UserError, match=r"gids: the interval is one of 0\.\d+, but micro_f1 is"):
+    with pytest.raises(UserError, match=r"gids: the interval is of the value 0\.\d+, but micro_f1 is"):
         tables.intervals([file], scores)
 
 
@@ -78,7 +82,7 @@ def test_one_group_has_a_score_and_no_interval(files):
     compared = files.compare(SHOTS, systems=PAIR, cluster=True)
     assert set(compared.loc[compared["p_bootstrap"].isna(), "benchmark"]) == set(blank)
     assert compared["p_holm"].notna().all()
-    shown = readable(compared).set_index("benchmark")
+    shown = format_comparisons(compared).set_index("benchmark")
     assert str(shown.loc["gids", "difference"]) == f"{shown.loc['gids', 'difference'].value:.3f}"
     assert shown.loc["gids", "p_bootstrap"] == ""
 
@@ -140,18 +144,18 @@ def test_three_seeds_in_the_shown_matrix(files):
         "benchmarks": {name: {"title": name, "domain": domain} for name, domain in BENCHMARKS.items()},
         "caps": {"test_rows": None, "max_rows": {}}, "sample": [],
     }  # fmt: skip
-    matrix = tables.matrix(scores, setup)
+    matrix = matrices.matrix(scores, setup)
     assert len(matrix) == 3
     intervals = tables.intervals([files.intervals("small/mixtune/0-shot", *systems)], scores)
-    shown = tables.readable(matrix, setup, intervals)
+    shown = format_matrix(matrix, setup, intervals)
     assert shown[["Model", "Mixture", "Shots", "Seeds"]].to_numpy().tolist() == [["small", "mixtune", 0, 3]]
     for column, name in (("gids", "gids"), ("General (n=2)", "general_avg"), ("Overall (n=3)", "overall_avg")):
         mean = intervals[(intervals["benchmark"] == name) & (intervals["seeds"] == 3)].iloc[0]
         wanted = f"{matrix[name].mean():.3f} ± {matrix[name].std():.3f} [{mean['low']:.3f}, {mean['high']:.3f}]"
         assert str(shown[column].iloc[0]) == wanted
-        assert f"| {wanted} |" in tables.markdown(shown)
+        assert f"| {wanted} |" in markdown(shown)
         assert mean["sd"] == pytest.approx(matrix[name].std())
-    text = tables.summary(setup, matrix, intervals)
+    text = format_readme(setup, matrix, intervals)
     assert "means over 3 training seeds ± their sample standard deviation" in text
     assert "95 % confidence interval" in text and "400 resamples of its rows" in text
-    assert "It says nothing of other training runs." in text
+    assert "It does not cover other training runs." in text

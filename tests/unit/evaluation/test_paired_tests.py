@@ -7,8 +7,8 @@ from mixtune.errors import UserError
 from mixtune.evaluation.outcomes import counts, read_predictions
 from mixtune.evaluation.paired_tests import COLUMNS
 from mixtune.evaluation.significance import Paired, generator, holm
-from mixtune.reports.tables import scores as tables
-from mixtune.reports.tables.comparisons import readable
+from mixtune.reports.markdown import markdown
+from mixtune.reports.tables.comparisons import format_comparisons
 from tests.unit.evaluation.files import BENCHMARKS, ONE, PAIR, ROWS, SETTINGS, SHOTS, TWO, by
 
 
@@ -102,7 +102,7 @@ def test_a_comparison_without_a_pair_is_told_and_tests_nothing(files, capsys):
     table = files.compare({"name": "sizes", "vary": "model", "of": ["x", "y"]}, systems=PAIR)
     assert len(table) == 0 and list(table.columns) == COLUMNS
     assert "sizes: no pair in this matrix" in capsys.readouterr().out
-    assert tables.markdown(readable(table)).count("\n") == 2
+    assert markdown(format_comparisons(table)).count("\n") == 2
 
 
 def test_comparisons_as_people_read_them(files):
@@ -110,7 +110,7 @@ def test_comparisons_as_people_read_them(files):
     files.predict(PAIR[1], 1.0, 2)
     table = files.compare(SHOTS, systems=PAIR, resamples=20_000)
     row = by(table.to_dict("records"), benchmark="gids")
-    text = tables.markdown(readable(table)).splitlines()[2]
+    text = markdown(format_comparisons(table)).splitlines()[2]
     assert f"| {row['difference']:.3f} [{row['low']:.3f}, {row['high']:.3f}] |" in text
     assert "| &lt; 0.0001 |" in text
 

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...evaluation.scoring import DOMAINS
 from ...systems import ANY, BASELINES, UNTUNED
-from ..tables.matrix import Setup, by_domain, trained_on
+from ..experiment import Setup, by_domain, trained_domains
 from ..tables.seeds import ARM
 from .layout import blank, footnotes, legend_rows, of_scores, write_legends, write_notes
 from .rows import blocks, margin, rows
@@ -65,7 +65,7 @@ def _scores(intervals: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     frame = intervals[shown & intervals["benchmark"].isin(list(setup["benchmarks"]))]
     # Of several seeds, the row of the mean covers the most of them.
     frame = frame.sort_values("seeds", kind="stable").drop_duplicates([*ARM, "benchmark"], keep="last")
-    trains = {mixture: trained_on(setup, mixture) for mixture in setup["mixtures"]}
+    trains = {mixture: trained_domains(setup, mixture) for mixture in setup["mixtures"]}
     domains = frame["benchmark"].map({name: one["domain"] for name, one in setup["benchmarks"].items()})
     own = [domain in trains.get(of, DOMAINS) for domain, of in zip(domains, frame["mixture"], strict=True)]
     order = {name: n for n, name in enumerate([*setup["models"], UNTUNED, *setup["mixtures"], *BASELINES])}

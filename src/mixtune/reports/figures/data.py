@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, NullLocator
 
 from ...data.example import SPLITS
-from ..tables.matrix import Setup
+from ..experiment import Setup
 from .layout import footnotes, write_notes
 from .rows import ROW
 from .style import COLOURS, EDGE, LETTER, LINE, WIDE, styled

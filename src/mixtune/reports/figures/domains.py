@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 
 from ...systems import UNTUNED
 from .. import chart_data as chart_rows
-from ..tables.matrix import Setup, printed
+from ..experiment import Setup, display_name
 from .layout import blank, of_scores, panels
 from .style import FAINT, MARKERS, of_mixtures, styled
 
@@ -23,7 +23,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     systems, _ = chart_rows.domains(tables, setup)
     if systems.empty:
         return blank("No system has both a general and a literary average here.", setup)
-    name, every = printed(setup), of_mixtures(setup)
+    name, every = display_name(setup), of_mixtures(setup)
     mixtures = [mixture for mixture in [*setup["mixtures"], UNTUNED] if mixture in set(systems["mixture"])]
     models = [model for model in setup["models"] if model in set(systems["model"])]
     several = len(models) > 1

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from ..tables.matrix import SAMPLE, Setup
+from ..experiment import SAMPLE, Setup
 from .style import EDGE, FAINT, LETTER, LINE, NARROW, TEXT, WIDE, styled
 
 Look = Mapping[str, Any]

@@ -9,7 +9,8 @@ from matplotlib.colors import Normalize, to_rgb
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from ..tables.matrix import Setup, columns, titles
+from ..experiment import Setup
+from ..tables.matrix import columns, titles
 from .layout import footnotes, of_scores, write_notes
 from .rows import blocks, margin, means, rows
 from .style import COLOURS, FAINT, LETTER, LIGHT, LINE, SCORE, TEXT, WIDE, styled

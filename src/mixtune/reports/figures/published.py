@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...data.registry import REGISTRY
-from ..tables.matrix import Setup, printed
+from ..experiment import Setup, display_name
 from .layout import blank, panels
 from .style import FAINT, SCORE, of_mixtures, styled
 
@@ -31,7 +31,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     titles = {name: title for name, title in titles.items() if (shown["benchmark"] == name).any()}
     group = shown["mixture"].where(shown["kind"] == "cell", shown["kind"])
     shots = shown["shots"].map(" {:.0f}-shot".format).where(shown["kind"] == "cell", "")
-    names = group.map(printed(setup)) + shots
+    names = group.map(display_name(setup)) + shots
     shown = shown.assign(series=names)
     asked, colours = sorted(set(shots)), of_mixtures(setup)
     looks = {

@@ -8,7 +8,8 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...systems import BASELINES
-from ..tables.matrix import AVERAGES, SIZES, Setup, headline, printed
+from ..experiment import Setup, display_name
+from ..tables.matrix import AVERAGES, SIZES, headline
 from .style import EDGE, FAINT, HIGH, LETTER, TEXT
 
 ROW, LEAST, MODEL_GAP = 0.165, 0.125, 0.35  # inches: height of a row, and the least; in rows: room above a heading
@@ -32,7 +33,7 @@ def blocks(systems: pd.DataFrame, setup: Setup) -> pd.DataFrame:
         `heading` of each system's block, its `label`, and whether it is `beside` the cells.
     """
     beside = systems["mixture"].isin(BASELINES)
-    named = systems[["model", "mixture"]].map(printed(setup))
+    named = systems[["model", "mixture"]].map(display_name(setup))
     headings = named["model"].mask(beside, systems["mixture"].str.capitalize())
     labels = named["mixture"].mask(beside, named["model"])
     return pd.DataFrame({"heading": headings, "label": labels, "beside": beside})

@@ -8,7 +8,7 @@ from matplotlib.figure import Figure
 
 from ...systems import UNTUNED
 from .. import chart_data as chart_rows
-from ..tables.matrix import Setup, printed
+from ..experiment import Setup, display_name
 from .layout import blank, of_scores, panels
 from .style import DASHES, FAINT, looks, styled
 
@@ -28,7 +28,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     dashes = {n: DASHES[rank % len(DASHES)] for rank, n in enumerate(sorted(systems["shots"].unique()))}
     legends = [families, {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}]
     sizes = systems.groupby("mixture")["overall_n"].max()
-    name = printed(setup)
+    name = display_name(setup)
     low, high = 10 * floor(systems["overall_avg"].min() / 10), min(100, 10 * -floor(-systems["overall_avg"].max() / 10))
     with styled():
         figure, drawn = panels(

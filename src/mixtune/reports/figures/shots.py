@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from ...systems import BASELINES
-from ..tables.matrix import Setup
+from ..experiment import Setup
 from .layout import footnotes, of_scores, write_notes
 from .rows import blocks, means, rows
 from .style import FAINT, LINE, NARROW, SCORE, of_shots, styled

@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from ...artifacts.manifests import replacing
 from ...systems import BASELINES, UNTUNED
-from ..tables.matrix import Setup
+from ..experiment import Setup
 
 # The whole style: a user's matplotlibrc changes nothing.
 STYLE = {

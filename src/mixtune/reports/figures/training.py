@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
-from ..tables.matrix import Setup, printed
+from ..experiment import Setup, display_name
 from .layout import blank, panels
 from .style import DASHES, FAINT, of_mixtures, styled
 
@@ -21,7 +21,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     log = tables["training_log"]
     if log.empty:
         return blank("No cell was tuned here: there are no training logs.", setup)
-    name, every = printed(setup), of_mixtures(setup)
+    name, every = display_name(setup), of_mixtures(setup)
     looks = {mixture: every[mixture] for mixture in setup["mixtures"] if mixture in set(log["mixture"])}
     dashes = {n: DASHES[rank % len(DASHES)] for rank, n in enumerate(sorted(log["shots"].unique()))}
     legends = [{name(mixture): {**look, "linestyle": "-"} for mixture, look in looks.items()}]

@@ -1,1 +1,1 @@
-"""Tables for papers."""
+"""Tables in LaTeX, for papers."""

@@ -1,16 +1,17 @@
-"""Tables as LaTeX that any document can take in (`booktabs`, `graphicx`): escaped, marked, cut to pages."""
+"""Tables as LaTeX for any document with `booktabs` and `graphicx`: escaped, marked, split into pages."""
 
 import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import pandas as pd
 
-from ..markdown import Estimate
+from ..markdown import ScoreEstimate
 
 LONGEST = 55  # rows of a part: more do not fit on a page
-STACKED = 1.35  # what bounds, one above the other, take of a row's usual height
+STACKED = 1.35  # height of rows with stacked bounds, relative to other rows
 _SPECIAL = {
     "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
     "~": r"\textasciitilde{}", "^": r"\textasciicircum{}", "<": r"\textless{}", ">": r"\textgreater{}",
@@ -25,22 +26,25 @@ _ACCENTS = {
 
 
 def escape(text: str) -> str:
-    """Text as one line of LaTeX that shows it as it is, whatever the engine and the fonts.
+    r"""Escape text as one line of LaTeX that renders literally with every engine and font.
 
-    A character that plain LaTeX has no sign for stands as its code point, as `[U+4E2D]`: nothing is left out.
+    A character that plain LaTeX cannot print is written as its code point, e.g. `[U+4E2D]`: nothing is left out.
+
+    >>> escape("a_b – 50 %")
+    'a\\_b -- 50 \\%'
     """
     text = unicodedata.normalize("NFC", " ".join(text.split()))
-    pieces = ["".join(map(_character, piece)) for piece in re.split("(?<=-)(?=-)", text)]
-    return "{}".join(pieces)  # two hyphens side by side would become a dash
+    pieces = ["".join(map(_escape_character, piece)) for piece in re.split("(?<=-)(?=-)", text)]
+    return "{}".join(pieces)  # two adjacent hyphens would become a dash
 
 
-def _character(one: str) -> str:
-    if one in _SPECIAL or " " <= one <= "~":
-        return _SPECIAL.get(one, one)
-    letter, *accents = unicodedata.normalize("NFD", one)
+def _escape_character(character: str) -> str:
+    if character in _SPECIAL or " " <= character <= "~":
+        return _SPECIAL.get(character, character)
+    letter, *accents = unicodedata.normalize("NFD", character)
     if len(accents) == 1 and letter.isascii() and letter.isalpha() and accents[0] in _ACCENTS:
         return f"{_ACCENTS[accents[0]]}{{{letter}}}"
-    return f"[U+{ord(one):04X}]"
+    return f"[U+{ord(character):04X}]"
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ class Column:
 
     Attributes:
         title: As LaTeX.
-        group: A heading over the columns beside it that share it, as LaTeX.
+        group: A heading over adjacent columns with the same group, as LaTeX.
         align: `l`, `r` or `c`.
     """
 
@@ -59,28 +63,31 @@ class Column:
 
 
 Block = tuple[str, Sequence[Sequence[str]]]
-"""A heading ("": none) and rows of cells, all of it LaTeX."""
+"""A heading ("": none) and rows of cells, as LaTeX."""
 
 
-def upright(title: str) -> str:
-    """A title of LaTeX that stands upright, so that its column is no wider than its numbers."""
+def rotate(title: str) -> str:
+    """Rotate a title of LaTeX by 90°, so that its column is no wider than its numbers."""
     return rf"\rotatebox{{90}}{{{title}}}"
 
 
-def number(value: float | Estimate | None, digits: int = 1, scale: float = 1, mark: str = "") -> str:
-    """A number; of an estimate, its spread and the bounds of its interval, one above the other.
+def format_number(value: float | ScoreEstimate | None, digits: int = 1, scale: float = 1, mark: str = "") -> str:
+    r"""Return a number as LaTeX; of an estimate also its standard deviation and stacked interval bounds.
+
+    >>> format_number(0.8504, scale=100, mark="textbf")
+    '\\textbf{85.0}'
 
     Args:
         value: NaN and None become a dash.
-        digits: After the point.
-        scale: What all of it is multiplied with.
-        mark: `textbf`, `underline` or nothing; it is for the number alone.
+        digits: Digits after the point.
+        scale: Factor of value, deviation and bounds.
+        mark: `textbf`, `underline` or "", for the number alone.
     """
-    estimate = value if isinstance(value, Estimate) else None
-    plain = estimate.value if estimate else value
-    if plain is None or pd.isna(plain):
+    estimate = value if isinstance(value, ScoreEstimate) else None
+    score = value.value if isinstance(value, ScoreEstimate) else value
+    if score is None or pd.isna(score):
         return "--"
-    text = _fixed(plain * scale, digits)
+    text = _fixed(score * scale, digits)
     text = rf"\{mark}{{{text}}}" if mark else text
     if estimate and estimate.sd is not None:
         text += rf"{{\tiny$\pm${_fixed(estimate.sd * scale, digits)}}}"
@@ -91,28 +98,31 @@ def number(value: float | Estimate | None, digits: int = 1, scale: float = 1, ma
 
 
 def _fixed(value: float, digits: int) -> str:
-    """A number in text; a minus is one, not a hyphen, and zero has none."""
+    """Return a number with a true minus sign, and without one if it is zero."""
     text = f"{value:,.{digits}f}"
     if text.strip("-0.,") == "":
         return text.lstrip("-")
     return f"$-${text[1:]}" if text.startswith("-") else text
 
 
-def marks(values: Sequence[float], comparable: Sequence[bool], digits: int = 1) -> list[str]:
-    """What marks the best (`textbf`) and second (`underline`) of values as they are printed; equal ones all get it.
+def rank_marks(values: Sequence[float], comparable: Sequence[bool], digits: int = 1) -> list[str]:
+    """Return the marks of the best (`textbf`) and second (`underline`) of values as printed; ties are all marked.
+
+    >>> rank_marks([85.04, 84.96, 84.9], [True, True, True])
+    ['textbf', 'textbf', 'underline']
 
     Args:
-        values: Higher is better; NaN: none.
-        comparable: Which of them take part.
-        digits: Of the printed values.
+        values: Higher is better; NaN is never marked.
+        comparable: Whether each value is ranked.
+        digits: Digits of the printed values.
     """
-    shown = [
-        round(value, digits) if taken and not pd.isna(value) else None
-        for value, taken in zip(values, comparable, strict=True)
+    printed = [
+        round(value, digits) if is_ranked and not pd.isna(value) else None
+        for value, is_ranked in zip(values, comparable, strict=True)
     ]
-    ranked = sorted({value for value in shown if value is not None}, reverse=True)
-    places = dict(zip(ranked, ("textbf", "underline"), strict=False))
-    return [places.get(value, "") if value is not None else "" for value in shown]
+    ranked = sorted({value for value in printed if value is not None}, reverse=True)
+    mark_of = dict(zip(ranked, ("textbf", "underline"), strict=False))
+    return [mark_of.get(value, "") if value is not None else "" for value in printed]
 
 
 def tabular(
@@ -122,14 +132,14 @@ def tabular(
     size: str = "footnotesize",
     stacked: bool = False,
 ) -> str:
-    r"""A table as LaTeX, no wider than the text; one longer than a page in several `tabular`s, each with the header.
+    r"""Return a table as LaTeX, no wider than the text, in one `tabular` with the header per page.
 
     Args:
-        columns: Its columns.
-        blocks: Its rows, by headings.
-        notes: Lines below it, as LaTeX.
-        size: Of the font, as `small` or `scriptsize`.
-        stacked: Whether its numbers have bounds, which need higher rows.
+        columns: The columns.
+        blocks: The rows, by headings.
+        notes: Lines below the table, as LaTeX.
+        size: Font size, e.g. `small` or `scriptsize`.
+        stacked: Whether numbers have stacked bounds, which need higher rows.
     """
     layout = "@{}" + "".join(column.align for column in columns) + "@{}"
     fit = r"\resizebox{\ifdim\width>\linewidth\linewidth\else\width\fi}{!}{%"
@@ -144,35 +154,33 @@ def tabular(
 
 
 def _header(columns: Sequence[Column]) -> str:
+    """Return the header: group headings with their rules where there are groups, then titles."""
     rows = []
     if any(column.group for column in columns):
-        groups, rules, place = [], [], 1
-        while place <= len(columns):
-            group = columns[place - 1].group
-            end = place
-            while end < len(columns) and columns[end].group == group:
-                end += 1
-            groups.append(rf"\multicolumn{{{end - place + 1}}}{{c}}{{{group}}}")
-            rules += [rf"\cmidrule(lr){{{place}-{end}}}"] if group else []
-            place = end + 1
+        groups, rules, end = [], [], 0
+        for group, members in groupby(columns, lambda column: column.group):
+            start, end = end + 1, end + len(list(members))
+            groups.append(rf"\multicolumn{{{end - start + 1}}}{{c}}{{{group}}}")
+            rules += [rf"\cmidrule(lr){{{start}-{end}}}"] if group else []
         rows += [" & ".join(groups) + r" \\", " ".join(rules)]
     rows += [" & ".join(column.title for column in columns) + r" \\"]
     return "\n".join(rows)
 
 
 def _parts(blocks: Sequence[Block], width: int, longest: int) -> list[list[str]]:
-    """The lines below each part's header; a block that is cut begins anew with its heading."""
-    parts, used = [[]], 0
+    """Return the lines below each part's header; the heading of a split block is repeated."""
+    parts: list[list[str]] = [[]]
+    used = 0
     for heading, rows in blocks:
-        top = [rf"\multicolumn{{{width}}}{{@{{}}l}}{{\textit{{{heading}}}}} \\"] if heading else []
-        fresh = True
+        title = [rf"\multicolumn{{{width}}}{{@{{}}l}}{{\textit{{{heading}}}}} \\"] if heading else []
+        is_new = True
         for row in rows:
-            if used >= longest or (fresh and used + len(top) + min(len(rows), 4) > longest):
+            if used >= longest or (is_new and used + len(title) + min(len(rows), 4) > longest):
                 parts.append([])
-                used, fresh = 0, True
-            if fresh:
-                parts[-1] += [r"\midrule", *top]
-                used, fresh = used + len(top), False
+                used, is_new = 0, True
+            if is_new:
+                parts[-1] += [r"\midrule", *title]
+                used, is_new = used + len(title), False
             parts[-1].append(" & ".join(row) + r" \\")
             used += 1
     return parts

@@ -8,7 +8,7 @@ import pandas as pd
 from ...systems import UNTUNED
 from .. import chart_data as rows_of
 from ..chart_data import COSTS
-from ..tables.matrix import Setup
+from ..experiment import Setup
 from .drawing import Chart, bars, marks, panels, points
 
 Tables = Mapping[str, pd.DataFrame]
@@ -123,12 +123,12 @@ def efficiency(tables: Tables, setup: Setup) -> Chart | None:
     rows = rows_of.efficiency(tables, setup)
     if rows.empty:
         return None
-    columns = {"cost": "Cost", "amount": "Amount"} | SYSTEM | {"overall_avg": AVERAGE, "frontier": "On the frontier"}
+    columns = {"cost": "Cost", "amount": "Amount"} | SYSTEM | {"overall_avg": AVERAGE, "pareto": "Pareto-optimal"}
     label = "replace(format(datum.value, '~s'), 'G', 'B')"  # a billion parameters
     axis = alt.Axis(labelExpr=label, tickCount=3, labelOverlap=True)
     x = alt.X("amount:Q", title=None, scale=alt.Scale(type="log", padding=12), axis=axis)
     base = alt.Chart().encode(x=x, y=_average())
-    frontier = base.transform_filter("datum.frontier == 'yes'")
+    frontier = base.transform_filter("datum.pareto == 'yes'")
     frontier = frontier.mark_line(interpolate="step-after", strokeWidth=1.5, color="gray")
     systems = points(base, columns, rows, **marks("model", "Model", setup["models"]))
     text = (

@@ -6,7 +6,8 @@ from typing import Any
 import pandas as pd
 
 from ...systems import UNTUNED
-from ..tables.matrix import KEYS, PARTS, Setup
+from ..experiment import Setup
+from ..tables.matrix import KEYS, PARTS
 
 MEANS = {"overall": "Best over both domains", "general": "Best general average", "literary": "Best literary average"}
 

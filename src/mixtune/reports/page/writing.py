@@ -14,8 +14,9 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from ...artifacts.manifests import write_text
+from ..experiment import Setup, setup_of
 from ..tables.files import training_log
-from ..tables.matrix import AVERAGES, KEYS, SIZES, Setup, setup_of
+from ..tables.matrix import AVERAGES, KEYS, SIZES
 from . import summary
 from .charts import draw_all
 from .details import LIMITS, behind_scores

@@ -1,4 +1,4 @@
-"""What the data of an experiment is like: tables of benchmarks, of texts in common, and of lengths."""
+"""Tables of the data: splits of benchmarks, mixtures, overlap with training rows, lengths."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -13,67 +13,70 @@ from ...data.files import read_examples
 
 
 def splits(audit: Mapping[str, Any], domain: str = "") -> list[dict[str, Any]]:
-    """The numbers of a benchmark's audit.json, one row a split."""
+    """Return the numbers of a benchmark's audit.json, one row per split."""
     return [
         {
             "benchmark": audit["benchmark"],
             "domain": domain,
             "split": split,
-            "rows": found["rows"],
-            "labels": len(found["labels"]),
-            "groups": found["groups"],
-            "negatives": found["negatives"],
-            "outside_inventory": found["outside the inventory"],
-            "mentions_missing": found["mentions"]["not in the text"],
-            "mentions_repeated": found["mentions"]["in the text more than once"],
-            "conflicting_inputs": found["inputs"]["conflicting"],
-            "ceiling": found["inputs"]["ceiling"],
+            "rows": numbers["rows"],
+            "labels": len(numbers["labels"]),
+            "groups": numbers["groups"],
+            "negatives": numbers["negatives"],
+            "outside_inventory": numbers["outside the inventory"],
+            "mentions_missing": numbers["mentions"]["not in the text"],
+            "mentions_repeated": numbers["mentions"]["in the text more than once"],
+            "conflicting_inputs": numbers["inputs"]["conflicting"],
+            "ceiling": numbers["inputs"]["ceiling"],
             "rows_in_train": audit["shared texts"].get(f"{split} in train", {}).get("rows"),
             "carved": audit["carved"].get(split, ""),
             "warnings": "; ".join(text for text in audit["warnings"] if text.startswith(f"{split} ")),
-            "counts": "; ".join(f"{n} × {reason}" for reason, n in sorted(found["counts"].items())),
+            "counts": "; ".join(f"{n} × {reason}" for reason, n in sorted(numbers["counts"].items())),
         }
-        for split, found in ((split, audit["splits"][split]) for split in SPLITS)
+        for split, numbers in ((split, audit["splits"][split]) for split in SPLITS)
     ]
 
 
-def readable(audit: Mapping[str, Any]) -> str:
-    """A benchmark's audit.json as text for a terminal: numbers by split, then what was counted and warned of."""
+def format_audit(audit: Mapping[str, Any]) -> str:
+    """Return a benchmark's audit.json as text for a terminal: numbers by split, then counts and warnings."""
     texts = ("benchmark", "domain", "split", "carved", "warnings", "counts")
     columns = {
-        row["split"]: {key.replace("_", " "): _number(n) for key, n in row.items() if key not in texts}
+        row["split"]: {key.replace("_", " "): _format_number(n) for key, n in row.items() if key not in texts}
         for row in splits(audit)
     }
-    shown = pd.DataFrame(columns)
-    lines = [audit["benchmark"], shown.to_string()]
-    for split, found in audit["splits"].items():
-        lines += [f"  {split}: {how}" for how in filter(None, [audit["carved"].get(split)])]
-        lines += [f"  {split}: {n:,} × {reason}" for reason, n in found["counts"].items()]
+    lines = [audit["benchmark"], pd.DataFrame(columns).to_string()]
+    for split, numbers in audit["splits"].items():
+        lines += [f"  {split}: {origin}" for origin in filter(None, [audit["carved"].get(split)])]
+        lines += [f"  {split}: {n:,} × {reason}" for reason, n in numbers["counts"].items()]
     return "\n".join([*lines, *(f"  warning: {warning}" for warning in audit["warnings"])])
 
 
-def _number(value: float | None) -> str:
+def _format_number(value: float | None) -> str:
     if value is None:
         return ""
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
 
 
 def data(folders: Iterable[Path], domains: Mapping[str, str]) -> pd.DataFrame:
-    """What each split of each prepared benchmark holds, in the order given.
+    """Return the audit of each split of each prepared benchmark, in the order given.
+
+    Args:
+        folders: Folders of prepared benchmarks.
+        domains: Domain of each benchmark.
 
     Returns:
-        `rows`, `labels`, `groups`, `negatives`; `outside_inventory`, rows with a label that the inventory lacks;
-        `mentions_missing` and `mentions_repeated`, heads and tails that the text lacks or holds more than once;
-        `conflicting_inputs`, inputs with several labels, and `ceiling`, the highest accuracy (0..1) that they
-        leave; `rows_in_train`, rows whose text the train split has too; `carved`, how a missing split was
-        made; `warnings`; `counts`, what the reader counted, by reason.
+        `rows`, `labels`, `groups`, `negatives`; `outside_inventory`, rows with a label that is not in the inventory;
+        `mentions_missing` and `mentions_repeated`, heads and tails that occur in the text never or more than once;
+        `conflicting_inputs`, inputs with several labels, and `ceiling`, the highest accuracy (0..1) possible with
+        them; `rows_in_train`, rows whose text is also in the train split; `carved`, the origin of a split that the
+        benchmark does not provide; `warnings`; `counts`, the reader's counts by reason.
     """
     rows = [row for folder in folders for row in splits(read_json(folder / "audit.json"), domains[folder.name])]
     return pd.DataFrame(rows).convert_dtypes()
 
 
 def mixtures(manifests: Iterable[Path]) -> pd.DataFrame:
-    """Rows and share (0..1) of each benchmark in each split of each mixture, in the order given."""
+    """Return rows and share (0..1) of each benchmark in each split of each mixture, in the order given."""
     rows = [
         {"mixture": path.parent.name, "benchmark": benchmark, "split": split, **numbers}
         for path in manifests
@@ -84,7 +87,7 @@ def mixtures(manifests: Iterable[Path]) -> pd.DataFrame:
 
 
 def overlap(mixed: Iterable[Path], benchmarks: Sequence[Path]) -> pd.DataFrame:
-    """Test rows of each benchmark whose text is among the training rows of each mixture.
+    """Count the test rows of each benchmark whose text is among the training rows of each mixture.
 
     Args:
         mixed: Folders of mixtures.
@@ -98,22 +101,22 @@ def overlap(mixed: Iterable[Path], benchmarks: Sequence[Path]) -> pd.DataFrame:
     for folder in mixed:
         trained = count_texts(read_examples(folder / "train.parquet"))
         for benchmark, test in tests.items():
-            found = count_shared_texts(trained, test)
+            overlapping = count_shared_texts(trained, test)
             rows.append(
                 {
                     "mixture": folder.name,
                     "benchmark": benchmark,
                     "test_rows": test.total(),
-                    "shared_texts": found["texts"],
-                    "shared_rows": found["rows"],
-                    "share": round(found["rows"] / test.total(), 6),
+                    "shared_texts": overlapping["texts"],
+                    "shared_rows": overlapping["rows"],
+                    "share": round(overlapping["rows"] / test.total(), 6),
                 }
             )
     return pd.DataFrame(rows)
 
 
 def lengths(manifests: Iterable[Path]) -> pd.DataFrame:
-    """Lengths in tokens of what was rendered for each model, and how many rows lost what to the limit.
+    """Return lengths in tokens of the rows rendered for each model, and the numbers of truncated rows.
 
     Args:
         manifests: `…/{model}/training/{mixture}/{shots}-shot/manifest.json` and
@@ -121,22 +124,22 @@ def lengths(manifests: Iterable[Path]) -> pd.DataFrame:
 
     Returns:
         `model`, `use` (training or prompts), `shots`, `what` (mixture and split, or condition and benchmark),
-        `rows`; `p50`, `p90`, `p99`, `max`, quantiles before anything was cut; `demonstrations_cut`, `text_cut`.
+        `rows`; `p50`, `p90`, `p99`, `max`, quantiles before truncation; `demonstrations_cut`, `text_cut`.
     """
     rows = []
     for path in manifests:
         model, use, *mixture, shots, _ = path.parts[-4:] if path.parts[-3] == "prompts" else path.parts[-5:]
-        for what, facts in sorted(read_json(path)["rendered"].items()):
+        for what, counts in sorted(read_json(path)["rendered"].items()):
             rows.append(
                 {
                     "model": model,
                     "use": use,
                     "shots": int(shots.removesuffix("-shot")),
                     "what": "/".join([*mixture, what]),
-                    "rows": facts["rows"],
-                    **facts["tokens"],
-                    "demonstrations_cut": facts.get("demonstrations cut", 0),
-                    "text_cut": facts.get("text cut", 0),
+                    "rows": counts["rows"],
+                    **counts["tokens"],
+                    "demonstrations_cut": counts.get("demonstrations cut", 0),
+                    "text_cut": counts.get("text cut", 0),
                 }
             )
     return pd.DataFrame(rows)

@@ -1,4 +1,4 @@
-"""Reading the tables of reports/tables/, and training logs, as they were written."""
+"""Reading of the tables of reports/tables/, and of training logs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,20 +14,24 @@ TEXTS = frozenset(
 
 
 def read_table(path: Path) -> pd.DataFrame:
-    """A table from its CSV file: text stays as it is written, a blank number is NaN."""
+    """Read a table from its CSV file: text is kept as written, a blank number is NaN."""
     frame = pd.read_csv(path, dtype=str, keep_default_na=False)
-    return frame.assign(**{name: _number(frame[name]) for name in frame if name not in TEXTS})
+    return frame.assign(**{name: _number(frame[name]) for name in frame.columns if name not in TEXTS})
 
 
 def _number(column: pd.Series) -> pd.Series:
-    """Text as numbers; as it is where some of it is no number."""
+    """Convert text to numbers; return it unchanged where some of it is no number."""
     blank = column == ""
     numbers = pd.to_numeric(column.mask(blank), errors="coerce")
     return column if (numbers.isna() & ~blank).any() else numbers
 
 
 def training_log(logs: Sequence[Path]) -> pd.DataFrame:
-    """All training logs as one table: the cell, `step`, `epoch`, `what` (training or validation) and its `loss`."""
+    """Return training logs as one table: the cell, `step`, `epoch`, `what` (training or validation) and its `loss`.
+
+    Args:
+        logs: `…/{model}/{mixture}/{shots}-shot/seed-{seed}/training_log.csv` of cells.
+    """
     cell = ["model", "mixture", "shots", "seed"]
     frames = [pd.DataFrame(columns=["step", "epoch", "what", "loss", *cell])] if not logs else []
     for path in logs:

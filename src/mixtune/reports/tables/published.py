@@ -1,14 +1,14 @@
-"""The paper's published scores beside ours (arXiv:2606.22606); none of them is changed or left out.
+"""Our scores compared with the paper's (arXiv:2606.22606): the job `compare_published`.
 
-`resources/paper/` holds them as printed. Those of tuned models are of the condition `schema`, with as many shots in
-the prompt as in training; for encoders and frontier models no condition is stated.
+`resources/paper/` holds all published scores as printed. Those of tuned models are of the condition `schema`, with as
+many shots in the prompt as in training; for encoders and frontier models the paper states no condition.
 """
 
 import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -16,8 +16,11 @@ from ...artifacts.manifests import write_text
 from ...artifacts.run_cards import write_table_card
 from ...data.registry import REGISTRY
 from ...evaluation.scoring import domain_averages
+from ...evaluation.settings import Negatives
+from ..experiment import Setup, setup_of, with_display_names
 from ..markdown import escape, markdown
-from .matrix import AVERAGES, KEYS, PARTS, Setup, in_print
+from ..settings import ComparePublishedSettings
+from .matrix import AVERAGES, KEYS, PARTS
 
 PAPER_KEYS = ["kind", "model", "mixture", "shots", "condition"]
 COLUMNS = [
@@ -27,9 +30,8 @@ COLUMNS = [
 DOMAIN_OF = {name: benchmark.domain for name, benchmark in REGISTRY.items()}
 
 _KINDS = {"tuned": "cell", "encoder": "encoder", "frontier": "frontier"}
-# What a system of ours has in common with the published one that it stands beside.
+# The columns in which a system of ours and the published one compared with it are equal.
 _SAME = {"cell": ["model", "mixture", "shots", "condition"], "encoder": ["model"], "frontier": ["model", "shots"]}
-_PAPER = ["benchmark", "published", "members", "note"]
 _TEXTS = [
     "system", "kind", "model", "mixture", "condition", "benchmark", "metric", "negatives", "note", "differs",
     "not_compared",
@@ -37,93 +39,125 @@ _TEXTS = [
 _WHOLE = dict.fromkeys(["shots", "seed", "n", "published_n"], "Int64")
 
 
+class Published(NamedTuple):
+    """A published score or average.
+
+    Attributes:
+        benchmark: A benchmark, or one of AVERAGES.
+        members: The benchmarks that `published` is the mean of.
+        note: Known errors of the paper's own run.
+    """
+
+    benchmark: str
+    published: float
+    members: list[str]
+    note: str
+
+
+class Interval(NamedTuple):
+    """A confidence interval and the value that it is of."""
+
+    value: float
+    low: float
+    high: float
+
+
 def read_published(folder: Path) -> pd.DataFrame:
-    """The paper's scores, one row a score or average, in the order of the paper.
+    """Read the paper's scores, one row per score or average, in the order of the paper.
 
     Args:
         folder: Holds `published_f1.csv` and `published_averages.csv`.
 
     Returns:
-        PAPER_KEYS (blank where the paper has none), `benchmark` (a name, or one of AVERAGES), `published`, `members`
-        (the benchmarks that it is the mean of), `note` (what is known to be wrong with the paper's own run).
+        PAPER_KEYS (blank where the paper has none) and the fields of `Published`.
     """
-    cells = load(folder / "published_f1.csv").rename(columns={"micro_f1": "published"})
-    cells = cells.assign(kind=cells["system"].map(_KINDS), members=[[name] for name in cells["benchmark"]])
+    cells = read_scores(folder / "published_f1.csv").rename(columns={"micro_f1": "published"})
+    cells = cells.assign(kind=cells["system"].map(_KINDS), members=cells["benchmark"].map(lambda name: [name]))
     groups = dict(iter(cells.groupby(PAPER_KEYS, dropna=False)))
     rows = []
-    for average in load(folder / "published_averages.csv").assign(kind="cell").to_dict("records"):
+    for average in read_scores(folder / "published_averages.csv").assign(kind="cell").to_dict("records"):
         keys = {key: average[key] for key in PAPER_KEYS}
-        own = groups[tuple(keys.values())]
+        of_cell = groups[tuple(keys.values())]
         for part, column in zip(PARTS, AVERAGES, strict=True):
-            averaged = own if part == "overall" else own[own["benchmark"].map(DOMAIN_OF) == part]
+            averaged = of_cell if part == "overall" else of_cell[of_cell["benchmark"].map(DOMAIN_OF) == part]
             if len(averaged):
                 note = "; ".join(averaged.loc[averaged["note"] != "", "note"].unique())
-                row = {"benchmark": column, "published": average[column], "members": list(averaged["benchmark"])}
-                rows.append({**keys, **row, "note": note})
-    whole = pd.concat([cells, pd.DataFrame(rows).astype({"shots": "Int64"})], ignore_index=True)
-    return whole[[*PAPER_KEYS, *_PAPER]]
+                rows.append({**keys, **Published(column, average[column], list(averaged["benchmark"]), note)._asdict()})
+    table = pd.concat([cells, pd.DataFrame(rows).astype({"shots": "Int64"})], ignore_index=True)
+    return table[[*PAPER_KEYS, *Published._fields]]
 
 
-def load(path: Path) -> pd.DataFrame:
-    """A table of scores as CSV: a blank text is "", a blank number missing, and a model may be called NA."""
+def read_scores(path: Path) -> pd.DataFrame:
+    """Read a CSV table of scores: a blank text is "", a blank number missing, and a model may be named NA."""
     frame = pd.read_csv(path, keep_default_na=False, na_values=[""], dtype=dict.fromkeys(_TEXTS, str) | _WHOLE)
     return frame.fillna({name: "" for name in _TEXTS if name in frame})
 
 
-def compare(
+def compare_scores(
     scores: pd.DataFrame,
     published: pd.DataFrame,
     setup: Setup,
-    negatives: str,
+    negatives: Negatives,
     intervals: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
-    """Ours minus published for every published score and average.
+    """Subtract every published score and average from ours.
 
     Args:
-        scores: As `tables.scores` gives them.
-        published: As `read_published` gives it.
-        setup: What was asked for; what is trained or evaluated on a sample corpus is compared with nothing.
-        negatives: The value of `scoring.negatives` that our scores are made with.
+        scores: As returned by `scores.scores`.
+        published: As returned by `read_published`.
+        setup: The experiment; systems trained or evaluated on a sample corpus are not compared.
+        negatives: The value of `scoring.negatives` for our scores.
         intervals: `system`, `condition`, `benchmark` (or an average), `metric`, `value`, `low`, `high`.
 
     Returns:
-        COLUMNS; a row for each published score and each system of ours that stands beside it, or one without.
-        An average of ours is the mean over the benchmarks of the paper's average; `low` and `high` are of that very
-        mean or blank. `n` and `published_n` are test rows, in averages benchmarks. `note` tells what is known to
-        be wrong with the paper's run, `differs` what else is not the same, `not_compared` why ours is blank.
+        COLUMNS, one row per published score and system of ours compared with it; one row without a system if there is
+        none. Our average is the mean over the benchmarks of the paper's average; `low` and `high` are the interval of
+        this same mean, or blank. `n` and `published_n` count test rows, for averages benchmarks. `note` names errors
+        of the paper's run, `differs` other differences, `not_compared` the reason why ours is blank.
     """
-    known = _intervals(intervals)
+    bounds = _intervals(intervals)
     rows = []
     for values, paper in published.groupby(PAPER_KEYS, sort=False, dropna=False):
         keys = dict(zip(PAPER_KEYS, values, strict=True))
-        asked = set(paper["benchmark"]) - set(AVERAGES)  # in the paper, a cell is asked what its mixture is made of
-        for system, ours in _beside(scores, keys):
-            mixed = setup["mixtures"].get(system.get("mixture"), {}).get("benchmarks", [])  # of an encoder: none
-            for name, value, members, note in paper[_PAPER].itertuples(index=False):
-                reason = _why_not(members, ours, mixed, setup["sample"])
-                f1, n = ({}, {}) if reason else (ours["micro_f1"].to_dict(), ours["n"].to_dict())
-                mean = domain_averages(f1, DOMAIN_OF, members)["overall"]["value"]
-                copied = {member: REGISTRY[member].copied_rows for member in members}
-                other = [member for member in members if n and n[member] != copied[member]]
-                differs = [f"test rows: {_titles(other)}"] if other else []
-                differs += ["training benchmarks"] if mixed and set(mixed) != asked else []
-                estimate, *interval = known.get((system.get("system"), system.get("condition"), name), [math.nan] * 3)
-                same = mean is not None and math.isclose(estimate, mean)
-                row = {"benchmark": name, "ours": mean, "published": value, "negatives": negatives, "note": note}
-                row |= dict(zip(("low", "high"), interval, strict=True)) if same else {}
-                row |= {"n": (n.get(name, len(members)) if n else None), "published_n": copied.get(name, len(members))}
-                rows.append({**keys, **system, **row, "differs": "; ".join(differs), "not_compared": reason})
+        results = [Published(*row) for row in paper[list(Published._fields)].itertuples(index=False, name=None)]
+        trained = {result.benchmark for result in results} - set(AVERAGES)  # the paper evaluates on these alone
+        for system, ours in _comparable(scores, keys):
+            mixed = setup["mixtures"].get(system.get("mixture", ""), {}).get("benchmarks", [])  # of an encoder: none
+            for result in results:
+                interval = bounds.get((system.get("system"), system.get("condition"), result.benchmark))
+                row = _compare(result, ours, mixed, setup["sample"], interval)
+                if mixed and set(mixed) != trained:
+                    row["differs"].append("training benchmarks")
+                row |= {"differs": "; ".join(row["differs"]), "negatives": negatives}
+                rows.append({**keys, **system, **row})
     table = pd.DataFrame(rows, columns=COLUMNS).astype(_WHOLE | dict.fromkeys(["ours", "low", "high"], float))
     return table.assign(difference=table["ours"] - table["published"])
 
 
-def _beside(scores: pd.DataFrame, keys: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
-    """Our systems that stand beside a published one, with scores by benchmark; one without any where none does."""
+def _compare(
+    result: Published, ours: pd.DataFrame, mixed: Sequence[str], sample: Collection[str], interval: Interval | None
+) -> dict[str, Any]:
+    """Return the columns of one published result and the scores of one system, by benchmark; `differs` is a list."""
+    name, value, members, note = result
+    reason = _reason_not_compared(members, ours, mixed, sample)
+    f1, n = ({} if reason else dict(zip(ours.index, ours[key], strict=True)) for key in ("micro_f1", "n"))
+    mean = domain_averages(f1, DOMAIN_OF, members)["overall"]["value"]
+    copied = {member: REGISTRY[member].copied_rows for member in members}
+    other_rows = [member for member in members if n and n[member] != copied[member]]
+    row = {"benchmark": name, "ours": mean, "published": value, "note": note}
+    if interval and mean is not None and math.isclose(interval.value, mean):
+        row |= {"low": interval.low, "high": interval.high}
+    row |= {"n": n.get(name, len(members)) if n else None, "published_n": copied.get(name, len(members))}
+    differs = [f"test rows: {_titles(other_rows)}"] if other_rows else []
+    return {**row, "differs": differs, "not_compared": reason}
+
+
+def _comparable(scores: pd.DataFrame, keys: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+    """Yield our systems comparable with a published one, with scores by benchmark; an empty pair if there is none."""
     same = scores["kind"] == keys["kind"]
     for key in _SAME[keys["kind"]]:
-        same &= scores[key] == (
-            keys[key].replace(" ", "-") if key == "model" else keys[key]
-        )  # our names have no blanks
+        # Names of ours have no blanks.
+        same &= scores[key] == (keys[key].replace(" ", "-") if key == "model" else keys[key])
     if not same.any():
         yield {}, scores.iloc[:0]
     names = ["system", *KEYS]
@@ -131,8 +165,10 @@ def _beside(scores: pd.DataFrame, keys: Mapping[str, Any]) -> Iterator[tuple[dic
         yield dict(zip(names, values, strict=True)), ours.set_index("benchmark")
 
 
-def _why_not(members: Sequence[str], ours: pd.DataFrame, mixed: Iterable[str], sample: Collection[str]) -> str:
-    """Why our scores, by benchmark, cannot stand beside the mean of these benchmarks; "" where they can."""
+def _reason_not_compared(
+    members: Sequence[str], ours: pd.DataFrame, mixed: Iterable[str], sample: Collection[str]
+) -> str:
+    """Return why our scores, by benchmark, are not comparable with the mean of `members`; "" if they are."""
     if ours.empty:
         return "no such run of ours"
     reasons = {
@@ -146,56 +182,60 @@ def _titles(names: Iterable[str]) -> str:
     return ", ".join(REGISTRY[name].title for name in names)
 
 
-def _intervals(frame: pd.DataFrame | None) -> dict[tuple[str, str, str], tuple[float, float, float]]:
+def _intervals(frame: pd.DataFrame | None) -> dict[tuple[Any, ...], Interval]:
+    """Return intervals of micro-F1 by system, condition and benchmark."""
     if frame is None:
         return {}
     chosen = frame[frame["metric"] == "micro_f1"]
     keys = chosen[["system", "condition", "benchmark"]].itertuples(index=False, name=None)
-    return dict(zip(keys, chosen[["value", "low", "high"]].itertuples(index=False, name=None), strict=True))
+    bounds = chosen[list(Interval._fields)].itertuples(index=False, name=None)
+    return {key: Interval(*bound) for key, bound in zip(keys, bounds, strict=True)}
 
 
-def readable(table: pd.DataFrame, setup: Setup) -> str:
-    """The comparison as Markdown: what is compared, averages first, and how much is not, by reason."""
-    compared = in_print(table[table["not_compared"] == ""], setup)
+def format_published(table: pd.DataFrame, setup: Setup) -> str:
+    """Return the comparison as Markdown: averages first, then benchmarks, then the numbers not compared by reason."""
+    compared = with_display_names(table[table["not_compared"] == ""], setup)
     words = {"benchmark": "each benchmark's own", "paper": "the paper's wider set"}[table["negatives"].iloc[0]]
     parts = [
         "Ours minus published (arXiv:2606.22606), positive-class micro-F1. In ours, the words that count as negative "
-        f"are {words}; the paper counts its wider set. Published values stand as printed; the note tells which of "
-        "them come from a run that is known to be broken.\n",
+        f"are {words}; the paper counts its wider set. Published values are as printed; the note marks those of a run "
+        "that is known to be broken.\n",
     ]
     averages = compared["benchmark"].isin(AVERAGES)
-    parts += [markdown(_shown(part)) for part in (compared[averages], compared[~averages]) if len(part)]
-    left = table.loc[table["not_compared"] != "", "not_compared"].value_counts()
-    parts += ["Published scores and averages beside which nothing of ours can stand:\n"] if len(left) else []
-    return "\n".join([*parts, "".join(f"- {number}: {escape(reason)}\n" for reason, number in left.items())])
+    parts += [markdown(_with_headers(part)) for part in (compared[averages], compared[~averages]) if len(part)]
+    reasons = table.loc[table["not_compared"] != "", "not_compared"].value_counts()
+    parts += ["Published scores and averages that are not compared with ours:\n"] if len(reasons) else []
+    return "\n".join([*parts, "".join(f"- {number}: {escape(str(reason))}\n" for reason, number in reasons.items())])
 
 
-def _shown(table: pd.DataFrame) -> pd.DataFrame:
+def _with_headers(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table with titles, without columns that hold no information."""
     titles = {name: benchmark.title for name, benchmark in REGISTRY.items()}
     titles |= {column: part.capitalize() for column, part in zip(AVERAGES, PARTS, strict=True)}
-    silent = [name for name in ("low", "high") if table[name].isna().all()]
-    silent += ["seed"] if table["seed"].nunique() < 2 else []
-    silent += [name for name in ("note", "differs") if not table[name].any()]
-    named = table.assign(benchmark=table["benchmark"].map(titles)).drop(columns=["negatives", "not_compared", *silent])
-    return named.rename(columns=lambda name: name.replace("_", " ").capitalize())
+    left_out = [name for name in ("low", "high") if table[name].isna().all()]
+    left_out += ["seed"] if table["seed"].nunique() < 2 else []
+    left_out += [name for name in ("note", "differs") if not table[name].any()]
+    table = table.assign(benchmark=table["benchmark"].map(titles))
+    table = table.drop(columns=["negatives", "not_compared", *left_out])
+    return table.rename(columns=lambda name: name.replace("_", " ").capitalize())
 
 
-def write_published(
-    settings: Mapping[str, Any], setup: Setup, scores: Path, paper: Path, folder: Path, intervals: Path | None = None
+def compare_published(
+    settings: ComparePublishedSettings, scores: Path, paper: Path, folder: Path, intervals: Path | None = None
 ) -> None:
     """Write the table `published` as CSV and Markdown, and its run card.
 
     Args:
-        settings: `negatives`.
-        setup: What was asked for.
+        settings: The job's settings.
         scores: The table `scores`, as CSV.
         paper: Folder of the published scores.
-        folder: Where to write.
+        folder: Folder of the tables.
         intervals: The table `intervals`, as CSV.
     """
-    begin, around = time.monotonic(), load(intervals) if intervals else None
-    table = compare(load(scores), read_published(paper), setup, settings["negatives"], around)
+    begin, setup = time.monotonic(), setup_of(settings.setup)
+    bounds = read_scores(intervals) if intervals else None
+    table = compare_scores(read_scores(scores), read_published(paper), setup, settings.negatives, bounds)
     write_text(folder / "published.csv", table.to_csv(index=False))
-    write_text(folder / "published.md", readable(table, setup))
+    write_text(folder / "published.md", format_published(table, setup))
     inputs = [scores, *paper.glob("*.csv"), *([intervals] if intervals else [])]
     write_table_card("compare_published", folder / "run_card_published.json", ["published"], settings, inputs, begin)

@@ -5,8 +5,8 @@ import re
 
 import pytest
 
-from mixtune.reports.latex.tabular import LONGEST, Column, escape, marks, number, tabular
-from mixtune.reports.markdown import Estimate
+from mixtune.reports.latex.tabular import LONGEST, Column, escape, format_number, rank_marks, tabular
+from mixtune.reports.markdown import ScoreEstimate
 
 
 @pytest.mark.parametrize(
@@ -29,9 +29,9 @@ def test_text_is_shown_as_it_is(text, latex):
 
 def test_the_best_as_printed_is_marked_and_what_is_not_comparable_is_not():
     values = [85.04, 84.96, 84.9, math.nan, 99.0, 10.0]
-    assert marks(values, [True, True, True, True, False, True]) == ["textbf", "textbf", "underline", "", "", ""]
-    assert marks([1.0, 1.0], [True, True]) == ["textbf", "textbf"]
-    assert marks([math.nan], [True]) == [""]
+    assert rank_marks(values, [True, True, True, True, False, True]) == ["textbf", "textbf", "underline", "", "", ""]
+    assert rank_marks([1.0, 1.0], [True, True]) == ["textbf", "textbf"]
+    assert rank_marks([math.nan], [True]) == [""]
 
 
 @pytest.mark.parametrize(
@@ -43,17 +43,20 @@ def test_the_best_as_printed_is_marked_and_what_is_not_comparable_is_not():
         (12.3456, "1,234.6"),
         (math.nan, "--"),
         (None, "--"),
-        (Estimate(0.5, 0.012, (0.4, 0.6)), r"50.0{\tiny$\pm$1.2}$_{40.0}^{60.0}$"),
-        (Estimate(-0.5, interval=(-0.6, 0.1)), "$-$50.0$_{-60.0}^{10.0}$"),
-        (Estimate(0.0, interval=(-0.0001, 0.0001)), "0.0$_{0.0}^{0.0}$"),
+        (ScoreEstimate(0.5, 0.012, (0.4, 0.6)), r"50.0{\tiny$\pm$1.2}$_{40.0}^{60.0}$"),
+        (ScoreEstimate(-0.5, interval=(-0.6, 0.1)), "$-$50.0$_{-60.0}^{10.0}$"),
+        (ScoreEstimate(0.0, interval=(-0.0001, 0.0001)), "0.0$_{0.0}^{0.0}$"),
     ],
 )
 def test_numbers(value, latex):
-    assert number(value, scale=100) == latex
+    assert format_number(value, scale=100) == latex
 
 
 def test_a_mark_is_for_the_number_alone():
-    assert number(Estimate(0.5, interval=(0.4, 0.6)), scale=100, mark="textbf") == r"\textbf{50.0}$_{40.0}^{60.0}$"
+    assert (
+        format_number(ScoreEstimate(0.5, interval=(0.4, 0.6)), scale=100, mark="textbf")
+        == r"\textbf{50.0}$_{40.0}^{60.0}$"
+    )
 
 
 def test_a_table_has_groups_over_columns_and_headings_over_rows():

@@ -12,11 +12,12 @@ import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.text import Text
 
+from mixtune.reports.experiment import setup_of
 from mixtune.reports.figures.style import HIGH, WIDE
 from mixtune.reports.latex import typeset as papers
-from mixtune.reports.tables import scores as tables
+from mixtune.reports.readme import FIGURES
+from mixtune.reports.settings import Experiment, TypesetSettings
 from mixtune.reports.tables.files import read_table, training_log
-from mixtune.reports.tables.matrix import setup_of
 from tests.browser import made_up
 
 SMALL = made_up.SETTINGS["models"][0]
@@ -30,7 +31,7 @@ def whole(tmp_path_factory):
     found = {path.stem: read_table(path) for path in paths}
     costs = found["efficiency"].merge(found["matrix"].drop_duplicates(["model", "mixture", "shots"]))
     found["efficiency"] = costs.assign(f1_per_billion=costs["overall_avg"])
-    setup = setup_of(made_up.SETTINGS)
+    setup = setup_of(Experiment.model_validate(made_up.SETTINGS))
     return found | {"training_log": training_log(logs)}, setup
 
 
@@ -77,7 +78,7 @@ def boxes(monkeypatch):
 
 
 @pytest.mark.parametrize("size", ["whole", "one_model", "nothing"])
-@pytest.mark.parametrize("name", tables.FIGURES)
+@pytest.mark.parametrize("name", FIGURES)
 def test_a_figure_is_legible_in_print(name, size, boxes, request):
     figure = import_module(f"mixtune.reports.figures.{name}").draw(*request.getfixturevalue(size))
     width, height = figure.get_size_inches()
@@ -143,8 +144,20 @@ def typeset(whole, one_model, nothing, tmp_path_factory):
     }
     for name, case in cases.items():
         folders[name] = tmp_path_factory.mktemp(name)
-        papers.write_papers(*case, folders[name])
+        papers.write_latex(*case, folders[name])
     return folders
+
+
+def test_the_job_typesets_tables_on_disk(typeset, one_model, tmp_path):
+    found, setup = one_model
+    names = ("matrix", "transfer", "intervals", "comparisons", "published", "efficiency", "data")
+    for name in names:
+        found[name].to_csv(tmp_path / f"{name}.csv", index=False)
+    changes = {key: setup[key] for key in ("models", "shots", "sample", "caps")}
+    settings = TypesetSettings(setup=Experiment.model_validate(made_up.SETTINGS | changes))
+    papers.typeset(settings, [tmp_path / f"{name}.csv" for name in names], tmp_path)
+    for path in typeset["small"].glob("*.tex"):
+        assert (tmp_path / path.name).read_bytes() == path.read_bytes()
 
 
 def rows(text):

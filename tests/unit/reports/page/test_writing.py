@@ -10,13 +10,14 @@ import vl_convert
 
 from mixtune.errors import UserError
 from mixtune.reports import chart_data as chart_rows
+from mixtune.reports.experiment import setup_of
 from mixtune.reports.page import details
 from mixtune.reports.page.charts import draw_all
 from mixtune.reports.page.embedding import pack, to_json
 from mixtune.reports.page.inputs import TABLES, read_tables
 from mixtune.reports.page.writing import write_page
+from mixtune.reports.tables import matrix as matrices
 from mixtune.reports.tables import scores as tables
-from mixtune.reports.tables.matrix import setup_of
 
 SETTINGS = {
     "setup": {
@@ -71,7 +72,7 @@ def folder(tmp_path):
     place = tmp_path / "reports" / "tables"
     place.mkdir(parents=True)
     long = tables.scores(FILES)
-    frames = {"matrix": tables.matrix(long, SETUP), "transfer": tables.transfer(long, SETUP), "scores": long}
+    frames = {"matrix": matrices.matrix(long, SETUP), "transfer": matrices.transfer(long, SETUP), "scores": long}
     for name, frame in (frames | {"per_class": tables.per_class(FILES)}).items():
         frame.to_csv(place / f"{name}.csv", index=False)
     return tmp_path
@@ -268,7 +269,7 @@ def test_the_frontier_is_what_nothing_cheaper_reaches():
     costs = {"a": 1, "b": 2, "c": 3, "d": 4, "e": None}
     found["efficiency"] = pd.DataFrame({"system": list(costs), "seconds": list(costs.values())})
     rows = chart_rows.efficiency(found, SETUP)
-    assert dict(zip(rows["model"], rows["frontier"], strict=True)) == {"a": "yes", "b": "", "c": "yes", "d": ""}
+    assert dict(zip(rows["model"], rows["pareto"], strict=True)) == {"a": "yes", "b": "", "c": "yes", "d": ""}
     assert set(rows["cost"]) == {"Seconds of fine-tuning"}
 
 

@@ -11,8 +11,11 @@ from mixtune.data import REGISTRY
 from mixtune.data.build_mixture import build_mixture
 from mixtune.data.prepare_benchmark import prepare, write_prepared
 from mixtune.data.settings import BuildMixtureSettings
+from mixtune.reports.audit import audit
 from mixtune.reports.figures.data import draw
+from mixtune.reports.settings import AuditSettings
 from mixtune.reports.tables import data as audits
+from mixtune.reports.tables.files import read_table
 from mixtune.resources import resource
 
 NAMES = ["gids", "conll04"]
@@ -25,7 +28,8 @@ def folders(tmp_path_factory):
     root = tmp_path_factory.mktemp("benchmarks")
     for name in NAMES:
         shares = {"validation": 0.1, "test": 0.2}
-        write_prepared(prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample"), root / name)
+        prepared = prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample")
+        write_prepared(prepared, root / name)
     return [root / name for name in NAMES]
 
 
@@ -33,25 +37,26 @@ def test_every_split_of_every_benchmark_has_a_row(folders):
     table = audits.data(folders, DOMAINS)
     assert list(table["benchmark"]) == ["gids"] * 3 + ["conll04"] * 3
     assert list(table["split"]) == ["train", "validation", "test"] * 2
-    audit = read_json(folders[0] / "audit.json")["splits"]["test"]
+    numbers = read_json(folders[0] / "audit.json")["splits"]["test"]
     row = table.iloc[2]
-    assert row["rows"] == audit["rows"]
-    assert row["labels"] == len(audit["labels"])
-    assert row["negatives"] == audit["labels"]["NA"]
-    assert row["ceiling"] == audit["inputs"]["ceiling"]
-    assert row["counts"] == "; ".join(f"{n} × {reason}" for reason, n in sorted(audit["counts"].items()))
+    assert row["rows"] == numbers["rows"]
+    assert row["labels"] == len(numbers["labels"])
+    assert row["negatives"] == numbers["labels"]["NA"]
+    assert row["ceiling"] == numbers["inputs"]["ceiling"]
+    assert row["counts"] == "; ".join(f"{n} × {reason}" for reason, n in sorted(numbers["counts"].items()))
     assert pd.isna(table.iloc[0]["rows_in_train"])
 
 
 def test_a_warning_stands_at_its_split(folders):
     audit = read_json(folders[0] / "audit.json") | {"warnings": ["test has 1 example", "train has 2 examples"]}
     assert [row["warnings"] for row in audits.splits(audit)] == ["train has 2 examples", "", "test has 1 example"]
-    assert audits.readable(audit).endswith("  warning: test has 1 example\n  warning: train has 2 examples")
+    assert audits.format_audit(audit).endswith("  warning: test has 1 example\n  warning: train has 2 examples")
 
 
 def test_texts_of_a_mixture_that_a_test_split_has_are_counted(folders, tmp_path):
-    settings = BuildMixtureSettings(mixture="m", domains=DOMAINS, balance="natural", max_rows=10_000, data_seed=1)
-    build_mixture(settings, [folder / "manifest.json" for folder in folders], tmp_path / "m" / "manifest.json")
+    settings = {"mixture": "m", "domains": DOMAINS, "balance": "natural", "max_rows": 10_000, "data_seed": 1}
+    manifests = [folder / "manifest.json" for folder in folders]
+    build_mixture(BuildMixtureSettings(**settings), manifests, tmp_path / "m" / "manifest.json")
     leaky = tmp_path / "leaky"
     leaky.mkdir()
     (leaky / "train.parquet").write_bytes((folders[1] / "test.parquet").read_bytes())
@@ -83,6 +88,19 @@ def test_the_figure_has_a_row_for_each_benchmark(folders):
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["GIDS", "CoNLL04"]
     assert len(figure.axes) == 4
     assert figure.texts[0].get_text() == "Sample corpora: no evidence about the benchmarks."
+
+
+def test_the_job_writes_all_tables(folders, tmp_path):
+    rendered = tmp_path / "rendered/small/prompts/0-shot/manifest.json"
+    tokens = {"p50": 5, "p90": 8, "p99": 8, "max": 9}
+    write_json(rendered, {"files": {}, "rendered": {"schema/gids": {"rows": 2, "tokens": tokens}}})
+    audit(AuditSettings(domains=DOMAINS), [folder / "manifest.json" for folder in folders], [], [rendered], tmp_path)
+    assert read_table(tmp_path / "data.csv")["benchmark"].tolist() == ["gids"] * 3 + ["conll04"] * 3
+    assert read_table(tmp_path / "lengths.csv")["p90"].tolist() == [8]
+    card = read_json(tmp_path / "run_card_data.json")
+    assert card["rule"] == "audit" and card["settings"]["domains"] == DOMAINS
+    names = ("data", "mixtures", "overlap", "lengths")
+    assert set(card["files"]) == {f"{name}.{ending}" for name in names for ending in ("csv", "md")}
 
 
 # mixtune audit

@@ -1,10 +1,14 @@
 """What systems cost, from their run cards."""
 
+from pathlib import Path
+
 import pandas as pd
 import pytest
 
 from mixtune.artifacts.manifests import write_json
-from mixtune.reports.tables.efficiency import COLUMNS, efficiency, write_efficiency
+from mixtune.reports.settings import CompareEfficiencySettings
+from mixtune.reports.tables.efficiency import COLUMNS, compare_efficiency, efficiency
+from tests.unit.reports.score_files import experiment
 
 TUNED, BARE = "small/mixtune/2-shot/seed-42", "small/untuned/2-shot/seed-0"
 KEYS = {"model": "small", "shots": 2, "condition": "schema"}
@@ -70,8 +74,10 @@ def test_the_table_holds_the_headline_average_of_each_system(folders, tmp_path):
     pd.concat([matrix, matrix.assign(condition="generic", overall_avg=0.5)]).to_csv(tmp_path / "m.csv", index=False)
     scores = pd.concat([SYSTEMS, SYSTEMS, SYSTEMS.assign(condition="generic")]).assign(benchmark="gids")
     scores.to_csv(tmp_path / "s.csv", index=False)
-    setup = {"headline_condition": "schema", "seeds": [42]}
-    write_efficiency({"code": "0"}, setup, tmp_path / "m.csv", tmp_path / "s.csv", *folders, tmp_path)
+    settings = CompareEfficiencySettings(setup=experiment(), systems=[TUNED, BARE], tuned=[TUNED])
+    results, models = Path("results"), [Path("results/models/small/manifest.json")]
+    tables = tmp_path / "m.csv", tmp_path / "s.csv"
+    compare_efficiency(settings, *tables, models, results / "adapters", results / "predictions", tmp_path)
     table = pd.read_csv(tmp_path / "efficiency.csv")
     assert list(table["system"]) == [TUNED, BARE]
     assert list(table["overall_avg"]) == [0.75, 0.03]

@@ -11,8 +11,10 @@ from mixtune.data import REGISTRY
 from mixtune.evaluation.scoring import domain_averages
 from mixtune.reports.figures.published import draw
 from mixtune.reports.figures.style import save
+from mixtune.reports.settings import ComparePublishedSettings
 from mixtune.reports.tables import published
 from mixtune.resources import resource
+from tests.unit.reports.score_files import experiment
 
 PAPER = resource("paper")
 GENERAL = ["tacred", "semeval2010_task8", "conll04", "nyt11", "gids", "re_docred", "rebel"]
@@ -46,10 +48,17 @@ def run(f1, model=LLAMA, mixture="gentune", shots=0, condition="schema", seed=42
     ]
 
 
+def settings(sample, negatives):
+    """Settings of the job, for MIXTURES."""
+    mixtures = [{"name": name, **mixture} for name, mixture in MIXTURES.items()]
+    setup = experiment(mixtures=mixtures, benchmarks=[], sample=sample)
+    return ComparePublishedSettings(setup=setup, negatives=negatives)
+
+
 def compare(*systems, setup=SETUP, negatives="benchmark", intervals=None):
     columns = ["system", "kind", *published.PAPER_KEYS[1:4], "seed", "condition", "benchmark", "n", "micro_f1"]
     scores = pd.DataFrame([row for system in systems for row in system], columns=columns)
-    return published.compare(scores, published.read_published(PAPER), setup, negatives, intervals)
+    return published.compare_scores(scores, published.read_published(PAPER), setup, negatives, intervals)
 
 
 def one(table, benchmark, **keys):
@@ -169,7 +178,7 @@ def test_a_sample_corpus_is_compared_with_nothing():
     assert tuned["ours"].isna().all()
     row = one(tuned, "nyt11", model=LLAMA, mixture="gentune", shots=0)
     assert row["not_compared"] == "tuned or tested on sample corpora: GIDS"
-    assert "tuned or tested on sample corpora: GIDS" in published.readable(tuned, SETUP)
+    assert "tuned or tested on sample corpora: GIDS" in published.format_published(tuned, SETUP)
 
 
 def test_what_differs_from_the_papers_run_is_told():
@@ -223,16 +232,14 @@ def test_an_interval_stands_beside_the_value_that_it_is_of():
 
 def test_the_table_reads_back_as_it_was_written_and_says_which_words_are_negative(tmp_path):
     table = compare(run(dict.fromkeys(GENERAL, 0.1 + 0.2)), negatives="paper")
-    scores, sampled = pd.DataFrame(run(dict.fromkeys(GENERAL, 0.1 + 0.2))), SETUP | {"sample": ["rebel"]}
+    scores = pd.DataFrame(run(dict.fromkeys(GENERAL, 0.1 + 0.2)))
     scores.to_csv(tmp_path / "scores.csv", index=False)
-    published.write_published({"negatives": "paper", "code": "0"}, SETUP, tmp_path / "scores.csv", PAPER, tmp_path)
-    pd.testing.assert_frame_equal(published.load(tmp_path / "published.csv"), table, check_exact=True)
+    published.compare_published(settings([], "paper"), tmp_path / "scores.csv", PAPER, tmp_path)
+    pd.testing.assert_frame_equal(published.read_scores(tmp_path / "published.csv"), table, check_exact=True)
     text = (tmp_path / "published.md").read_text(encoding="utf-8")
     assert "negative are the paper's wider set" in text
     assert f"| cell | {LLAMA} | gentune | 0 | schema | Overall | 0.3000 | 0.8212 | -0.5212 | 7 | 7 |" in text
-    published.write_published(
-        {"negatives": "benchmark", "code": "0"}, sampled, tmp_path / "scores.csv", PAPER, tmp_path
-    )
+    published.compare_published(settings(["rebel"], "benchmark"), tmp_path / "scores.csv", PAPER, tmp_path)
     text = (tmp_path / "published.md").read_text(encoding="utf-8")
     assert "negative are each benchmark's own" in text
     assert "| cell |" not in text and "- 9: tuned or tested on sample corpora: REBEL" in text
