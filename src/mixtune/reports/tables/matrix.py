@@ -49,8 +49,9 @@ class Setup(TypedDict):
     names: NotRequired[Mapping[str, str]]
 
 
-def setup_of(settings: Mapping[str, Any]) -> Setup:
+def setup_of(settings: Any) -> Setup:
     """The experiment as tables and figures want it; `settings` hold mappings as lists, to keep their order."""
+    settings = settings.model_dump() if hasattr(settings, "model_dump") else settings
     named = {key: {entry["name"]: entry for entry in settings[key]} for key in ("benchmarks", "mixtures")}
     return {**settings, **named}
 
