@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from mixtune.data import REGISTRY
+from mixtune.reports.settings import PageSettings
 from mixtune.reports.tables import scores as tables
 from mixtune.reports.tables.matrix import AVERAGES, KEYS, setup_of
 
@@ -41,7 +42,10 @@ SETTINGS = {
     "caps": {"test_rows": None, "max_rows": dict.fromkeys(MIXTURES, 200_000)},
     "domains": {name: REGISTRY[name].domain for name in TEST_ROWS},
     "sample": [],
+    "released": [],
+    "names": {},
 }
+PAGE = PageSettings.model_validate({"setup": SETTINGS, "templates": {}})
 HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="alert(1)"> & \u2028'
 WORDS = """
     the letter that reached the harbour before winter told of a house beyond the river where her brother had kept
@@ -154,7 +158,7 @@ def write(folder):
         if facts["kind"] == "cell":
             costs.append(efficiency(random, facts))
             logs.append(training_log(random, folder, facts))
-    setup = setup_of(SETTINGS)
+    setup = setup_of(PAGE.setup)
     long = tables.scores(files)
     written = {
         "matrix": tables.matrix(long, setup),
@@ -298,7 +302,7 @@ def data_tables(random):
 
 
 if __name__ == "__main__":
-    from mixtune.reports.page.writing import write_page
+    from mixtune.reports.page.page import page
 
     files, logs = write(Path(sys.argv[1]))
-    write_page({"setup": SETTINGS}, files, logs, Path(sys.argv[1]) / "reports" / "index.html")
+    page(PAGE, files, logs, Path(sys.argv[1]) / "reports" / "index.html")

@@ -183,8 +183,9 @@ def _scores(benchmarks: Sequence[EvaluatedBenchmark], scores: Mapping[str, Any])
     """Return one row per condition and benchmark: `benchmark` (title), `condition`, MEASURES, `dataset`."""
     evaluated = pd.DataFrame([benchmark.model_dump() for benchmark in benchmarks]).rename(columns={"name": "benchmark"})
     frame = evaluated.merge(score_table([scores]), on="benchmark", validate="one_to_many")
-    frame["benchmark"] = frame["title"] + frame["sample"].map({True: " (sample corpus)", False: ""})
-    return frame[["benchmark", "condition", *MEASURES, "dataset"]]
+    titles = zip(frame["title"], frame["sample"], strict=True)
+    frame["benchmark"] = [f"{title} (sample corpus)" if is_sample else title for title, is_sample in titles]
+    return frame.loc[:, ["benchmark", "condition", *MEASURES, "dataset"]]
 
 
 def _metadata(name: str, sources: Sequence[Source], results: Results, scores: pd.DataFrame) -> ModelCardData:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from huggingface_hub import HfApi, metadata_load
 from huggingface_hub.errors import HfHubHTTPError
@@ -14,6 +15,9 @@ from .settings import DataSource, PublishSettings
 from .terms import resolve_terms
 
 SUFFIXES = {".safetensors", ".json", ".jinja", ".txt", ".model", ".csv", ".parquet", ".md", ""}  # no code, no pickles
+# Among the base classes is the error of the HTTP client that this hub version uses, e.g. for a lost connection.
+HTTP_ERRORS = [base for base in HfHubHTTPError.__bases__ if issubclass(base, Exception)]
+ERRORS = (*HTTP_ERRORS, OSError, RuntimeError, ValueError)
 
 
 @dataclass(frozen=True)
@@ -27,7 +31,7 @@ class Upload:
     """
 
     repository: str
-    kind: str
+    kind: Literal["model", "dataset"]
     folder: Path
     files: Sequence[str]
     licence: str
@@ -67,7 +71,7 @@ def publish(settings: PublishSettings, adapters: Sequence[Path], mixtures: Seque
 
 def _adapter_upload(namespace: str, manifest: Path) -> Upload:
     folder = manifest.parent
-    card = metadata_load(folder / "README.md")
+    card = metadata_load(folder / "README.md") or {}
     name = card["model-index"][0]["name"]
     files = [*_files(manifest), "README.md", "NOTICE"]
     return Upload(f"{namespace}/{name}", "model", folder, files, card.get("license_name") or card["license"])
@@ -83,7 +87,7 @@ def _mixture_upload(namespace: str, manifest: Path, sources: Sequence[DataSource
             f"{folder} holds rows of {', '.join(unfree)}, whose licence does not permit redistribution or is unknown; "
             "remove them from export.licensed, or the mixture from publish.mixtures"
         )
-    card = metadata_load(folder / "README.md")
+    card = metadata_load(folder / "README.md") or {}
     return Upload(f"{namespace}/re_{folder.name}", "dataset", folder, _files(manifest), ", ".join(card["license"]))
 
 
@@ -108,21 +112,20 @@ def _describe(upload: Upload, private: bool) -> str:
 
 def _upload(api: HfApi, upload: Upload, private: bool) -> str:
     """Upload a folder's files as one commit; return its URL."""
-    repository = {"repo_id": upload.repository, "repo_type": upload.kind}
     try:
-        api.create_repo(**repository, private=private, exist_ok=True)
-        if private and not api.repo_info(**repository).private:
+        api.create_repo(repo_id=upload.repository, repo_type=upload.kind, private=private, exist_ok=True)
+        if private and not api.repo_info(upload.repository, repo_type=upload.kind).private:
             raise UserError(
                 f"{upload.repository} exists and is public; make it private on the hub, or set publish.private: false"
             )
         commit = api.upload_folder(
-            **repository,
+            repo_id=upload.repository,
+            repo_type=upload.kind,
             folder_path=upload.folder,
             allow_patterns=list(upload.files),
             commit_message="Upload by mixtune",
         )
-    # The first base class is the error of the HTTP client that this hub version uses, e.g. for a lost connection.
-    except (*HfHubHTTPError.__bases__, OSError, RuntimeError, ValueError) as error:
+    except ERRORS as error:
         reason = " ".join(str(error).split())[:300]
         raise UserError(
             f"{upload.repository} cannot be uploaded ({type(error).__name__}: {reason}); check publish.namespace, and "

@@ -58,7 +58,7 @@ def snippet(settings: CardSettings, run: Mapping[str, Any], name: str, renderer:
         renderer: Of the base model.
     """
     shown = list(itertools.islice(itertools.cycle(DEMONSTRATIONS), settings.shots))
-    conversation = messages(settings.condition, REGISTRY["conll04"].labels, shown, QUERY)
+    conversation = messages(settings.condition, REGISTRY["conll04"].labels or (), shown, QUERY)
     turns, options, clock = renderer.plainly(conversation)
     options = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt", **options}
     lines = [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in options.items()]

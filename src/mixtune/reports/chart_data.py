@@ -74,7 +74,7 @@ def efficiency(tables: Mapping[str, pd.DataFrame], setup: Setup) -> pd.DataFrame
     rows = rows[rows["amount"] > 0].assign(cost=rows["cost"].map(COSTS), amount=rows["amount"].astype(float))
     rows = rows.sort_values(["cost", "amount", "overall_avg"], ascending=[True, True, False], ignore_index=True)
     before = rows.groupby("cost")["overall_avg"].transform(lambda scores: scores.cummax().shift(fill_value=-1))
-    return rows.assign(frontier=["yes" if above else "" for above in rows["overall_avg"] > before])
+    return rows.assign(pareto=["yes" if above else "" for above in rows["overall_avg"] > before])
 
 
 def tests(tables: Mapping[str, pd.DataFrame], setup: Setup, name: Callable[[str], str] = str) -> pd.DataFrame:

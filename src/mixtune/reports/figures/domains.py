@@ -46,8 +46,8 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
             axes.set(xlim=(-4, 104), ylim=(-4, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 20))
             axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.6, zorder=1)
             for system in systems.loc[systems["shots"] == n].to_dict("records"):
-                marker = {"marker": by_model[system["model"]]["marker"]} if several else {}
-                style = by_mixture[system["mixture"]] | marker
+                marker: Style = {"marker": by_model[system["model"]]["marker"]} if several else {}
+                style: Style = by_mixture[system["mixture"]] | marker
                 point = system["general_avg"], system["literary_avg"]
                 axes.scatter(*point, s=18, linewidth=0.4, edgecolors="white", zorder=3, **style)
     return figure

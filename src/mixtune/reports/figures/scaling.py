@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from math import ceil, floor, log10
 
+import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -28,17 +29,17 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     families = value_styles(systems["family"].unique())
     dashes = {n: DASHES[rank % len(DASHES)] for rank, n in enumerate(sorted(systems["shots"].unique()))}
     legends = [families, {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}]
-    sizes = systems.groupby("mixture")["overall_n"].max().to_dict()
+    sizes = {mixture: systems.loc[systems["mixture"] == mixture, "overall_n"].max() for mixture in mixtures}
     name = printed(setup)
-    lowest, highest = float(systems["overall_avg"].min()), float(systems["overall_avg"].max())
-    low, high = 10 * floor(lowest / 10), min(100, 10 * ceil(highest / 10))
+    averages = systems["overall_avg"].to_numpy()
+    low, high = 10 * floor(averages.min() / 10), min(100, 10 * ceil(averages.max() / 10))
     with figure_style():
         figure, drawn = draw_panels(
             [f"{name(mixture)} (n={sizes[mixture]})" for mixture in mixtures], legends, score_notes(setup), setup,
             x="parameters", y="overall average, F1 (× 100)", across=max(len(mixtures), 2), height=1.5,
         )  # fmt: skip
         for axes, mixture in zip(drawn, mixtures, strict=False):
-            _set_ticks(axes, systems["millions"])
+            _set_ticks(axes, systems["millions"].to_numpy())
             axes.set_ylim(low - 3, high + 3)
             shown = systems.loc[systems["mixture"] == mixture]
             for (family, shots), line in groups(shown, ["family", "shots"]):
@@ -47,7 +48,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     return figure
 
 
-def _set_ticks(axes: Axes, millions: pd.Series) -> None:
+def _set_ticks(axes: Axes, millions: np.ndarray) -> None:
     """Set a logarithmic axis of parameters with few, round ticks."""
     low, high = float(millions.min()) / 1.4, float(millions.max()) * 1.4
     decades = range(floor(log10(low)), floor(log10(high)) + 1)

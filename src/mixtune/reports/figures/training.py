@@ -27,7 +27,8 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     legends = [{name(mixture): {**style, "linestyle": "-"} for mixture, style in styles.items()}]
     legends[0] |= {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}
     models = [model for model in setup["models"] if model in set(log["model"])]
-    lowest, highest = float(log["loss"].min()), float(log["loss"].max())
+    losses = log["loss"].to_numpy()
+    lowest, highest = float(losses.min()), float(losses.max())
     positive = lowest > 0  # a loss of exactly 0 has no logarithm
     notes = ["Lines: training loss.", "Points: validation loss after each epoch (not used for model selection)."]
     notes += ["The scale is logarithmic."] if positive else []

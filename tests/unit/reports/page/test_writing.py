@@ -14,11 +14,13 @@ from mixtune.reports.page import details
 from mixtune.reports.page.charts import draw_all
 from mixtune.reports.page.embedding import pack, to_json
 from mixtune.reports.page.inputs import TABLES, read_tables
-from mixtune.reports.page.writing import write_page
+from mixtune.reports.page.page import page as write_page
+from mixtune.reports.settings import PageSettings
 from mixtune.reports.tables import scores as tables
 from mixtune.reports.tables.matrix import setup_of
 
 SETTINGS = {
+    "templates": {},
     "setup": {
         "models": ["NA", "Tiny-135M"],
         "mixtures": [
@@ -36,9 +38,11 @@ SETTINGS = {
         "caps": {"test_rows": 16, "max_rows": {"mixtune": 2000}},
         "domains": {},
         "sample": [],
-    }
+        "released": [],
+        "names": {},
+    },
 }
-SETUP = setup_of(SETTINGS["setup"])
+SETUP = setup_of(PageSettings.model_validate(SETTINGS).setup)
 LABEL = {"support": 4, "tp": 2, "fp": 1, "fn": 2, "precision": 2 / 3, "recall": 0.5, "f1": 4 / 7}
 
 
@@ -79,7 +83,7 @@ def folder(tmp_path):
 
 def page(folder, *more, logs=()):
     files = [*sorted((folder / "reports/tables").glob("*.csv")), *more]
-    write_page(SETTINGS, files, logs, folder / "reports" / "index.html")
+    write_page(PageSettings.model_validate(SETTINGS), files, logs, folder / "reports" / "index.html")
     return (folder / "reports" / "index.html").read_text(encoding="utf-8")
 
 
@@ -113,15 +117,15 @@ def test_the_first_screen_tells_what_was_run_and_what_is_best(folder):
     words = re.sub(r"<[^>]+>|\s+", " ", page(folder))
     words = re.sub(r" +", " ", words)
     assert "2 base models × 2 training mixtures × 2 numbers of shots × 1 seed: 4 cells, each evaluated on 2" in words
-    assert "Best over both domains 68.8 Tiny-135M mixtune 2-shot F1 × 100, mean of 2 benchmarks." in words
+    assert "Best overall average 68.8 Tiny-135M mixtune 2-shot F1 × 100, mean of 2 benchmarks." in words
     assert "Best general average 75.0 NA gentune 2-shot F1 × 100, mean of 1 benchmark." in words
     assert "Best literary average 75.0 Tiny-135M mixtune 2-shot" in words
-    assert "at most 16 a benchmark" in words
+    assert "at most 16 per benchmark" in words
     assert "These are not benchmark results" not in words
 
 
 def test_sample_corpora_are_warned_of(folder):
-    settings = {"setup": SETTINGS["setup"] | {"sample": ["gids"]}}
+    settings = PageSettings.model_validate({"templates": {}, "setup": SETTINGS["setup"] | {"sample": ["gids"]}})
     output = folder / "reports" / "index.html"
     write_page(settings, sorted((folder / "reports/tables").glob("*.csv")), [], output)
     words = " ".join(output.read_text(encoding="utf-8").split())
@@ -139,13 +143,13 @@ def test_nothing_is_fetched_and_nothing_else_may_run(folder):
 
 
 def test_a_table_that_is_not_whole_is_refused(folder, tmp_path):
-    with pytest.raises(UserError, match="no page without the table 'matrix'"):
+    with pytest.raises(UserError, match=r"matrix\.csv: missing table, which the page requires"):
         read_tables([folder / "reports/tables/scores.csv"])
     (tmp_path / "published.csv").write_text("model,mixture\nNA,gentune\n")
-    with pytest.raises(UserError, match=r"published\.csv: the page needs the column\(s\) shots, seed"):
+    with pytest.raises(UserError, match=r"published\.csv: missing column\(s\) shots, seed"):
         page(folder, tmp_path / "published.csv")
     (tmp_path / "strange.csv").write_text("a\n1\n")
-    with pytest.raises(UserError, match=r"strange\.csv: the page has no place for this table"):
+    with pytest.raises(UserError, match=r"strange\.csv: unknown table; must be one of matrix, scores"):
         page(folder, tmp_path / "strange.csv")
 
 
@@ -197,13 +201,13 @@ def example(text, head, tail, **offsets):
     ],
 )
 def test_mentions_are_marked_where_they_stand(row, parts):
-    assert details.marked(row) == tuple(parts)
+    assert details.mark_mentions(row) == tuple(parts)
 
 
 @pytest.mark.parametrize("gap", [0, 100, 10_000])
 def test_a_long_text_is_cut_far_from_its_mentions(gap):
     text = "x" * 5000 + "Ada" + "y" * gap + "Bob" + "z" * 5000
-    parts = details.marked(example(text, "Ada", "Bob"))
+    parts = details.mark_mentions(example(text, "Ada", "Bob"))
     assert [piece for piece, mark in parts if mark] == ["Ada", "Bob"]
     assert parts[0] == parts[-1] == ("…", 0)
     assert parts.count(("…", 0)) == (3 if gap == 10_000 else 2)
@@ -221,7 +225,7 @@ def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
         {**keys, "id": f"gids/test/{n}", **example("Ada Bob", "Ada", "Bob"), "gold": "a", "predicted": "b"}
         for n in range(9)
     ]
-    cut = details.behind_scores(
+    cut = details.score_details(
         found | {"per_class": pd.DataFrame(invented), "confusion": pd.DataFrame(wrong), "errors": pd.DataFrame(errors)}
     )
     assert set(cut["per_class"]["label"]) == {f"L{n}" for n in range(12, 20)}
@@ -231,7 +235,7 @@ def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
     assert len(place) == 1
     assert found["scores"].iloc[place[0]][list(keys)].to_dict() == keys
     more = pd.DataFrame([{**row, "system": FILES[1]["system"], "shots": 2} for row in errors])
-    again = details.behind_scores(found | {"errors": pd.concat([pd.DataFrame(errors), more])})["errors"]
+    again = details.score_details(found | {"errors": pd.concat([pd.DataFrame(errors), more])})["errors"]
     drawn = [set(ids) for _, ids in again.groupby("score")["id"]]
     assert len(drawn) == 2 and drawn[0] == drawn[1]
 
@@ -268,7 +272,7 @@ def test_the_frontier_is_what_nothing_cheaper_reaches():
     costs = {"a": 1, "b": 2, "c": 3, "d": 4, "e": None}
     found["efficiency"] = pd.DataFrame({"system": list(costs), "seconds": list(costs.values())})
     rows = chart_rows.efficiency(found, SETUP)
-    assert dict(zip(rows["model"], rows["frontier"], strict=True)) == {"a": "yes", "b": "", "c": "yes", "d": ""}
+    assert dict(zip(rows["model"], rows["pareto"], strict=True)) == {"a": "yes", "b": "", "c": "yes", "d": ""}
     assert set(rows["cost"]) == {"Seconds of fine-tuning"}
 
 
