@@ -9,10 +9,8 @@ import pytest
 import vl_convert
 
 from mixtune.errors import UserError
-from mixtune.reports import chart_data as chart_rows
 from mixtune.reports.page import details
 from mixtune.reports.page.charts import draw_all
-from mixtune.reports.page.embedding import pack, to_json
 from mixtune.reports.page.inputs import TABLES, read_tables
 from mixtune.reports.page.page import page as write_page
 from mixtune.reports.settings import PageSettings
@@ -167,52 +165,8 @@ def test_null_label(tmp_path):
     assert frame["seed"].isna().tolist() == [False, True]
 
 
-def test_embedded_json_cannot_end_its_element():
-    text = to_json({"</script><!--": "&\u2028\u2029"})
-    assert not set("<>&\u2028\u2029") & set(text)
-    assert json.loads(text) == {"</script><!--": "&\u2028\u2029"}
-    assert to_json([{"missing": float("nan")}, float("inf")]) == '[{"missing":null},null]'
-
-
-def test_packed_columns_hold_every_value():
-    frame = pd.DataFrame({"x": [1 / 3, None, 2.0], "n": [1, 2, 3], "kind": ["a", "a", "a"], "id": ["p", "q", "r"]})
-    assert pack(frame, digits=3) == {
-        "rows": 3,
-        "columns": {"x": [0.333, None, 2.0], "n": [1, 2, 3], "kind": {"of": ["a"], "at": [0, 0, 0]}, "id": [*"pqr"]},
-    }
-
-
 def example(text, head, tail, **offsets):
     return {"text": text, "head": head, "tail": tail, **offsets}
-
-
-@pytest.mark.parametrize(
-    ("row", "parts"),
-    [
-        (example("Ada met Bob.", "Ada", "Bob"), [("Ada", 1), (" met ", 0), ("Bob", 2), (".", 0)]),
-        (example("Bob met Ada", "Ada", "Bob"), [("Bob", 2), (" met ", 0), ("Ada", 1)]),
-        (example("New York Times", "New York", "New York Times"), [("New York", 3), (" Times", 2)]),
-        (example("no mention", "Ada", ""), [("no mention", 0)]),
-        (
-            example("🙂 Ada, Ada", "Ada", "x", head_start=7, head_end=10, tail_start=-1, tail_end=-1),
-            [("🙂 Ada, ", 0), ("Ada", 1)],
-        ),
-        (example("a b", "a", "b", head_start=pd.NA, head_end=pd.NA), [("a", 1), (" ", 0), ("b", 2)]),
-    ],
-)
-def test_mentions_are_marked_where_they_stand(row, parts):
-    assert details.mark_mentions(row) == tuple(parts)
-
-
-@pytest.mark.parametrize("gap", [0, 100, 10_000])
-def test_a_long_text_is_cut_far_from_its_mentions(gap):
-    text = "x" * 5000 + "Ada" + "y" * gap + "Bob" + "z" * 5000
-    parts = details.mark_mentions(example(text, "Ada", "Bob"))
-    assert [piece for piece, mark in parts if mark] == ["Ada", "Bob"]
-    assert parts[0] == parts[-1] == ("…", 0)
-    assert parts.count(("…", 0)) == (3 if gap == 10_000 else 2)
-    assert len("".join(piece for piece, _ in parts)) <= details.TEXT + 10
-    assert all(piece in text for piece, _ in parts if piece != "…")
 
 
 def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
@@ -238,68 +192,6 @@ def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
     again = details.score_details(found | {"errors": pd.concat([pd.DataFrame(errors), more])})["errors"]
     drawn = [set(ids) for _, ids in again.groupby("score")["id"]]
     assert len(drawn) == 2 and drawn[0] == drawn[1]
-
-
-def matrix(models, **more):
-    rows = [
-        {"model": model, "mixture": "mixtune", "shots": 0, "seed": 42, "condition": "schema", "general_avg": average,
-         "literary_avg": average, "overall_avg": average, "overall_n": 2, "system": model, **more}
-        for model, average in models.items()
-    ]  # fmt: skip
-    return {"matrix": pd.DataFrame(rows)}
-
-
-def test_without_both_domains_nothing_balances():
-    found = matrix({"a": 0.5, "b": 0.4})
-    found["matrix"]["literary_avg"] = None
-    assert chart_rows.domains(found, SETUP)[0].empty
-
-
-def test_families_are_told_by_the_names_of_models():
-    models = {
-        "SmolLM2-360M-Instruct": 0.5,
-        "SmolLM3-3B": 0.6,
-        "Qwen2.5-0.5B-Instruct": 0.5,
-        "Llama-3.2-3B": 0.7,
-        "B": 0.1,
-    }
-    rows = chart_rows.sizes(chart_rows.systems(matrix(models), SETUP))
-    assert rows[["family", "millions"]].values.tolist() == [["SmolLM", 360.0], ["SmolLM", 3000.0]]
-
-
-def test_the_frontier_is_what_nothing_cheaper_reaches():
-    found = matrix({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.6, "e": 0.9})
-    costs = {"a": 1, "b": 2, "c": 3, "d": 4, "e": None}
-    found["efficiency"] = pd.DataFrame({"system": list(costs), "seconds": list(costs.values())})
-    rows = chart_rows.efficiency(found, SETUP)
-    assert dict(zip(rows["model"], rows["pareto"], strict=True)) == {"a": "yes", "b": "", "c": "yes", "d": ""}
-    assert set(rows["cost"]) == {"Seconds of fine-tuning"}
-
-
-def test_a_pair_is_told_by_what_differs():
-    first, second, base = "m/mixtune/0-shot/seed-42", "m/mixtune/2-shot/seed-42", "m/untuned/0-shot/seed-0"
-    keys = ["system_a", "condition_a", "system_b", "condition_b", "p_holm", "benchmark"]
-    rows = [
-        [first, "schema", second, "schema", 0.01, "overall_avg"],
-        [base, "schema", first, "schema", None, "overall_avg"],
-        ["encoder/e/seed-42", "any", first, "schema", 0.01, "overall_avg"],
-        ["a", "generic", "b", "generic", 0.01, "overall_avg"],
-        ["a", "schema", "b", "schema", 0.01, "gids"],
-    ]
-    rows = pd.DataFrame(rows, columns=keys).assign(family="all averages", difference=0.5, low=0.4, high=0.6)
-    found = chart_rows.tests({"comparisons": rows}, SETUP)
-    assert found["family"].tolist() == ["all"] * 3
-    assert found[["pair", "verdict"]].values.tolist() == [
-        ["m · mixtune · 0-shot → 2-shot", "p < 0.05"],
-        ["m · untuned → mixtune · 0-shot", "p ≥ 0.05"],
-        ["encoder/e · → m/mixtune/0-shot", "p < 0.05"],
-    ]
-    several = chart_rows.tests({"comparisons": rows}, {**SETUP, "seeds": [42, 43]})
-    assert several["pair"][1] == "m · untuned → mixtune · 0-shot · seed-0 → seed-42"
-    assert found["difference"].tolist() == [50, 50, 50]
-    literary = rows.assign(benchmark=rows["benchmark"].replace("overall_avg", "literary_avg"))
-    assert len(chart_rows.tests({"comparisons": literary}, SETUP)) == 3
-    assert chart_rows.tests({"comparisons": rows[rows["benchmark"] == "gids"]}, SETUP).empty
 
 
 def test_training_logs_are_drawn_with_the_cell_that_their_path_names(folder):
