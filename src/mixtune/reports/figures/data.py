@@ -23,11 +23,10 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     """
     data = tables["data"]
     rows = data.pivot(index="benchmark", columns="split").loc[list(dict.fromkeys(data["benchmark"]))]
-    total = rows["rows"].sum(axis=1)
-    mentions = {
-        kind: 50 * rows[f"mentions_{kind}"].sum(axis=1) / total  # two mentions per row
-        for kind in ("missing", "repeated")
-    }
+    kinds = ("missing", "repeated")
+    counts = ["rows", *(f"mentions_{kind}" for kind in kinds)]
+    totals = pd.DataFrame(data.groupby("benchmark", sort=False)[counts].sum())
+    mentions = {kind: 50 * totals[f"mentions_{kind}"] / totals["rows"] for kind in kinds}  # two mentions per row
     shared = 100 * rows["rows_in_train", "test"].astype(float) / rows["rows", "test"]
     panels = [
         ("rows", {split: rows["rows", split] for split in SPLITS}, True),

@@ -117,4 +117,4 @@ def _read(path: Path, table: Table) -> pd.DataFrame:
     if missing:
         raise UserError(f"{path}: missing column(s) {', '.join(missing)}; run the workflow again to rebuild the table")
     # Nullable integers: counts stay integers in columns with blanks.
-    return frame.assign(**{name: frame[name].convert_dtypes() for name in frame.select_dtypes("number")})
+    return frame.assign(**{str(name): frame[name].convert_dtypes() for name in frame.select_dtypes("number")})
