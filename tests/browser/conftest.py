@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.reports.page.writing import write_page
+from mixtune.reports.page.page import page as write_page
 from tests.browser import made_up
 
 CHECKS = Path(__file__).with_name("checks.js")
@@ -32,7 +32,7 @@ def full(tmp_path_factory):
     """A folder with the page of the paper's whole matrix, made up."""
     folder = tmp_path_factory.mktemp("full")
     files, logs = made_up.write(folder)
-    write_page({"setup": made_up.SETTINGS}, files, logs, folder / "reports" / "index.html")
+    write_page(made_up.PAGE, files, logs, folder / "reports" / "index.html")
     return folder
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 
 from mixtune.data import REGISTRY
 from mixtune.reports.experiment import setup_of
-from mixtune.reports.settings import Experiment
+from mixtune.reports.settings import PageSettings
 from mixtune.reports.tables import matrix as matrices
 from mixtune.reports.tables import scores as tables
 from mixtune.reports.tables.matrix import AVERAGES, KEYS
@@ -47,6 +47,7 @@ SETTINGS = {
     "released": [],
     "names": {},
 }
+PAGE = PageSettings.model_validate({"setup": SETTINGS, "templates": {}})
 HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="alert(1)"> & \u2028'
 WORDS = """
     the letter that reached the harbour before winter told of a house beyond the river where her brother had kept
@@ -159,7 +160,7 @@ def write(folder):
         if facts["kind"] == "cell":
             costs.append(efficiency(random, facts))
             logs.append(training_log(random, folder, facts))
-    setup = setup_of(Experiment.model_validate(SETTINGS))
+    setup = setup_of(PAGE.setup)
     long = tables.scores(files)
     written = {
         "matrix": matrices.matrix(long, setup),
@@ -303,7 +304,7 @@ def data_tables(random):
 
 
 if __name__ == "__main__":
-    from mixtune.reports.page.writing import write_page
+    from mixtune.reports.page.page import page
 
     files, logs = write(Path(sys.argv[1]))
-    write_page({"setup": SETTINGS}, files, logs, Path(sys.argv[1]) / "reports" / "index.html")
+    page(PAGE, files, logs, Path(sys.argv[1]) / "reports" / "index.html")

@@ -48,7 +48,7 @@ def test_the_matrix_shows_the_numbers_of_its_file(opened):
     rows = [row for row in table(page, "matrix", condition="schema") if row["mixture"] != "frontier"]
     for title, column in (("Overall", "overall_avg"), ("GIDS", "gids")):
         shown = [cell.removesuffix(", highest of its column") for cell in page.ask(f"checks.column('{title}')")]
-        assert shown == [percent(row[column]) if row[column] else "–no score here" for row in rows]
+        assert shown == [percent(row[column]) if row[column] else "–no score" for row in rows]
 
 
 def test_it_is_sorted_by_a_column_and_back(opened):
@@ -83,7 +83,7 @@ def test_it_is_filtered(opened):
         ".map((tr) => [...tr.querySelectorAll('th.system, td.fact.text')].map((cell) => cell.textContent))"
     )
     assert asked == [[f"GPT-5.4frontier · {name}", "frontier", name] for name in ("schema", "generic")]
-    page.tab.uncheck("input[name=beside]")
+    page.tab.uncheck("input[name=baselines]")
     assert page.ask("document.querySelectorAll('#matrix-table tbody').length") == 1
 
 
@@ -126,22 +126,22 @@ def test_what_is_behind_a_score(opened):
     beside["frontier GPT-5.4 schema"] = asked  # under the same condition
     assert [name for name in shown if name.startswith("frontier")] == ["frontier GPT-5.4 schema"]
     assert {name: shown[name] for name in beside} == {name: percent(row["micro_f1"]) for name, row in beside.items()}
-    assert shown["Right · wrong · missed positives"] == " · ".join(f"{int(score[n]):,}" for n in ("tp", "fp", "fn"))
+    assert shown["TP · FP · FN"] == " · ".join(f"{int(score[n]):,}" for n in ("tp", "fp", "fn"))
     labels = {row["label"]: row for row in table(page, "per_class", **key)}
     names, *shown = (
-        page.ask(f"checks.column('{title}', 'Scores of each positive label')") for title in ("Label", "In gold", "F1")
+        page.ask(f"checks.column('{title}', 'Scores of each positive label')") for title in ("Label", "Support", "F1")
     )
     assert shown[0][0] == f"{int(labels[names[0]]['support']):,}"
     assert shown[1][0] == percent(labels[names[0]]["f1"])
     assert set(names) <= labels.keys()
-    for title in ("Which label was taken for which", "Scores by kind of example", "Wrong answers: 6 of them"):
+    for title in ("Confusions", "Scores by kind of example", "Errors: 6 examples"):
         page.tab.click(f"#score summary:has-text('{title}')")
     for mark, begins in (("m1", "Ada "), ("m2", "Port ")):
         found = page.ask(f"[...document.querySelectorAll('#score mark.{mark}')].map((one) => one.firstChild.data)")
         assert len(found) == 6
         assert all(mention.startswith(begins) for mention in found)
     pairs = table(page, "confusion", **key)[:20]
-    assert page.ask("checks.column('Times', 'The most frequent confusions')") == [f"{int(p['count']):,}" for p in pairs]
+    assert page.ask("checks.column('Count', 'The most frequent confusions')") == [f"{int(p['count']):,}" for p in pairs]
     assert page.ask("[...document.querySelectorAll('.confusion .diagonal')].some((cell) => cell.textContent)")
 
 
@@ -155,7 +155,7 @@ def test_text_from_data_stays_text(opened):
     columns = [data["scores"]["columns"][name] for name in ("system", "condition", "benchmark")]
     page.ask(f"void (location.hash = '{link(*(column['of'][column['at'][at]] for column in columns))}')")
     page.tab.wait_for_selector("#score[open]")
-    page.tab.click("#score summary:has-text('Wrong answers')")
+    page.tab.click("#score summary:has-text('Errors')")
     assert '</script><img src=x onerror="alert(1)"> &' in page.tab.text_content("#score")
     assert page.ask("document.querySelectorAll('img, b, #score script').length") == 0
     assert page.tab.title() == "mixtune: results"
@@ -209,7 +209,7 @@ def test_the_numbers_of_a_chart_are_a_table(opened):
     page = opened()
     page.tab.click("#numbers-shots summary")
     page.tab.click("#numbers-shots th:has-text('Overall') button")
-    shown = numbers(page.ask("checks.column('Overall average', 'What demonstrations change')"))
+    shown = numbers(page.ask("checks.column('Overall average', 'Effect of demonstrations')"))
     assert len(shown) == 40
     assert shown == sorted(shown, reverse=True)
 

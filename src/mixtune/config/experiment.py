@@ -53,7 +53,7 @@ def sources(plan: MatrixPlan, mixture: str) -> list[DataSource]:
                 hub=entry.hub.id if entry.origin == "hub" and entry.hub else "",
                 licence=known.licence if known else "not known",
                 redistributable_as=known.redistributable_as if known else "",
-                asked_for=name in plan.config.export.licensed,
+                licensed=name in plan.config.export.licensed,
             )
         )
     return found

@@ -216,7 +216,7 @@ def card(plan: MatrixPlan, model: str, mixture: str, shots: str) -> CardSettings
         max_new_tokens=prediction.max_new_tokens,
         test_rows=prediction.test_rows,
         # Whether a licensed benchmark is exported changes no card.
-        sources=[source.model_copy(update={"asked_for": False}) for source in sources(plan, mixture)],
+        sources=[source.model_copy(update={"licensed": False}) for source in sources(plan, mixture)],
         benchmarks=[evaluated(plan, name) for name in plan.benchmarks],
     )
 

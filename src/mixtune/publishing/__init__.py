@@ -1,1 +1,1 @@
-"""Cards, exported data sets, uploads."""
+"""Model cards, exported data sets, uploads."""

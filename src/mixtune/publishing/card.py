@@ -1,6 +1,7 @@
-"""The card of a tuned adapter: what it is, how to ask it, what it was trained on, what was measured of it."""
+"""Model card of a fine-tuned adapter: usage, training data, hyperparameters, scores, licence."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,19 +16,20 @@ from ..prompts.messages import system
 from ..reports.markdown import escape, markdown
 from ..reports.tables.scores import scores as score_table
 from .citation import bibtex
-from .export_mixture import resolved
 from .licences import Licence, licence_of
+from .settings import CardSettings, EvaluatedBenchmark
 from .snippet import snippet
+from .terms import Source, resolve_terms
 
 MEASURES = {
     "n": "rows", "precision": "precision", "recall": "recall", "micro_f1": "micro-F1", "macro_f1": "macro-F1",
-    "out_of_schema": "outside the labels", "empty": "empty",
+    "out_of_schema": "outside the label list", "empty": "empty",
 }  # fmt: skip
-NEGATIVES = {"benchmark": "the benchmark's own word", "paper": "the paper's wider set of words"}
+NEGATIVES = {"benchmark": "the benchmark's own label", "paper": "the paper's wider set of labels"}
 
 LLAMA = "**Built with Llama**"
-UNKNOWN = "> **The licence of the base model is not known to mixtune.** Read it before you pass this adapter on."
-SAMPLE = "> **Scores on {} are not benchmark results.** Their data are small sample corpora, written to try mixtune."
+UNKNOWN = "> **The licence of the base model is unknown.** Check it before you redistribute this adapter."
+SAMPLE = "> **Scores on {} are not benchmark results.** Their data are small sample corpora for trying out mixtune."
 CARD = """\
 ---
 {metadata}
@@ -35,18 +37,18 @@ CARD = """\
 
 # {name}
 
-{notices}A LoRA adapter for {base} that extracts relations: asked with a text and two entities in it, it
-answers with the relation between them. It was tuned by mixtune on the mixture {mixture}, with {shots} demonstrations in
-each prompt.
+{notices}A LoRA adapter for {base} that extracts relations: given a text and two entities in it, it predicts
+the relation between them. It was fine-tuned by mixtune on the mixture {mixture}, with {shots} demonstrations per
+prompt.
 
-## How to use it
+## Usage
 
 ```python
 {snippet}
 ```
 
-This is the prompt that it was tuned with ({condition}, {shots} demonstrations). Demonstrations and labels are yours to
-choose. Under the condition `schema` the system turn lists the labels to choose from, one a line:
+This is the prompt format of fine-tuning ({condition}, {shots} demonstrations). Choose your own demonstrations and
+labels. Under the condition `schema` the system prompt lists the labels to choose from, one per line:
 
 ```text
 {schema}
@@ -54,7 +56,7 @@ choose. Under the condition `schema` the system turn lists the labels to choose 
 
 ## Training
 
-QLoRA: the base in NF4 with double quantisation, the loss on label and end of turn alone.
+QLoRA: the base model in NF4 with double quantisation; the loss covers the label and the end of turn only.
 
 {training}
 ### Data
@@ -63,8 +65,8 @@ QLoRA: the base in NF4 with double quantisation, the loss on label and end of tu
 ## Evaluation
 
 Test rows: {test_rows}. Micro-F1 is over the positive labels: "no relation" ({negatives}) has no F1 of its own, and
-every other answer is a positive prediction, in the list of labels or not. `generic` lists no labels in the prompt,
-`schema` does, `constrained` lets nothing else be answered.
+every other answer is a positive prediction, whether or not it is in the label list. `generic` lists no labels in the
+prompt, `schema` does, `constrained` allows no other answer.
 
 {evaluation}
 ## Limitations
@@ -82,8 +84,29 @@ every other answer is a positive prediction, in the list of labels or not. `gene
 """
 
 
-def write_card(
-    settings: Mapping[str, Any],
+@dataclass(frozen=True)
+class Results:
+    """Results of one cell, as far as its card reports them.
+
+    Attributes:
+        base: Name of the base model.
+        licence: Licence of the base model.
+        run: Run card of the adapter.
+        rows: Training rows of each benchmark.
+        scores: Score file of the system.
+        citation: Contents of CITATION.cff.
+    """
+
+    base: str
+    licence: Licence
+    run: Mapping[str, Any]
+    rows: Mapping[str, Mapping[str, int]]
+    scores: Mapping[str, Any]
+    citation: Mapping[str, Any]
+
+
+def card(
+    settings: CardSettings,
     adapter: Path,
     model: Path,
     mixture: Path,
@@ -91,13 +114,10 @@ def write_card(
     citation: Path,
     output: Path,
 ) -> None:
-    """Write an adapter's README.md and, beside it, the NOTICE that goes with its base model's licence.
+    """Write an adapter's README.md and, in the same folder, the NOTICE that its base model's licence requires.
 
     Args:
-        settings: `model`, `mixture`, `shots`; `namespace` on the hub, or None; `condition` and `max_length` of the
-            training prompts; `max_new_tokens`; `test_rows`, the cap, or None; `sources` of the mixture, as
-            `exporting.export` takes them; `benchmarks`: of each evaluated one `name`, `title`, `dataset` (what the
-            metadata calls its data) and `sample` (whether that is the shipped sample corpus).
+        settings: Of the card.
         adapter, model, mixture: Manifests.
         scores: The system's scores.
         citation: CITATION.cff.
@@ -105,115 +125,116 @@ def write_card(
     """
     base = read_json(model)
     licence = licence_of(base["name"], Path(base["folder"]))
-    facts = {
-        "base": base["name"],
-        "licence": licence,
-        "run": run_card(adapter.parent),
-        "rows": read_json(mixture)["composition"]["train"],
-        "scores": read_json(scores),
-        "citation": yaml.safe_load(citation.read_text(encoding="utf-8")),
-    }
-    write_text(output, card(settings, facts, folder_renderer(base["folder"])))
+    results = Results(
+        base=base["name"],
+        licence=licence,
+        run=run_card(adapter.parent),
+        rows=read_json(mixture)["composition"]["train"],
+        scores=read_json(scores),
+        citation=yaml.safe_load(citation.read_text(encoding="utf-8")),
+    )
+    write_text(output, format_card(settings, results, folder_renderer(base["folder"])))
     write_text(output.with_name("NOTICE"), f"{licence.notice or licence.terms(base['name'])}\n")
 
 
-def card(settings: Mapping[str, Any], facts: Mapping[str, Any], renderer: Renderer) -> str:
-    """The card: Markdown that begins with metadata in YAML.
+def format_card(settings: CardSettings, results: Results, renderer: Renderer) -> str:
+    """Return the card: Markdown that begins with metadata in YAML.
 
     Args:
-        settings: As for `write_card`.
-        facts: `base` (the base model's name), its `licence`, the `run` card, training `rows` by benchmark, `scores`,
-            `citation`.
+        settings: Of the card.
+        results: Of the cell.
         renderer: Of the base model.
     """
-    licence, base = facts["licence"], facts["base"]
-    sources = [resolved(source) for source in settings["sources"]]
-    measured = _measured(settings["benchmarks"], facts["scores"])
-    sample = [benchmark["title"] for benchmark in settings["benchmarks"] if benchmark["sample"]]
+    licence, base = results.licence, results.base
+    sources = [resolve_terms(source) for source in settings.sources]
+    scores = _scores(settings.benchmarks, results.scores)
+    sample = [benchmark.title for benchmark in settings.benchmarks if benchmark.sample]
     name = adapter_name(settings, licence)
     notices = {LLAMA: licence.llama, UNKNOWN: licence.unknown, SAMPLE.format(_list(sample)): sample}
+    test_rows = settings.test_rows
     return CARD.format(
-        metadata=_metadata(name, settings, facts, measured).to_yaml(),
+        metadata=_metadata(name, sources, results, scores).to_yaml(),
         name=name,
         notices="".join(f"{notice}\n\n" for notice, needed in notices.items() if needed),
         base=f"[{escape(base)}](https://huggingface.co/{base})" if "/" in base else escape(base),
-        mixture=settings["mixture"],
-        shots=settings["shots"],
-        snippet=snippet(settings, facts["run"], name, renderer),
-        condition=settings["condition"],
+        mixture=settings.mixture,
+        shots=settings.shots,
+        snippet=snippet(settings, results.run, name, renderer),
+        condition=settings.condition,
         schema=system("schema", ["first label", "second label", "…"]),
-        training=_training(settings, facts["run"]),
-        data=_data(sources, facts["rows"]),
-        test_rows=f"at most {settings['test_rows']:,} of each benchmark, drawn" if settings["test_rows"] else "all",
-        negatives=NEGATIVES[facts["scores"]["negatives"]],
-        evaluation=markdown(measured.drop(columns="dataset").rename(columns=MEASURES)),
+        training=_training(settings, results.run),
+        data=_data(sources, results.rows),
+        test_rows=f"a sample of at most {test_rows:,} per benchmark" if test_rows else "all",
+        negatives=NEGATIVES[results.scores["negatives"]],
+        evaluation=markdown(scores.drop(columns="dataset").rename(columns=MEASURES)),
         limitations=_limitations(settings, sample),
         licence=escape(f"{licence.terms(base)} {licence.notice}"),
-        citation=bibtex(facts["citation"]),
+        citation=bibtex(results.citation),
     )
 
 
-def adapter_name(settings: Mapping[str, Any], licence: Licence) -> str:
-    """What the adapter is called, as the released ones are; a Llama licence wants a name that begins so."""
-    name = "{model}-re_{mixture}-{shots}-shot".format_map(settings)
+def adapter_name(settings: CardSettings, licence: Licence) -> str:
+    """Return an adapter's name, in the pattern of the released ones; a Llama licence requires the prefix "Llama"."""
+    name = f"{settings.model}-re_{settings.mixture}-{settings.shots}-shot"
     return f"Llama-{name}" if licence.llama and not name.startswith("Llama") else name
 
 
-def _measured(benchmarks: Sequence[Mapping[str, Any]], scores: Mapping[str, Any]) -> pd.DataFrame:
-    """One row a condition and evaluated benchmark: `benchmark` (title), `condition`, MEASURES, `dataset`."""
-    known = pd.DataFrame(benchmarks).rename(columns={"name": "benchmark"})
-    frame = known.merge(score_table([scores]), on="benchmark", validate="one_to_many")
-    frame["benchmark"] = frame["title"] + frame["sample"].map({True: " (sample corpus)", False: ""})
-    return frame[["benchmark", "condition", *MEASURES, "dataset"]]
+def _scores(benchmarks: Sequence[EvaluatedBenchmark], scores: Mapping[str, Any]) -> pd.DataFrame:
+    """Return one row per condition and benchmark: `benchmark` (title), `condition`, MEASURES, `dataset`."""
+    evaluated = pd.DataFrame([benchmark.model_dump() for benchmark in benchmarks]).rename(columns={"name": "benchmark"})
+    frame = evaluated.merge(score_table([scores]), on="benchmark", validate="one_to_many")
+    titles = zip(frame["title"], frame["sample"], strict=True)
+    frame["benchmark"] = [f"{title} (sample corpus)" if is_sample else title for title, is_sample in titles]
+    return frame.loc[:, ["benchmark", "condition", *MEASURES, "dataset"]]
 
 
-def _metadata(name: str, settings, facts, measured: pd.DataFrame) -> ModelCardData:
-    licence = facts["licence"]
-    results = [
+def _metadata(name: str, sources: Sequence[Source], results: Results, scores: pd.DataFrame) -> ModelCardData:
+    licence = results.licence
+    evaluation = [
         EvalResult(
             task_type="text-generation",
             task_name="Relation extraction",
-            dataset_type=row.dataset,
-            dataset_name=row.benchmark,
+            dataset_type=row["dataset"],
+            dataset_name=row["benchmark"],
             dataset_split="test",
-            dataset_args={"rows": row.n},
+            dataset_args={"rows": row["n"]},
             metric_type="f1",
-            metric_name=f"micro-F1 of the positive labels, condition {row.condition}",
-            metric_value=round(row.micro_f1, 4),
+            metric_name=f"micro-F1 of the positive labels, condition {row['condition']}",
+            metric_value=round(row["micro_f1"], 4),
         )
-        for row in measured.itertuples()
+        for row in scores.to_dict("records")
     ]
     return ModelCardData(
         license=licence.id,
         license_name=licence.name or None,
         license_link=licence.link or None,
-        base_model=facts["base"],
+        base_model=results.base,
         base_model_relation="adapter",
         library_name="peft",
         pipeline_tag="text-generation",
         language="en",
         tags=["relation-extraction", "lora", "mixtune"],
-        datasets=[source["hub"] for source in settings["sources"] if source["hub"]] or None,
+        datasets=[source.hub for source in sources if source.hub] or None,
         model_name=name,
-        eval_results=results,
+        eval_results=evaluation,
     )
 
 
-def _training(settings: Mapping[str, Any], run: Mapping[str, Any]) -> str:
-    chosen, lora = run["settings"], run["settings"]["lora"]
+def _training(settings: CardSettings, run: Mapping[str, Any]) -> str:
+    tuning, lora = run["settings"], run["settings"]["lora"]
     memory = run["peak_gpu_bytes"]
     rows = {
         "base model": f"{run['base_model']} at {run['base_model_commit'] or 'no commit (local files)'}",
-        "prompt": f"condition {settings['condition']}, {settings['shots']} demonstrations",
-        "tokens of a sequence": f"at most {settings['max_length']:,}",
+        "prompt": f"condition {settings.condition}, {settings.shots} demonstrations",
+        "tokens per sequence": f"at most {settings.max_length:,}",
         "LoRA": f"rank {lora['r']}, alpha {lora['alpha']}, dropout {lora['dropout']:g}, on "
         + ", ".join(lora["targets"]),
         "trainable parameters": f"{run['trainable_parameters']:,}",
-        "epochs, steps, rows": f"{chosen['epochs']:g}, {run['steps']:,}, {run['examples']:,}",
-        "rows a step": chosen["batch_size"],
-        "learning rate": f"{chosen['learning_rate']:g}, linear decay after {chosen['warmup']:.0%} warm-up",
-        "weight decay": f"{chosen['weight_decay']:g}",
-        "seed": chosen["seed"],
+        "epochs, steps, rows": f"{tuning['epochs']:g}, {run['steps']:,}, {run['examples']:,}",
+        "rows per step": tuning["batch_size"],
+        "learning rate": f"{tuning['learning_rate']:g}, linear decay after {tuning['warmup']:.0%} warm-up",
+        "weight decay": f"{tuning['weight_decay']:g}",
+        "seed": tuning["seed"],
         "training loss, validation loss": ", ".join(
             "none" if loss is None else f"{loss:.4f}" for loss in (run["train_loss"], run["validation_loss"])
         ),
@@ -221,26 +242,26 @@ def _training(settings: Mapping[str, Any], run: Mapping[str, Any]) -> str:
         + (f", {memory / 2**30:.1f} GiB at most" if memory else ""),
         "versions": ", ".join(f"{package} {version}" for package, version in run["versions"].items()),
     }
-    return markdown(pd.DataFrame(rows.items(), columns=["what", "value"]))
+    return markdown(pd.DataFrame(list(rows.items()), columns=["setting", "value"]))
 
 
-def _data(sources: Sequence[Mapping[str, Any]], rows: Mapping[str, Mapping[str, int]]) -> str:
-    shown = {"title": "benchmark", "licence": "licence", "from": "from", "rows": "training rows"}
-    counted = [{**source, "rows": rows.get(source["name"], {"rows": 0})["rows"]} for source in sources]
-    return markdown(pd.DataFrame(counted, columns=list(shown)).rename(columns=shown))
+def _data(sources: Sequence[Source], rows: Mapping[str, Mapping[str, int]]) -> str:
+    counts = {name: composition["rows"] for name, composition in rows.items()}
+    lines = [[source.title, source.licence, source.location, counts.get(source.name, 0)] for source in sources]
+    return markdown(pd.DataFrame(lines, columns=["benchmark", "licence", "origin", "training rows"]))
 
 
-def _limitations(settings: Mapping[str, Any], sample: Sequence[str]) -> str:
+def _limitations(settings: CardSettings, sample: Sequence[str]) -> str:
     lines = [
-        "Texts or labels unlike those of its training data are a task that it was not tuned for.",
+        "The adapter was not fine-tuned for texts or labels unlike those of its training data.",
         "Labels of its training data are those of the sources, errors included.",
-        "It was tuned on its base model in NF4. In another precision, or merged, it answers otherwise.",
-        "Some of its training data may be under terms that bind what you do with it: read the licences above.",
+        "It was fine-tuned on its base model in NF4. In another precision, or merged, its answers differ.",
+        "Licences of its training data may restrict your use of the adapter: read the licences above.",
     ]
     if sample:
         lines.append(f"Scores on {_list(sample)} are not benchmark results: their data are small sample corpora.")
-    if settings["test_rows"]:
-        lines.append("Scores on a draw of the test rows do not compare with those on all of them.")
+    if settings.test_rows:
+        lines.append("Scores on a sample of the test rows are not comparable with scores on all of them.")
     return "".join(f"- {line}\n" for line in lines)
 
 

@@ -1,4 +1,4 @@
-"""Licences of base models, which hold for the adapters tuned on them."""
+"""Licences of base models, which also apply to adapters fine-tuned on them."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +11,12 @@ _HUB = "https://huggingface.co"
 
 @dataclass(frozen=True)
 class Licence:
-    """A licence as the hub's model cards tell it.
+    """A licence, in the terms of the hub's model cards.
 
     Attributes:
-        id: The hub's identifier; "other" where it has none or the licence is not known.
-        name: Its name where the identifier is "other"; "" where it is not known.
-        link: Where its text is; "" where that is not known.
+        id: The hub's identifier; "other" if the hub has none or the licence is unknown.
+        name: Name of a licence whose identifier is "other"; "" if unknown.
+        link: URL of its text; "" if unknown.
     """
 
     id: str
@@ -25,17 +25,21 @@ class Licence:
 
     @property
     def unknown(self) -> bool:
-        """Whether nothing is known of it."""
+        """Whether the licence is unknown."""
         return self.id == "other" and not self.name
 
     @property
     def llama(self) -> str:
-        """The family that a Llama licence is for, as "Llama 3.2"; "" for any other licence."""
+        """The model family of a Llama licence, e.g. "Llama 3.2"; "" for any other licence.
+
+        >>> Licence("llama3.2").llama
+        'Llama 3.2'
+        """
         return self.id.replace("llama", "Llama ") if self.id in ("llama3.1", "llama3.2", "llama3.3", "llama4") else ""
 
     @property
     def notice(self) -> str:
-        """The sentence that a Llama licence wants in a file NOTICE; "" for any other licence."""
+        """The sentence that a Llama licence requires in a file NOTICE; "" for any other licence."""
         family = self.llama
         return family and (
             f"{family} is licensed under the {family} Community License, Copyright © Meta Platforms, Inc. "
@@ -43,14 +47,14 @@ class Licence:
         )
 
     def terms(self, base: str) -> str:
-        """A sentence on an adapter that was tuned on a base model under this licence."""
-        named = "one that is not known to mixtune" if self.unknown else self.name or self.id
-        where = f" ({self.link})" if self.link else ""
-        return f"This adapter is derived from {base} and under the licence of that model: {named}{where}."
+        """Return the licence sentence of an adapter whose base model is under this licence."""
+        name = "unknown" if self.unknown else self.name or self.id
+        link = f" ({self.link})" if self.link else ""
+        return f"This adapter is derived from {base} and is under the licence of that model: {name}{link}."
 
 
 _APACHE = Licence("apache-2.0")
-# As their model cards on the hub say. A family's sizes may differ: Qwen2.5 of 3B is not for commercial use.
+# From their model cards on the hub. Sizes of a family may differ: Qwen2.5 3B is not for commercial use.
 KNOWN = {
     "HuggingFaceTB/SmolLM2-135M-Instruct": _APACHE,
     "HuggingFaceTB/SmolLM2-360M-Instruct": _APACHE,
@@ -66,17 +70,17 @@ KNOWN = {
 
 
 def licence_of(name: str, folder: Path) -> Licence:
-    """The licence of a base model: what the model card in its folder says, else what is known of its hub id.
+    """Return the licence of a base model: from the model card in its folder, else by its hub id.
 
     Args:
-        name: What the model is called on the hub.
-        folder: Where it is on this machine; a fetched one has no card there.
+        name: The model's name on the hub.
+        folder: The model's local folder; that of a fetched model has no card.
     """
     path = folder / "README.md"
     try:
-        said = (metadata_load(path) if path.is_file() else None) or {}
-    except (ValueError, yaml.YAMLError):  # no card in YAML
-        said = {}
-    if isinstance(said.get("license"), str):
-        return Licence(said["license"], *(str(said.get(key) or "") for key in ("license_name", "license_link")))
+        card = (metadata_load(path) if path.is_file() else None) or {}
+    except (ValueError, yaml.YAMLError):  # no metadata in YAML
+        card = {}
+    if isinstance(card.get("license"), str):
+        return Licence(card["license"], *(str(card.get(key) or "") for key in ("license_name", "license_link")))
     return KNOWN.get(name, Licence("other"))

@@ -1,4 +1,4 @@
-"""Settings of cards, exports and uploads."""
+"""Settings of model cards, exported data sets and uploads."""
 
 from typing import Literal
 
@@ -6,13 +6,13 @@ from ..artifacts.settings import Part, Settings
 
 
 class DataSource(Part):
-    """A benchmark that a mixture is made of, and its terms.
+    """A benchmark in a mixture, and its licence.
 
     Attributes:
         hub: Repository of the copy that was read; "" for another origin.
-        licence: Licence by the registry; "not known" for a benchmark of one's own.
-        redistributable_as: Licence that rows may be passed on under; "" where they may not.
-        asked_for: Whether `export.licensed` names it.
+        licence: Licence by the registry; "not known" for a benchmark that the user adds.
+        redistributable_as: Licence under which rows may be redistributed; "" where none permits it.
+        licensed: Whether `export.licensed` lists it.
     """
 
     name: str
@@ -21,11 +21,16 @@ class DataSource(Part):
     hub: str
     licence: str
     redistributable_as: str
-    asked_for: bool
+    licensed: bool
 
 
 class EvaluatedBenchmark(Part):
-    """A benchmark in a card: `dataset` is how the card's metadata call its data."""
+    """A benchmark on a model card.
+
+    Attributes:
+        dataset: Name of its data in the card's metadata.
+        sample: Whether its data are a sample corpus.
+    """
 
     name: str
     title: str
@@ -34,7 +39,15 @@ class EvaluatedBenchmark(Part):
 
 
 class CardSettings(Settings):
-    """The model card of one cell."""
+    """Settings of one cell's model card.
+
+    Attributes:
+        namespace: User or organisation on the hub.
+        condition, max_length: Of the training prompts.
+        test_rows: Maximum of test rows per benchmark; None: all.
+        sources: Benchmarks of the training mixture.
+        benchmarks: Evaluated benchmarks.
+    """
 
     model: str
     mixture: str
@@ -49,7 +62,12 @@ class CardSettings(Settings):
 
 
 class ExportMixtureSettings(Settings):
-    """A mixture as a data set."""
+    """Settings of one mixture's export as a data set.
+
+    Attributes:
+        max_rows: Maximum of training rows.
+        shots: Numbers of demonstrations; each gets its own splits.
+    """
 
     mixture: str
     balance: Literal["natural", "domain"]
@@ -60,7 +78,13 @@ class ExportMixtureSettings(Settings):
 
 
 class PublishSettings(Settings):
-    """Uploads: the user or organisation, and the sources of each mixture."""
+    """Settings of uploads to the hub.
+
+    Attributes:
+        namespace: User or organisation on the hub.
+        dry_run: Whether to list the files instead of uploading them.
+        sources: Sources of each mixture.
+    """
 
     namespace: str | None
     private: bool

@@ -1,4 +1,4 @@
-"""How to ask a tuned adapter without mixtune: a program for its card."""
+"""Usage example of a model card: prediction with an adapter without mixtune."""
 
 import itertools
 import json
@@ -8,13 +8,14 @@ from typing import Any
 from ..data.registry import REGISTRY
 from ..prompts.chat_template import Renderer
 from ..prompts.messages import messages
+from .settings import CardSettings
 
-# Shown where the adapter was tuned with demonstrations: written for this card, so that no benchmark's rows are in it.
+# For adapters fine-tuned with demonstrations. Written for this card, so that it contains no row of a benchmark.
 DEMONSTRATIONS = (
     ("Grace Hopper worked for Remington Rand.", "Grace Hopper", "Remington Rand", "Work_For"),
     ("Alan Turing lived in Wilmslow.", "Alan Turing", "Wilmslow", "Live_In"),
-    ("Remington Rand had its seat in New York.", "Remington Rand", "New York", "OrgBased_In"),
-    ("Wilmslow lies in Cheshire.", "Wilmslow", "Cheshire", "Located_In"),
+    ("Remington Rand was based in New York.", "Remington Rand", "New York", "OrgBased_In"),
+    ("Wilmslow is in Cheshire.", "Wilmslow", "Cheshire", "Located_In"),
 )
 QUERY = ("Ada Byron lived in London.", "Ada Byron", "London")
 SNIPPET = """\
@@ -23,8 +24,8 @@ from peft import PeftModel
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig
 
 base, revision = {base}, {revision}
-adapter = {repository}  # or its folder
-nf4 = BitsAndBytesConfig(  # the base that it was tuned on
+adapter = {repository}  # or a local folder
+nf4 = BitsAndBytesConfig(  # as in fine-tuning
     load_in_4bit=True,
     bnb_4bit_quant_type="nf4",
     bnb_4bit_use_double_quant=True,
@@ -47,28 +48,28 @@ output = model.generate(**inputs, max_new_tokens={max_new_tokens}, do_sample=Fal
 print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))"""
 
 
-def snippet(settings: Mapping[str, Any], run: Mapping[str, Any], name: str, renderer: Renderer) -> str:
-    """A program that asks an adapter with plain Transformers and PEFT, by the prompt that it was tuned with.
+def snippet(settings: CardSettings, run: Mapping[str, Any], name: str, renderer: Renderer) -> str:
+    """Return a program that predicts with Transformers and PEFT alone, using the prompt format of fine-tuning.
 
     Args:
-        settings: `shots`, `condition`, `namespace` and `max_new_tokens`, as for `cards.write_card`.
+        settings: Of the card.
         run: The adapter's run card.
-        name: What the adapter is called.
+        name: The adapter's name.
         renderer: Of the base model.
     """
-    shown = list(itertools.islice(itertools.cycle(DEMONSTRATIONS), settings["shots"]))
-    asked = messages(settings["condition"], REGISTRY["conll04"].labels, shown, QUERY)
-    turns, options, clock = renderer.chat_template_arguments(asked)
-    given = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt", **options}
-    lines = [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in given.items()]
-    if clock:  # the date that it was tuned with
+    shown = list(itertools.islice(itertools.cycle(DEMONSTRATIONS), settings.shots))
+    conversation = messages(settings.condition, REGISTRY["conll04"].labels or (), shown, QUERY)
+    turns, options, clock = renderer.chat_template_arguments(conversation)
+    options = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt", **options}
+    lines = [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in options.items()]
+    if clock:  # the date in the training prompts
         lines.append(f"chat_template={clock!r} + tokenizer.get_chat_template()")
     return SNIPPET.format(
         base=json.dumps(run["base_model"]),
         revision=json.dumps(run["base_model_commit"] or "main"),
-        repository=json.dumps(f"{settings['namespace']}/{name}" if settings["namespace"] else f"path/to/{name}"),
+        repository=json.dumps(f"{settings.namespace or 'path/to'}/{name}"),
         messages="\n".join(f"    {json.dumps(turn, ensure_ascii=False)}," for turn in turns),
         options="\n".join(f"    {line}," for line in lines),
-        max_new_tokens=settings["max_new_tokens"],
+        max_new_tokens=settings.max_new_tokens,
         stop_ids=renderer.stop_ids,
     )

@@ -1,42 +1,20 @@
-"""Adapter cards: the program on them runs and asks what was trained, every number is one on disk, terms are told."""
+"""Model cards: every number is one on disk, licences are named. Their programs: see test_snippet.py."""
 
-import io
 import re
-from contextlib import redirect_stdout
-from pathlib import Path
 
 import pytest
-import torch
-import yaml
 from huggingface_hub import metadata_load
 
 from mixtune.artifacts.manifests import write_json, write_manifest
 from mixtune.evaluation.scoring import score
-from mixtune.models.qlora import Device, add_adapter, load_base
-from mixtune.models.settings import LoraSettings
-from mixtune.prompts.chat_template import Renderer, folder_renderer
-from mixtune.prompts.rendering import render
-from mixtune.publishing.card import adapter_name, write_card
-from mixtune.publishing.licences import KNOWN, Licence, licence_of
-from mixtune.publishing.snippet import DEMONSTRATIONS, QUERY, snippet
+from mixtune.publishing.card import adapter_name, card
+from mixtune.publishing.licences import Licence
+from mixtune.publishing.settings import CardSettings
+from tests.unit.publishing.cards import RUN, benchmark, settings
 
-FLOAT32 = Device("cpu", torch.float32, "a test says so")
-LABELS = ["Work_For", "Kill", "OrgBased_In", "Live_In", "Located_In"]  # CoNLL04's
 LLAMA = (
     "Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright © Meta Platforms, Inc. All Rights Reserved."
 )
-RUN = {
-    "base_model": "maker/tiny",
-    "base_model_commit": None,
-    "template_hash": "a" * 64,
-    "settings": {
-        "epochs": 2.0, "learning_rate": 1e-05, "warmup": 0.03, "weight_decay": 0.01, "batch_size": 8, "seed": 7,
-        "lora": {"r": 64, "alpha": 128, "dropout": 0.05, "targets": ["q_proj", "v_proj"]},
-    },
-    "device": "NVIDIA <H100> | 80GB", "dtype": "torch.bfloat16", "micro_tokens": 4096, "seconds": 3723.4,
-    "peak_gpu_bytes": 3 * 2**30, "versions": {"torch": "2.9", "peft": "0.21"},
-    "steps": 1234, "train_loss": 0.12345, "validation_loss": None, "examples": 9876, "trainable_parameters": 4567890,
-}  # fmt: skip
 CITATION = """\
 title: mixtune
 version: 0.1.0
@@ -46,104 +24,6 @@ references:
     authors: [{family-names: Doe, given-names: Ann}, {name: Others}]
     identifiers: [{type: other, value: "arXiv:2606.22606"}]
 """
-
-
-def benchmark(name: str, **changed) -> dict:
-    return {"name": name, "title": name.capitalize(), "dataset": f"some/{name}", "sample": False} | changed
-
-
-def source(name: str, **changed) -> dict:
-    facts = {"name": name, "title": name.capitalize(), "origin": "hub", "hub": f"some/{name}"}
-    return facts | {"licence": "MIT", "redistributable_as": "mit", "asked_for": False} | changed
-
-
-def settings(**changed) -> dict:
-    return {
-        "model": "tiny", "mixture": "own", "shots": 2, "namespace": None, "condition": "generic", "max_length": 1024,
-        "max_new_tokens": 8, "test_rows": None, "sources": [source("web"), source("news", licence="LDC | <b>", hub="")],
-        "benchmarks": [benchmark("web"), benchmark("tales", title="Tales <i>|")],
-    } | changed  # fmt: skip
-
-
-def conversation(shots: int, make_example):
-    """The card's question as an example, and its demonstrations as the only ones that may be drawn."""
-    text, head, tail = QUERY
-    shown = [make_example(n, *demo[:3], relation=demo[3]) for n, demo in enumerate(DEMONSTRATIONS[:shots], 1)]
-    return make_example(0, text, head, tail), shown
-
-
-def expected_ids(renderer: Renderer, shots: int, condition: str, make_example) -> list[int]:
-    """The prompt's ids by the code that renders training rows: its demonstrations may come in another order."""
-    example, shown = conversation(shots, make_example)
-    options = {"condition": condition, "shots": shots, "max_length": 4096, "training": False}
-    for seed in range(50):
-        [row] = render(renderer, [example], {"toy": shown}, {"toy": LABELS}, seed=seed, **options)
-        text = renderer.tokenizer.decode(row.input_ids)
-        places = [text.index(demo.text) for demo in shown]
-        if places == sorted(places):
-            return row.input_ids
-    raise AssertionError("the order of the card was never drawn")
-
-
-@pytest.fixture
-def bases(tmp_path_factory, tiny_tokenizer, tiny_model):
-    """Makes base models with adapters, as a cell leaves them: `bases(template)` gives the two folders."""
-
-    def make(template: str):
-        folder = tmp_path_factory.getbasetemp() / f"card-{template}"
-        if not folder.exists():
-            base = tiny_model(tiny_tokenizer(template), folder / "base", name="maker/tiny").parent
-            torch.manual_seed(1)
-            model = add_adapter(load_base(base, FLOAT32), LoraSettings(**RUN["settings"]["lora"]))
-            model.save_pretrained(folder / "adapter", save_embedding_layers=False)
-            folder_renderer(base).tokenizer.save_pretrained(folder / "adapter")
-        return folder / "base", folder / "adapter"
-
-    return make
-
-
-def execute(code: str, base, adapter) -> tuple[dict, str]:
-    """Run a card's program as a reader would, with this machine's folders in it: its variables, what it printed."""
-    code = code.replace('"maker/tiny"', repr(str(base))).replace('"path/to/tiny-re_own-2-shot"', repr(str(adapter)))
-    code = code.replace('"path/to/tiny-re_own-0-shot"', repr(str(adapter)))
-    variables, printed = {}, io.StringIO()
-    with redirect_stdout(printed):
-        exec(code, variables)
-    return variables, printed.getvalue()
-
-
-@pytest.mark.parametrize("shots", [0, 2])
-@pytest.mark.parametrize("template", ["chatml", "llama", "gemma", "smollm3", "qwen3"])
-def test_the_program_runs_with_the_prompt_that_was_trained(bases, template, shots, make_example):
-    base, adapter = bases(template)
-    renderer = folder_renderer(base)
-    code = snippet(settings(shots=shots), RUN, f"tiny-re_own-{shots}-shot", renderer)
-    variables, printed = execute(code, base, adapter)
-    assert variables["inputs"]["input_ids"][0].tolist() == expected_ids(renderer, shots, "generic", make_example)
-    assert variables["output"].shape[1] <= variables["inputs"]["input_ids"].shape[1] + 8
-    assert printed.endswith("\n")
-
-
-def test_a_clock_is_pinned_only_where_a_template_reads_it(bases):
-    for template in ("chatml", "llama", "gemma", "smollm3", "qwen3"):
-        code = snippet(settings(), RUN, "name", folder_renderer(bases(template)[0]))
-        assert ("strftime_now" in code) is (template == "smollm3")
-        assert ("enable_thinking=False" in code) is (template in ("smollm3", "qwen3"))
-
-
-def test_the_program_of_an_adapter_tuned_with_labels_lists_them(bases, make_example):
-    base, adapter = bases("chatml")
-    renderer = folder_renderer(base)
-    code = snippet(settings(condition="schema"), RUN, "tiny-re_own-2-shot", renderer)
-    variables, _ = execute(code, base, adapter)
-    assert variables["inputs"]["input_ids"][0].tolist() == expected_ids(renderer, 2, "schema", make_example)
-
-
-def test_the_program_names_the_repository_and_the_commit(bases):
-    renderer = folder_renderer(bases("chatml")[0])
-    code = snippet(settings(namespace="me"), RUN | {"base_model_commit": "b" * 40}, "name", renderer)
-    assert 'adapter = "me/name"' in code
-    assert f'base, revision = "maker/tiny", "{"b" * 40}"' in code
 
 
 SCORED = {
@@ -160,7 +40,7 @@ SCORED = {
 def written(tmp_path, bases):
     """Writes a card from files: `written(settings, name of the base)` gives its metadata, its text and the NOTICE."""
 
-    def write(chosen: dict | None = None, name: str = "maker/tiny", readme: str = "") -> tuple[dict, str, str]:
+    def write(chosen: CardSettings | None = None, name: str = "maker/tiny", readme: str = "") -> tuple[dict, str, str]:
         base, _ = bases("chatml")
         model, adapter = tmp_path / "model.json", tmp_path / "adapter"
         folder = tmp_path / "base"
@@ -176,7 +56,7 @@ def written(tmp_path, bases):
         system = {"system": "s", "kind": "cell", "model": "tiny", "mixture": "own", "shots": 2, "seed": 7}
         write_json(tmp_path / "scores.json", {**system, "negatives": "paper", "scores": SCORED})
         (tmp_path / "CITATION.cff").write_text(CITATION)
-        write_card(
+        card(
             chosen or settings(), adapter / "manifest.json", model, tmp_path / "mixture.json", tmp_path / "scores.json",
             tmp_path / "CITATION.cff", adapter / "README.md",
         )  # fmt: skip
@@ -228,7 +108,7 @@ def test_every_measured_score_is_in_the_metadata_and_in_the_table(written):
             numbers = [one[key] for key in ("precision", "recall", "micro_f1", "macro_f1", "out_of_schema", "empty")]
             assert shown[escaped, condition] == [str(one["n"]), *(f"{number:.4f}" for number in numbers)]
     assert SCORED["generic"]["web"]["micro_f1"] != SCORED["schema"]["web"]["micro_f1"]
-    assert "the paper's wider set of words" in text
+    assert "the paper's wider set of labels" in text
 
 
 def test_the_training_table_is_the_run_card(written):
@@ -259,7 +139,7 @@ def test_sample_corpora_are_no_benchmarks_anywhere_on_the_card(written):
 
 
 def test_a_cap_on_test_rows_is_told(written):
-    assert "Test rows: at most 1,000 of each benchmark, drawn." in written(settings(test_rows=1000))[1]
+    assert "Test rows: a sample of at most 1,000 per benchmark." in written(settings(test_rows=1000))[1]
     assert "Test rows: all." in written()[1]
 
 
@@ -277,11 +157,8 @@ def test_llama_derivatives_say_so_in_name_card_and_notice(written):
 def test_a_licence_that_is_not_known_is_said_to_be(written):
     metadata, text, notice = written()
     assert metadata["license"] == "other"
-    assert "**The licence of the base model is not known to mixtune.**" in text
-    assert notice == (
-        "This adapter is derived from maker/tiny and under the licence of that model: "
-        "one that is not known to mixtune.\n"
-    )
+    assert "**The licence of the base model is unknown.**" in text
+    assert notice == ("This adapter is derived from maker/tiny and is under the licence of that model: unknown.\n")
     assert "Built with Llama" not in text
 
 
@@ -292,18 +169,8 @@ def test_the_licence_on_disk_goes_before_the_known_one(written, tmp_path):
         "other", "my-own", "https://example.org/a_b|c"
     ]  # fmt: skip
     assert "my-own (https://example.org/a_b\\|c)" in text
-    assert "not known" not in text + notice
+    assert "unknown" not in text + notice
     assert written(name="Qwen/Qwen2.5-0.5B-Instruct", readme="---\n: [\n---\n")[0]["license"] == "apache-2.0"
-
-
-def test_the_shipped_models_have_licences(tmp_path):
-    root = yaml.safe_load((Path(__file__).parents[3] / "config.yaml").read_text())
-    found = {name: licence_of(entry["hub"]["id"], tmp_path) for name, entry in root["models"].items()}
-    assert not [name for name, licence in found.items() if licence.unknown]
-    assert found["Llama-3.2-3B-Instruct"].id == "llama3.2"
-    assert found["Qwen2.5-3B-Instruct"].name == "qwen-research"
-    assert licence_of("owner/other", tmp_path).unknown
-    assert {licence.id for licence in KNOWN.values()} == {"apache-2.0", "other", "llama3.2"}
 
 
 def test_software_and_paper_are_cited(written):

@@ -17,7 +17,8 @@ from mixtune.errors import UserError
 from mixtune.prompts.chat_template import Renderer
 from mixtune.prompts.messages import sample_demonstrations
 from mixtune.prompts.rendering import render
-from mixtune.publishing.export_mixture import Pool, conversation, export
+from mixtune.publishing.export_mixture import Pool, conversation, export_mixture
+from mixtune.publishing.settings import ExportMixtureSettings
 
 SYSTEM = (
     "You are a relation extraction system. Be concise and direct. Output ONLY the relation type that holds between "
@@ -73,10 +74,10 @@ def folders(tmp_path, example) -> list[Path]:
 
 def source(name: str, **changed) -> dict:
     facts = {"name": name, "title": name.capitalize(), "origin": "hub", "hub": f"some/{name}_copy"}
-    return facts | {"licence": "MIT", "redistributable_as": "mit", "asked_for": False} | changed
+    return facts | {"licence": "MIT", "redistributable_as": "mit", "licensed": False} | changed
 
 
-def settings(**changed) -> dict:
+def settings(**changed) -> ExportMixtureSettings:
     """Web may be passed on under MIT, News may not, and nobody knows of Tales."""
     sources = [
         source("web"),
@@ -84,18 +85,24 @@ def settings(**changed) -> dict:
         source("tales", licence="not known", redistributable_as=""),
     ]
     facts = {"mixture": "own", "balance": "natural", "max_rows": 60, "data_seed": 42, "shots": [0, 2]}
-    return facts | {"sources": sources} | changed
+    return ExportMixtureSettings.model_validate(facts | {"sources": sources} | changed)
 
 
-def asked(*names: str) -> dict:
-    sources = [one | {"asked_for": one["name"] in names} for one in settings()["sources"]]
-    return settings(sources=sources)
+def changed_sources(change) -> ExportMixtureSettings:
+    return settings(sources=[one.model_dump() | change(one.name) for one in settings().sources])
+
+
+def licensed(*names: str) -> ExportMixtureSettings:
+    return changed_sources(lambda name: {"licensed": name in names})
 
 
 @pytest.fixture
 def exported(folders, tmp_path):
-    def run(chosen: dict | None = None, name: str = "out") -> Path:
-        export(chosen or settings(), tmp_path / "own", folders, tmp_path / name)
+    def run(chosen: ExportMixtureSettings | None = None, name: str = "out") -> Path:
+        benchmarks = [folder / "manifest.json" for folder in folders]
+        export_mixture(
+            chosen or settings(), tmp_path / "own/manifest.json", benchmarks, tmp_path / name / "manifest.json"
+        )
         return tmp_path / name
 
     return run
@@ -169,7 +176,7 @@ def test_fine_tuning_reads_the_same_conversations(exported, folders, tmp_path, t
 
 
 def test_splits_hold_the_mixtures_rows_and_the_benchmarks_test_rows_in_their_order(exported, folders, tmp_path):
-    folder = exported(asked("news", "tales"))
+    folder = exported(licensed("news", "tales"))
     mixture = {split: read_examples(tmp_path / f"own/{split}.parquet") for split in ("train", "validation")}
     tests = [one for path in folders for one in read_examples(path / "test.parquet")]
     assert (len(mixture["train"]), len(mixture["validation"]), len(tests)) == (60, 14, 23)
@@ -182,7 +189,7 @@ def test_splits_hold_the_mixtures_rows_and_the_benchmarks_test_rows_in_their_ord
 
 
 def test_demonstrations_come_from_train_of_the_same_benchmark(exported):
-    for row in rows(exported(asked("news", "tales")), "test_2"):
+    for row in rows(exported(licensed("news", "tales")), "test_2"):
         for turn in row["messages"][1:5:2]:
             assert turn["content"].startswith(f"Sentence: Ann of {row['benchmark']} train met Bo ")
 
@@ -206,7 +213,7 @@ def test_datasets_loads_the_folder_offline(exported, tmp_path, with_card):
 
 def test_datasets_takes_no_rows_of_an_earlier_export_from_its_cache(exported, tmp_path):
     """It caches a folder with a card by the folder's name and the card's `configs`, not by what the files hold."""
-    loaded(exported(asked("news", "tales")), tmp_path / "home")
+    loaded(exported(licensed("news", "tales")), tmp_path / "home")
     folder = exported()
     found = loaded(folder, tmp_path / "home")["splits"]
     assert {split: facts["rows"] for split, facts in found.items()} == {s: len(rows(folder, s)) for s in SPLITS}
@@ -219,7 +226,7 @@ def test_licensed_rows_stay_out_and_the_card_says_so_with_numbers(exported):
     assert metadata["license"] == ["mit"]
     train = [row["benchmark"] for row in pq.read_table(folder.parent / "own/train.parquet").to_pylist()]
     news, tales = train.count("news"), train.count("tales")
-    left_out = section(text, "Left out")
+    left_out = section(text, "Excluded rows")
     assert (
         "| source | licence | train | eval | test |\n"
         "| --- | --- | ---: | ---: | ---: |\n"
@@ -234,18 +241,21 @@ def test_licensed_rows_stay_out_and_the_card_says_so_with_numbers(exported):
 
 
 def test_asking_for_licensed_rows_brings_them_in_and_warns(exported):
-    folder = exported(asked("news"))
+    folder = exported(licensed("news"))
     assert set(map(frozenset, sources_of(folder).values())) == {frozenset({"web", "news"})}
     metadata, text = card(folder)
     assert metadata["license"] == ["mit", "other"]
     assert "**Do not publish this folder.** It holds rows of News," in text
-    assert "licensed: [tales]" in section(text, "Left out")
-    assert section(exported_text := card(exported(asked("news", "tales"), "all"))[1], "Left out").strip() == "Nothing."
+    assert "licensed: [tales]" in section(text, "Excluded rows")
+    assert (
+        section(exported_text := card(exported(licensed("news", "tales"), "all"))[1], "Excluded rows").strip()
+        == "None."
+    )
     assert "rows of News, Tales," in exported_text
 
 
-def test_what_was_asked_for_once_does_not_stay(exported):
-    exported(asked("news", "tales"))
+def test_what_was_licensed_once_does_not_stay(exported):
+    exported(licensed("news", "tales"))
     folder = exported(settings(shots=[0]))
     assert sorted(path.name for path in (folder / "data").iterdir()) == [
         f"{split}_0-00000-of-00001.parquet" for split in ("eval", "test", "train")
@@ -254,8 +264,7 @@ def test_what_was_asked_for_once_does_not_stay(exported):
 
 
 def test_sample_corpora_are_exported_whatever_they_imitate(exported):
-    sources = [one | {"origin": "sample", "hub": ""} for one in settings()["sources"]]
-    folder = exported(settings(sources=sources))
+    folder = exported(changed_sources(lambda name: {"origin": "sample", "hub": ""}))
     assert sources_of(folder)["test_0"] == {"web", "news", "tales"}
     metadata, text = card(folder)
     assert metadata["license"] == ["apache-2.0"]
@@ -280,10 +289,10 @@ def test_the_card_tells_what_it_holds_and_how_it_was_made(exported):
     train = pq.read_table(exported() / "data/train_0-00000-of-00001.parquet").num_rows
     assert f"| Web | {train} | 8 | 12 | 1.0000 | 1.0000 | 1.0000 |\n| all | {train} " in section(text, "Composition")
     assert "| Web | web | MIT | some/web_copy |" in section(text, "Licences")
-    made = section(text, "How it was made")
-    assert "at most 200,000, drawn in equal numbers from the general and the literary sources" in made
-    assert "Seed of every draw: 42." in made
-    assert 'load_dataset("path/to/own", split="train_0")' in section(text, "How to load it")
+    made = section(text, "Data set creation")
+    assert "at most 200,000, sampled in equal numbers from the general and the literary sources" in made
+    assert "Seed of all sampling: 42." in made
+    assert 'load_dataset("path/to/own", split="train_0")' in section(text, "Usage")
     assert "arXiv:2606.22606" in section(text, "Citation")
     assert "{" not in text.replace("{licensed: [news, tales]}", "")
 
@@ -306,9 +315,8 @@ def test_batches_do_not_change_the_rows(exported, monkeypatch):
 
 
 def test_a_mixture_of_licensed_rows_alone_is_an_error_and_leaves_no_manifest(exported, tmp_path):
-    sources = [one | {"redistributable_as": ""} for one in settings()["sources"]]
     with pytest.raises(UserError, match=r"own has no train row .* \(all are of news, tales, web\); .*export\.licensed"):
-        exported(settings(sources=sources))
+        exported(changed_sources(lambda name: {"redistributable_as": ""}))
     assert not (tmp_path / "out/manifest.json").exists()
 
 

@@ -8,6 +8,7 @@ import pytest
 from mixtune.artifacts.manifests import read_json, write_json, write_manifest
 from mixtune.errors import UserError
 from mixtune.publishing.publish import publish
+from mixtune.publishing.settings import PublishSettings
 from tests.hub_stand_in import serving
 
 TOKEN = "hf_neverToBeShown"
@@ -72,14 +73,15 @@ def mixture(tmp_path):
 
 def source(name: str, redistributable_as: str = "mit", origin: str = "hub") -> dict:
     return {
-        "name": name, "title": name, "origin": origin, "hub": "", "licence": "", "asked_for": True,
+        "name": name, "title": name, "origin": origin, "hub": "", "licence": "", "licensed": True,
         "redistributable_as": redistributable_as,
     }  # fmt: skip
 
 
-def settings(**changed) -> dict:
+def settings(**changed) -> PublishSettings:
     sources = {"own": [source("web"), source("tales"), source("news", "")]}
-    return {"namespace": "me", "private": True, "dry_run": False, "sources": sources} | changed
+    values = {"namespace": "me", "private": True, "dry_run": False, "sources": sources}
+    return PublishSettings.model_validate(values | changed)
 
 
 UPLOADED = [
@@ -117,7 +119,7 @@ def test_files_of_the_manifest_and_the_card_go_up_and_no_others(hub, adapter, mi
     assert TOKEN not in printed.out + printed.err
 
 
-def test_a_public_repository_is_made_only_where_that_is_asked_for(hub, adapter):
+def test_a_public_repository_is_made_only_where_that_is_licensed(hub, adapter):
     publish(settings(private=False), [adapter], [])
     assert hub.repositories["model", "me/Llama-tiny-re_own-2-shot"]["private"] is False
 
@@ -132,7 +134,7 @@ def test_a_repository_that_is_there_is_updated(hub, adapter):
 def test_nothing_private_goes_into_a_public_repository(hub, adapter):
     key = ("model", "me/Llama-tiny-re_own-2-shot")
     hub.repositories[key] = {"private": False, "files": {}}
-    with pytest.raises(UserError, match=r"is there and public; make it private on the hub, or set publish\.private"):
+    with pytest.raises(UserError, match=r"exists and is public; make it private on the hub, or set publish\.private"):
         publish(settings(), [adapter], [])
     assert hub.repositories[key]["files"] == {}
 
@@ -151,10 +153,10 @@ def test_licensed_rows_never_go_up(hub, adapter, mixture):
 def test_what_can_be_run_or_was_changed_is_refused(hub, adapter):
     folder = adapter.parent
     (folder / "tokenizer.json").write_bytes(b"[]")
-    with pytest.raises(UserError, match=r"adapter is not what .*manifest\.json states; run the workflow again"):
+    with pytest.raises(UserError, match=r"adapter does not match .*manifest\.json; run the workflow again"):
         publish(settings(), [adapter], [])
     write_manifest(adapter, [folder / "adapter_config.json", folder / "optimizer.pt"])
-    with pytest.raises(UserError, match=r"names optimizer\.pt; only data, tokenizers and safetensors"):
+    with pytest.raises(UserError, match=r"lists optimizer\.pt; only data, tokenizers and safetensors"):
         publish(settings(), [adapter], [])
     assert hub.asked == []
 
@@ -163,7 +165,7 @@ def test_the_token_comes_from_the_environment_alone(hub, adapter, monkeypatch, t
     (tmp_path / "token").write_text("hf_stored")
     monkeypatch.setattr(huggingface_hub.constants, "HF_TOKEN_PATH", str(tmp_path / "token"))
     monkeypatch.delenv("HF_TOKEN")
-    with pytest.raises(UserError, match="HF_TOKEN is not set; put a token that may write into the environment"):
+    with pytest.raises(UserError, match="HF_TOKEN: not set; put a token with write access into the environment"):
         publish(settings(), [adapter], [])
     assert hub.asked == []
 
@@ -176,14 +178,19 @@ def test_a_refusal_tells_what_to_check_and_not_the_token(hub, adapter, status):
     message = str(caught.value)
     assert message.startswith("me/Llama-tiny-re_own-2-shot cannot be uploaded (")
     assert str(status) in message
-    assert message.endswith("check publish.namespace, and that the token in HF_TOKEN may write there")
+    assert message.endswith("check publish.namespace, and that the token in HF_TOKEN has write access")
     assert TOKEN not in message
     assert caught.value.__suppress_context__
 
 
 def test_nothing_to_publish_is_an_error():
-    with pytest.raises(UserError, match=r"name cells in publish\.adapters, or mixtures in publish\.mixtures"):
+    with pytest.raises(UserError, match=r"list cells in publish\.adapters, or mixtures in publish\.mixtures"):
         publish(settings(), [], [])
+
+
+def test_an_upload_without_a_namespace_is_an_error(adapter):
+    with pytest.raises(UserError, match=r"publish\.namespace: must be set"):
+        publish(settings(namespace=None), [adapter], [])
 
 
 def test_the_manifest_itself_stays_here(hub, adapter):

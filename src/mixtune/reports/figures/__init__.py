@@ -1,1 +1,1 @@
-"""Figures for print: a module each, with `draw(tables, setup)`, and one style for all of them."""
+"""Figures for print: one module per figure, with `draw(tables, setup)`, and one style for all."""

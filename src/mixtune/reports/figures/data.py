@@ -1,4 +1,4 @@
-"""The audit of the benchmarks."""
+"""Audit of the benchmarks."""
 
 from collections.abc import Mapping
 from math import ceil, floor, log10
@@ -11,43 +11,42 @@ from ...data.example import SPLITS
 from ..experiment import Setup
 from .layout import footnotes, write_notes
 from .rows import ROW
-from .style import COLOURS, EDGE, LETTER, LINE, WIDE, styled
+from .style import COLOURS, EDGE, LETTER, LINE, WIDE, Style, figure_style
 
 
 def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
-    """Rows, mentions that cannot be placed, ceilings, and test texts that train has too.
+    """Return a figure of rows, missing or repeated mentions, accuracy ceilings and train–test overlap.
 
     Args:
-        tables: `data`, a row a benchmark and split.
-        setup: What was asked for (titles of benchmarks).
+        tables: `data`, one row per benchmark and split.
+        setup: The experiment (titles of benchmarks).
     """
     data = tables["data"]
     rows = data.pivot(index="benchmark", columns="split").loc[list(dict.fromkeys(data["benchmark"]))]
-    total = rows["rows"].sum(axis=1)
-    mentions = {
-        kind: 50 * rows[f"mentions_{kind}"].sum(axis=1) / total  # two mentions a row
-        for kind in ("missing", "repeated")
-    }
+    kinds = ("missing", "repeated")
+    counts = ["rows", *(f"mentions_{kind}" for kind in kinds)]
+    totals = pd.DataFrame(data.groupby("benchmark", sort=False)[counts].sum())
+    mentions = {kind: 50 * totals[f"mentions_{kind}"] / totals["rows"] for kind in kinds}  # two mentions per row
     shared = 100 * rows["rows_in_train", "test"].astype(float) / rows["rows", "test"]
     panels = [
         ("rows", {split: rows["rows", split] for split in SPLITS}, True),
-        ("mentions not in their text,\nor there repeatedly (%)", mentions, False),
-        ("ceiling that equal inputs\nleave on test (%)", {"": 100 * rows["ceiling", "test"].astype(float)}, False),
-        ("test rows whose text\nis in train, too (%)", {"": shared}, False),
+        ("mentions missing in the text\nor repeated in it (%)", mentions, False),
+        ("accuracy ceiling of\nduplicate test inputs (%)", {"": 100 * rows["ceiling", "test"].astype(float)}, False),
+        ("test rows whose text\nalso occurs in train (%)", {"": shared}, False),
     ]
     titles = {name: benchmark["title"] for name, benchmark in setup["benchmarks"].items()}
-    shown = [titles.get(name, name) for name in rows.index]
+    shown = [titles.get(name, name) for name in map(str, rows.index)]
     notes = footnotes([], setup, WIDE)
     left, gap, top, bottom = 0.15 + LETTER * max(map(len, shown)), 0.22, 0.22, 0.48 + EDGE + len(notes) * LINE
     width, height = (WIDE - left - 3 * gap - 0.15) / len(panels), len(rows) * ROW
     size = WIDE, top + height + bottom
-    with styled():
+    with figure_style():
         figure = Figure(figsize=size)
-        for place, (label, series, logarithmic) in enumerate(panels):
-            x = (left + place * (width + gap)) / size[0]
+        for index, (label, series, logarithmic) in enumerate(panels):
+            x = (left + index * (width + gap)) / size[0]
             axes = figure.add_axes((x, bottom / size[1], width / size[0], height / size[1]))
             axes.set(ylim=(len(rows) - 0.5, -0.5), yticks=range(len(rows)), xlabel=label)
-            axes.set_yticklabels(shown if place == 0 else [], parse_math=False)
+            axes.set_yticklabels(shown if index == 0 else [], parse_math=False)
             axes.tick_params(axis="y", length=0)
             if logarithmic:
                 decades = floor(log10(rows["rows"].min(axis=None))), ceil(log10(rows["rows"].max(axis=None) + 1))
@@ -64,7 +63,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
                     values, range(len(rows)), s=14, color=colour, marker="os^"[rank], label=name, linewidth=0, zorder=3
                 )
             if len(series) > 1:
-                looks = {"handletextpad": -0.4, "columnspacing": 0.4}
-                axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=len(series), **looks)
+                spacing: Style = {"handletextpad": -0.4, "columnspacing": 0.4}
+                axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=len(series), **spacing)
         write_notes(figure, notes)
     return figure

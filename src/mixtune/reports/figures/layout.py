@@ -1,44 +1,44 @@
-"""Where things stand in a figure, in inches: panels under a legend, and the notes at its foot."""
+"""Layout of figures, in inches: panels, legends above them, notes below them."""
 
 import textwrap
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..experiment import SAMPLE, Setup
-from .style import EDGE, FAINT, LETTER, LINE, NARROW, TEXT, WIDE, styled
-
-Look = Mapping[str, Any]
+from .style import EDGE, FAINT, LETTER, LINE, NARROW, TEXT, WIDE, Style, figure_style
 
 
-def of_scores(setup: Setup) -> list[str]:
-    """What a reader must know of scores: condition, seeds, caps."""
+def score_notes(setup: Setup) -> list[str]:
+    """Return the notes of a figure with scores: condition, seeds, number of test rows."""
     seeds, test_rows = len(setup["seeds"]), setup["caps"]["test_rows"]
-    facts = [f"Condition: {setup['headline_condition']}."]
-    facts += [f"Cells are means over {seeds} seeds."] if seeds > 1 else []
-    return facts + ([f"At most {test_rows:,} test rows a benchmark."] if test_rows else [])
+    notes = [f"Condition: {setup['headline_condition']}."]
+    notes += [f"Scores are means over {seeds} seeds."] if seeds > 1 else []
+    return notes + ([f"At most {test_rows:,} test rows per benchmark."] if test_rows else [])
 
 
-def footnotes(facts: Iterable[str], setup: Setup, width: float) -> list[str]:
-    """Notes in lines that fit into a width; behind them, if it is so, that data are samples."""
-    lines = textwrap.wrap(" ".join(facts), int((width - 2 * EDGE) / LETTER), break_on_hyphens=False)
+def footnotes(notes: Iterable[str], setup: Setup, width: float) -> list[str]:
+    """Return notes as lines that fit into a width, followed by the warning of sample corpora where it applies."""
+    lines = textwrap.wrap(" ".join(notes), int((width - 2 * EDGE) / LETTER), break_on_hyphens=False)
     return lines + ([SAMPLE] if setup["sample"] else [])
 
 
 def write_notes(figure: Figure, lines: Sequence[str]) -> None:
-    """Write lines at the foot of a figure."""
+    """Write lines at the bottom of a figure."""
     width, height = figure.get_size_inches()
-    at = EDGE / width, EDGE / height
-    figure.text(*at, "\n".join(lines), va="bottom", color=FAINT, parse_math=False, linespacing=1.25)
+    figure.text(
+        EDGE / width, EDGE / height, "\n".join(lines), va="bottom", color=FAINT, parse_math=False, linespacing=1.25
+    )
 
 
-def blank(text: str, setup: Setup) -> Figure:
-    """A figure that says why there is nothing to draw."""
+def empty_figure(text: str, setup: Setup) -> Figure:
+    """Return a figure without axes, with the reason as its text."""
     lines = [line for part in text.split("\n") for line in textwrap.wrap(part, 52, break_on_hyphens=False) or [""]]
-    with styled():
+    with figure_style():
         figure = Figure(figsize=(NARROW, (len(lines) + 4) * LINE))
         middle = 1 - (0.5 * len(lines) + 1) * LINE / figure.get_figheight()
         figure.text(0.5, middle, "\n".join(lines), ha="center", va="center", color=TEXT, parse_math=False)
@@ -46,37 +46,47 @@ def blank(text: str, setup: Setup) -> Figure:
     return figure
 
 
-def legend_rows(entries: Mapping[str, Look], width: float) -> list[dict[str, Look]]:
-    """The entries of a legend in rows that fit into a width."""
-    rows, free = [], 0.0
-    for name, look in entries.items():
-        need = 0.3 + LETTER * len(name) + (0.1 if look.get("linestyle") else 0)
-        if need > free or not rows:
+def legend_rows(entries: Mapping[str, Style], width: float) -> list[dict[str, Style]]:
+    """Return the entries of a legend as rows that fit into a width.
+
+    >>> [list(row) for row in legend_rows({"0-shot": {}, "2-shot": {}}, 1.0)]
+    [['0-shot'], ['2-shot']]
+    """
+    rows: list[dict[str, Style]] = []
+    free = 0.0
+    for name, style in entries.items():
+        needed = 0.3 + LETTER * len(name) + (0.1 if style.get("linestyle") else 0)
+        if needed > free or not rows:
             rows.append({})
             free = width - 2 * EDGE
-        rows[-1][name] = look
-        free -= need
+        rows[-1][name] = style
+        free -= needed
     return rows
 
 
-def write_legends(figure: Figure, rows: Sequence[Mapping[str, Look]]) -> None:
-    """Legends in rows from the top of a figure; a look is what a `Line2D` takes."""
+def write_legends(figure: Figure, rows: Sequence[Mapping[str, Style]]) -> None:
+    """Write rows of legend entries at the top of a figure; their styles are arguments of `Line2D`."""
     width, height = figure.get_size_inches()
-    for place, row in enumerate(rows):
-        plain = {"linestyle": "", "markersize": 4}
-        handles = [Line2D([], [], label=name, **plain | dict(look)) for name, look in row.items()]
-        at = EDGE / width, 1 - (EDGE + place * LINE) / height
-        length = 2 if any(look.get("linestyle") for look in row.values()) else 0.8
-        found = figure.legend(
-            handles=handles, loc="upper left", bbox_to_anchor=at, ncols=len(handles), handlelength=length
+    for index, row in enumerate(rows):
+        default: Style = {"linestyle": "", "markersize": 4}
+        handles = [Line2D([], [], label=name, **default | style) for name, style in row.items()]
+        anchor = EDGE / width, 1 - (EDGE + index * LINE) / height
+        length = 2 if any(style.get("linestyle") for style in row.values()) else 0.8
+        legend = figure.legend(
+            handles=handles, loc="upper left", bbox_to_anchor=anchor, ncols=len(handles), handlelength=length
         )
-        for text in found.get_texts():
+        for text in legend.get_texts():
             text.set_parse_math(False)
 
 
-def panels(
+def groups(frame: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
+    """Yield the values of some columns, and the rows that have them; typed, unlike `groupby` of pandas' own hints."""
+    yield from frame.groupby(columns)
+
+
+def draw_panels(
     titles: Sequence[str],
-    legends: Sequence[Mapping[str, Look]],
+    legends: Sequence[Mapping[str, Style]],
     notes: Sequence[str],
     setup: Setup,
     *,
@@ -86,22 +96,22 @@ def panels(
     height: float | None = None,
     gap: float = 0.2,
 ) -> tuple[Figure, list[Axes]]:
-    """Axes of one size in rows, under legends, with a title each; those on the outside alone have tick labels.
+    """Return a figure with rows of equal axes under legends; only the outer axes have tick labels.
 
     Args:
-        titles: One a panel.
-        legends: Each begins in a row of its own.
-        notes: What stands at the foot.
-        setup: What was asked for.
-        x, y: Names of the axes.
-        across: Panels in a row, at most; a single one takes one column of the page, several take both.
-        height: Of a panel, in inches; None: as high as it is wide.
-        gap: Between two panels, in inches.
+        titles: One per panel.
+        legends: Each begins in a new row.
+        notes: Notes at the bottom.
+        setup: The experiment.
+        x, y: Labels of the axes.
+        across: Maximum of panels per row; a single one has the width of one column of the page, several of two.
+        height: Height of a panel in inches; None: equal to its width.
+        gap: Space between two panels, in inches.
     """
     across = min(across, len(titles))
     down = -(-len(titles) // across)
     width = NARROW if across == 1 else WIDE
-    left, right, below = 0.48, 0.14, 0.38  # room for tick labels and names of axes
+    left, right, below = 0.48, 0.14, 0.38  # space for tick labels and axis labels
     panel = (width - left - right - (across - 1) * gap) / across
     height = height or panel
     rows = [row for entries in legends for row in legend_rows(entries, width)]
@@ -109,15 +119,16 @@ def panels(
     top, bottom = EDGE + (len(rows) + 1.6) * LINE, below + EDGE + len(lines) * LINE
     step = height + gap + 1.2 * LINE
     total = top + down * step - gap - 1.2 * LINE + bottom
-    figure, drawn = Figure(figsize=(width, total)), []
-    for place, title in enumerate(titles):
-        row, column = divmod(place, across)
+    figure = Figure(figsize=(width, total))
+    drawn: list[Axes] = []
+    for index, title in enumerate(titles):
+        row, column = divmod(index, across)
         corner = (left + column * (panel + gap)) / width, (total - top - height - row * step) / total
         axes = figure.add_axes((*corner, panel / width, height / total))
         axes.set_title(title, color=TEXT, parse_math=False)
         axes.grid()
         axes.spines[["top", "right"]].set_visible(False)
-        axes.tick_params(labelbottom=place + across >= len(titles), labelleft=column == 0)
+        axes.tick_params(labelbottom=index + across >= len(titles), labelleft=column == 0)
         drawn.append(axes)
     figure.text((left + width - right) / 2 / width, (bottom - 0.22) / total, x, ha="center", va="top", color=TEXT)
     figure.text(EDGE / width, (total - top + bottom) / 2 / total, y, va="center", rotation=90, color=TEXT)

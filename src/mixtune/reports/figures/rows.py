@@ -1,4 +1,4 @@
-"""What figures with a row for each system share: mean scores, names on the left, headings by model."""
+"""Layout of figures with one row per system: mean scores, names on the left, headings per model."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -10,84 +10,87 @@ from matplotlib.figure import Figure
 from ...systems import BASELINES
 from ..experiment import Setup, display_name
 from ..tables.matrix import AVERAGES, SIZES, headline
-from .style import EDGE, FAINT, HIGH, LETTER, TEXT
+from .style import EDGE, FAINT, HIGH, LETTER, TEXT, Style
 
-ROW, LEAST, MODEL_GAP = 0.165, 0.125, 0.35  # inches: height of a row, and the least; in rows: room above a heading
+ROW, LEAST, MODEL_GAP = 0.165, 0.125, 0.35  # inches: height of a row, and the minimum; in rows: space above a heading
 
 
-def means(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:
-    """The headline scores (× 100) and SIZES of each model, mixture and shots; means over the seeds."""
+def mean_scores(matrix: pd.DataFrame, setup: Setup) -> pd.DataFrame:
+    """Return the headline scores (× 100) and SIZES of each model, mixture and shots, averaged over the seeds."""
     groups = headline(matrix, setup).groupby(["model", "mixture", "shots"], sort=False)
-    # A score that one seed lacks is blank, not a mean of those that exist.
-    frame = groups[[*setup["benchmarks"], *AVERAGES]].mean(skipna=False).mul(100)
-    return frame.join(groups[SIZES].max()).reset_index()
+    # A score that is missing for one seed is blank, not the mean of the others.
+    scores = pd.DataFrame(groups[[*setup["benchmarks"], *AVERAGES]].mean(skipna=False)) * 100
+    return scores.join(pd.DataFrame(groups[SIZES].max())).reset_index()
 
 
-def blocks(systems: pd.DataFrame, setup: Setup) -> pd.DataFrame:
-    """Systems as they are printed: what stands beside the cells makes a block for each kind, as if a model.
+def row_labels(systems: pd.DataFrame, setup: Setup) -> pd.DataFrame:
+    """Return the labels of systems: cells are grouped by model, baselines by kind.
 
     Args:
         systems: `model` and `mixture`.
 
     Returns:
-        `heading` of each system's block, its `label`, and whether it is `beside` the cells.
+        `heading` of each system's group, its `label`, and `is_baseline`.
     """
-    beside = systems["mixture"].isin(BASELINES)
-    named = systems[["model", "mixture"]].map(display_name(setup))
-    headings = named["model"].mask(beside, systems["mixture"].str.capitalize())
-    labels = named["mixture"].mask(beside, named["model"])
-    return pd.DataFrame({"heading": headings, "label": labels, "beside": beside})
+    is_baseline = systems["mixture"].isin(BASELINES)
+    model, mixture = (systems[column].map(display_name(setup)) for column in ("model", "mixture"))
+    headings = model.mask(is_baseline, systems["mixture"].str.capitalize())
+    labels = mixture.mask(is_baseline, model)
+    return pd.DataFrame({"heading": headings, "label": labels, "is_baseline": is_baseline})
 
 
-def write_at(axes: Axes, x: float, y: float, text: str, **looks: Any) -> None:
-    """Write beside the axes: `x` in inches from their left edge, `y` in rows from the top."""
-    looks = {"va": "center_baseline", "color": TEXT, "annotation_clip": False, "parse_math": False} | looks
+def write_label(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
+    """Write outside the axes: `x` in inches from their left edge, `y` in rows from the top."""
+    style = {"va": "center_baseline", "color": TEXT, "annotation_clip": False, "parse_math": False} | style
     across = axes.get_yaxis_transform()
-    axes.annotate(text, (0, y), (72 * x, 0), xycoords=across, textcoords="offset points", **looks)
+    axes.annotate(text, (0, y), (72 * x, 0), xycoords=across, textcoords="offset points", **style)
 
 
-def rows(
-    named: pd.DataFrame, details: Iterable[str], width: float, top: float, right: float, bottom: float
-) -> tuple[Axes, list[float]]:
-    """Axes with a row for each system, under a heading for each block.
+def draw_rows(
+    labelled: pd.DataFrame, details: Iterable[str], width: float, top: float, right: float, bottom: float
+) -> tuple[Figure, Axes, list[float]]:
+    """Return a figure and its axes with one row per system, grouped under headings.
 
     Args:
-        named: As `blocks` gives it; a label is written once for the rows that share it.
-        details: What stands beside it in each row.
-        width: Of the whole figure, in inches.
+        labelled: Result of `row_labels`; consecutive rows with the same label share it.
+        details: A further label of each row.
+        width: Width of the figure, in inches.
         top, right, bottom: Margins around the axes, in inches.
 
     Returns:
-        The axes, where y counts rows from the top, and the middle of each row.
+        The figure; its axes, whose y counts rows from the top; the middle of each row.
     """
-    headings, labels, details = list(named["heading"]), list(named["label"]), list(details)
-    middles, places, height = [], {}, 0.0
+    headings, labels, details = list(labelled["heading"]), list(labelled["label"]), list(details)
+    middles: list[float] = []
+    heading_heights: dict[str, float] = {}
+    height = 0.0
     for heading in headings:
-        if heading not in places:
-            height += MODEL_GAP if places else 0.0
-            places[heading] = height + 0.5
+        if heading not in heading_heights:
+            height += MODEL_GAP if heading_heights else 0.0
+            heading_heights[heading] = height + 0.5
             height += 1
         middles.append(height + 0.5)
         height += 1
-    left = margin(named, details)
+    left = label_margin(labelled, details)
     row = max(min(ROW, (HIGH - top - bottom) / height), LEAST)
     size = width, top + height * row + bottom
     box = left / width, bottom / size[1], (width - left - right) / width, height * row / size[1]
-    axes = Figure(figsize=size).add_axes(box, ylim=(height, 0), yticks=[])
+    figure = Figure(figsize=size)
+    axes = figure.add_axes(box, ylim=(height, 0), yticks=[])
     axes.spines[:].set_visible(False)
-    for heading, y in places.items():
-        over = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # a long one reaches into the axes
-        write_at(axes, EDGE - left, y, heading, weight="bold", bbox=over)
+    background: Style = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # long headings overlap the axes
+    for heading, y in heading_heights.items():
+        write_label(axes, EDGE - left, y, heading, weight="bold", bbox=background)
     above = None
     for y, heading, label, detail in zip(middles, headings, labels, details, strict=True):
         if (heading, label) != above:
-            write_at(axes, EDGE - left, y, label)
-        write_at(axes, -0.05, y, detail, ha="right", color=FAINT)
+            write_label(axes, EDGE - left, y, label)
+        write_label(axes, -0.05, y, detail, ha="right", color=FAINT)
         above = heading, label
-    return axes, middles
+    return figure, axes, middles
 
 
-def margin(named: pd.DataFrame, details: Iterable[str]) -> float:
-    """Inches that labels and details take on the left."""
-    rows = zip(named["label"], details, strict=True)
+def label_margin(labelled: pd.DataFrame, details: Iterable[str]) -> float:
+    """Return the width of labels and details on the left, in inches."""
+    rows = zip(labelled["label"], details, strict=True)
     return EDGE + LETTER * max(len(label) + len(detail) + bool(detail) for label, detail in rows) + 0.1

@@ -1,53 +1,56 @@
-"""How scores grow with a model's size, within families."""
+"""Scaling of scores with model size within families."""
 
 from collections.abc import Mapping
-from math import floor, log10
+from math import ceil, floor, log10
 
+import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ...systems import UNTUNED
-from .. import chart_data as chart_rows
+from .. import chart_data
 from ..experiment import Setup, display_name
-from .layout import blank, of_scores, panels
-from .style import DASHES, FAINT, looks, styled
+from .layout import draw_panels, empty_figure, groups, score_notes
+from .style import DASHES, FAINT, figure_style, value_styles
 
 
 def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
-    """A panel for each mixture: overall averages by parameters, a line for each family and number of shots.
+    """Return a figure of overall averages by parameters: one panel per mixture, one line per family and shots.
 
     Args:
-        tables: `matrix`. Where no family has several sizes, the figure says so.
-        setup: What was asked for.
+        tables: `matrix`. If no family has several sizes, a note replaces the panels.
+        setup: The experiment.
     """
-    systems = chart_rows.sizes(chart_rows.systems(tables, setup))
+    systems = chart_data.sizes(chart_data.systems(tables, setup))
     if systems.empty:
-        return blank("No family of models has several sizes here (sizes are told by the models' names).", setup)
+        return empty_figure("No model family has several sizes (sizes are read from the models' names).", setup)
     mixtures = [name for name in [*setup["mixtures"], UNTUNED] if name in set(systems["mixture"])]
-    families = looks(systems["family"].unique())
+    families = value_styles(systems["family"].unique())
     dashes = {n: DASHES[rank % len(DASHES)] for rank, n in enumerate(sorted(systems["shots"].unique()))}
     legends = [families, {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}]
-    sizes = systems.groupby("mixture")["overall_n"].max()
+    sizes = {mixture: systems.loc[systems["mixture"] == mixture, "overall_n"].max() for mixture in mixtures}
     name = display_name(setup)
-    low, high = 10 * floor(systems["overall_avg"].min() / 10), min(100, 10 * -floor(-systems["overall_avg"].max() / 10))
-    with styled():
-        figure, drawn = panels(
-            [f"{name(mixture)} (n={sizes[mixture]})" for mixture in mixtures], legends, of_scores(setup), setup,
+    averages = systems["overall_avg"].to_numpy()
+    low, high = 10 * floor(averages.min() / 10), min(100, 10 * ceil(averages.max() / 10))
+    with figure_style():
+        figure, drawn = draw_panels(
+            [f"{name(mixture)} (n={sizes[mixture]})" for mixture in mixtures], legends, score_notes(setup), setup,
             x="parameters", y="overall average, F1 (× 100)", across=max(len(mixtures), 2), height=1.5,
         )  # fmt: skip
         for axes, mixture in zip(drawn, mixtures, strict=False):
-            _ticks(axes, systems["millions"])
+            _set_ticks(axes, systems["millions"].to_numpy())
             axes.set_ylim(low - 3, high + 3)
-            shown = systems[systems["mixture"] == mixture]
-            for (family, shots), line in shown.groupby(["family", "shots"]):
-                means = line.groupby("millions")["overall_avg"].mean()
+            shown = systems.loc[systems["mixture"] == mixture]
+            for (family, shots), line in groups(shown, ["family", "shots"]):
+                means = pd.Series(line.groupby("millions")["overall_avg"].mean())
                 axes.plot(means.index, means, linestyle=dashes[shots], linewidth=1, markersize=4, **families[family])
     return figure
 
 
-def _ticks(axes, millions: pd.Series) -> None:
-    """A logarithmic axis of parameters with few, round ticks."""
-    low, high = millions.min() / 1.4, millions.max() * 1.4
+def _set_ticks(axes: Axes, millions: np.ndarray) -> None:
+    """Set a logarithmic axis of parameters with few, round ticks."""
+    low, high = float(millions.min()) / 1.4, float(millions.max()) * 1.4
     decades = range(floor(log10(low)), floor(log10(high)) + 1)
     ticks = [step * 10**decade for decade in decades for step in (1, 3) if low <= step * 10**decade <= high]
     axes.set_xscale("log")

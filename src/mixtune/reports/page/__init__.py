@@ -1,1 +1,1 @@
-"""The page that people read: one HTML file with all tables, that opens from disk and asks nothing of a network."""
+"""HTML page of the results: one file that needs no network."""

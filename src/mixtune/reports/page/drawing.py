@@ -1,11 +1,13 @@
-"""What the page's charts have in common: panels, points that tell their numbers, marks in one legend, bars."""
+"""Shared parts of the page's charts: panels, points with tooltips, legends, bars."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import altair as alt
 import pandas as pd
+from altair import Undefined
+from altair.utils.schemapi import UndefinedType
 
 
 @dataclass(frozen=True)
@@ -13,62 +15,75 @@ class Chart:
     """A chart of the page.
 
     Attributes:
-        id: Names its place in the page.
-        title: What it shows, as a heading.
-        text: How to read it.
-        tables: Where its numbers come from.
-        columns: Titles of the columns of `rows`, for the table beside it.
-        rows: What is drawn; the specification calls them `rows`.
-        spec: The Vega-Lite specification, always of panels; the page sets their size, and colours.
+        id: Element id in the page.
+        caption: Explanation of its panels, lines and points.
+        tables: Names of the tables with its numbers.
+        columns: Titles of the columns of `rows`, for the chart's table.
+        rows: Its data; named `rows` in the specification.
+        spec: Vega-Lite specification, always of panels; the page sets their size and colours.
     """
 
     id: str
     title: str
-    text: str
+    caption: str
     tables: Sequence[str]
     columns: Mapping[str, str]
     rows: pd.DataFrame
     spec: Mapping[str, Any]
 
 
-def panels(
-    layers: Iterable[alt.Chart], field: str, order: Iterable[Any], rows: pd.DataFrame, height: int = 220, **resolve: str
+Scale = Literal["independent", "shared"]
+
+
+def panel_spec(
+    layers: Iterable[alt.Chart],
+    field: str,
+    order: Iterable[Any],
+    rows: pd.DataFrame,
+    *,
+    height: int = 220,
+    x: Scale | UndefinedType = Undefined,
+    y: Scale | UndefinedType = Undefined,
 ) -> dict[str, Any]:
-    """A specification of a panel for each value of a field that occurs.
+    """Return a specification with one panel for each value of a field that occurs.
 
     Args:
-        layers: What each panel shows.
-        field: The column of `rows`.
-        order: Of its values.
-        height: Pixels of a panel.
-        resolve: `x` or `y` as `independent`, where each panel has a scale of its own.
+        layers: Layers of each panel.
+        field: A column of `rows`.
+        order: Order of its values.
+        rows: The data.
+        height: Height of a panel in pixels.
+        x, y: `independent` if each panel has its own scale.
     """
     order = [value for value in order if value in set(rows[field])]
     facet = alt.Facet(field=field, type="nominal", title=None, sort=order)
     chart = alt.layer(*layers, height=height).facet(facet=facet, columns=len(order), data=alt.NamedData("rows"))
-    # Panels differ in height, and stand in as many rows as the screen asks for: each has its axis at its foot.
-    return chart.resolve_scale(**resolve).resolve_axis(x="independent").to_dict()
+    # Panels differ in height and wrap to the width of the screen: each has its own x axis.
+    return chart.resolve_scale(x=x, y=y).resolve_axis(x="independent").to_dict()
 
 
-def points(base: alt.Chart, columns: Mapping[str, str], rows: pd.DataFrame, **marks: Any) -> alt.Chart:
-    """Points whose tooltips tell all columns."""
+def point_layer(base: alt.Chart, columns: Mapping[str, str], rows: pd.DataFrame, **channels: Any) -> alt.Chart:
+    """Return points with all columns in their tooltips."""
     fractions = {name for name in columns if pd.api.types.is_float_dtype(rows[name].dtype)}
-    kinds = {True: {"type": "quantitative", "format": ",.3~f"}, False: {"type": "nominal"}}
-    tips = [alt.Tooltip(field=name, title=title, **kinds[name in fractions]) for name, title in columns.items()]
-    return base.mark_point(filled=True, size=60, opacity=1).encode(tooltip=tips, **marks)
+    formats: dict[bool, dict[str, Any]] = {
+        True: {"type": "quantitative", "format": ",.3~f"},
+        False: {"type": "nominal"},
+    }
+    tooltip = [alt.Tooltip(field=name, title=title, **formats[name in fractions]) for name, title in columns.items()]
+    return base.mark_point(filled=True, size=60, opacity=1).encode(tooltip=tooltip, **channels)
 
 
-def marks(field: str, title: str | None, values: Iterable[Any], **scale: Any) -> dict[str, Any]:
-    """Colour and shape by a field, in one legend: that takes domains which are spelt out."""
+def colour_and_shape(field: str, title: str | None, values: Iterable[Any], **scale: Any) -> dict[str, Any]:
+    """Return colour and shape by a field; explicit domains make Vega-Lite draw one legend for both."""
     domain = list(dict.fromkeys(values))
-    kind = {"field": field, "type": "nominal", "title": title}
+    kind: dict[str, Any] = {"field": field, "type": "nominal", "title": title}
     return {
         "color": alt.Color(**kind, scale=alt.Scale(domain=domain, **scale)),
         "shape": alt.Shape(**kind, scale=alt.Scale(domain=domain)),
     }
 
 
-def bars(x: alt.X, names: str, rows: pd.DataFrame, color: alt.Color) -> alt.Chart:
-    """Horizontal bars, named by a column in the order of its rows."""
+def bar_layer(x: alt.X, names: str, rows: pd.DataFrame, color: alt.Color) -> alt.Chart:
+    """Return horizontal bars, named by a column in the order of its rows."""
     y = alt.Y(field=names, type="nominal", title=None, sort=list(rows[names].unique()))
     return alt.Chart().mark_bar(height={"band": 0.7}).encode(x=x, y=y, color=color)

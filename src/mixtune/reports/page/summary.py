@@ -1,6 +1,7 @@
-"""What stands on the first screen: what was run, and the best averages."""
+"""Summary of the experiment and the best averages, for the top of the page."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
@@ -9,100 +10,124 @@ from ...systems import UNTUNED
 from ..experiment import Setup
 from ..tables.matrix import KEYS, PARTS
 
-MEANS = {"overall": "Best over both domains", "general": "Best general average", "literary": "Best literary average"}
+MEANS = {"overall": "Best overall average", "general": "Best general average", "literary": "Best literary average"}
 
 
 def lead(setup: Setup, matrix: pd.DataFrame) -> str:
-    """One sentence: what was combined, and how many cells that makes."""
+    """Return one sentence with the sizes of the matrix and the number of cells."""
     cells = matrix.loc[matrix["mixture"].isin(setup["mixtures"]), KEYS[:4]].drop_duplicates()
     parts = [
         _count(len(setup["models"]), "base model"), _count(len(setup["mixtures"]), "training mixture"),
         _count(len(setup["shots"]), "number of shots", "numbers of shots"), _count(len(setup["seeds"]), "seed"),
     ]  # fmt: skip
-    asked = f"{_count(len(setup['benchmarks']), 'benchmark')} under {_count(len(setup['conditions']), 'condition')}"
-    return f"{' × '.join(parts)}: {_count(len(cells), 'cell')}, each evaluated on {asked}."
+    benchmarks, conditions = (
+        _count(len(setup["benchmarks"]), "benchmark"),
+        _count(len(setup["conditions"]), "condition"),
+    )
+    cell_count = _count(len(cells), "cell")
+    return f"{' × '.join(parts)}: {cell_count}, each evaluated on {benchmarks} under {conditions}."
 
 
-def _count(number: int, one: str, several: str = "") -> str:
-    return f"{number} {one if number == 1 else several or one + 's'}"
+def _count(number: int, singular: str, plural: str = "") -> str:
+    return f"{number} {singular if number == 1 else plural or singular + 's'}"
 
 
-def facts(setup: Setup, matrix: pd.DataFrame) -> list[tuple[str, str]]:
-    """What was run, as terms and values."""
-    beside = matrix[~matrix["mixture"].isin([UNTUNED, *setup["mixtures"]])]
+def experiment_facts(setup: Setup, matrix: pd.DataFrame) -> list[tuple[str, str]]:
+    """Return the design of the experiment as terms and values."""
+    is_baseline = ~matrix["mixture"].isin([UNTUNED, *setup["mixtures"]])
     caps = [f"{rows:,} of {name}" for name, rows in setup["caps"]["max_rows"].items()]
     test_rows = setup["caps"]["test_rows"]
-    found = [
+    facts = [
         ("Models", _list(setup["models"])),
         ("Training mixtures", _list(setup["mixtures"])),
         ("Shots", _list(setup["shots"])),
         ("Training seeds", _list(setup["seeds"])),
-        ("Conditions", f"{_list(setup['conditions'])}; charts and best averages show {setup['headline_condition']}"),
+        ("Conditions", _list(setup["conditions"])),
+        ("Headline condition", f"{setup['headline_condition']} (charts, best averages)"),
         ("Benchmarks", _list(benchmark["title"] for benchmark in setup["benchmarks"].values())),
         ("Training rows", f"at most {_list(caps)}" if caps else "all"),
-        ("Test rows", f"at most {test_rows:,} a benchmark" if test_rows else "all"),
+        ("Test rows", f"at most {test_rows:,} per benchmark" if test_rows else "all"),
     ]
-    untuned = matrix.loc[matrix["mixture"] == UNTUNED, "model"].nunique()
-    others = _list(
-        dict.fromkeys(f"{kind} {name}" for kind, name in beside[["mixture", "model"]].itertuples(index=False))
-    )
-    found += [("Untuned models", str(untuned))] if untuned else []
-    return found + ([("Beside the cells", others)] if others else [])
+    untuned = set(matrix.loc[matrix["mixture"] == UNTUNED, "model"])
+    names = zip(matrix.loc[is_baseline, "mixture"], matrix.loc[is_baseline, "model"], strict=True)
+    baselines = _list(dict.fromkeys(f"{kind} {name}" for kind, name in names))
+    facts += [("Untuned models", str(len(untuned)))] if untuned else []
+    return facts + ([("Baselines", baselines)] if baselines else [])
 
 
-def _list(values: Any) -> str:
+def _list(values: Iterable[Any]) -> str:
     return ", ".join(map(str, values))
 
 
-def cards(tables: Mapping[str, pd.DataFrame], setup: Setup) -> list[dict[str, Any]]:
-    """The best cell of each average under the headline condition, among those over the most benchmarks.
+@dataclass(frozen=True)
+class BestAverage:
+    """The best cell of one average.
 
-    Of several seeds, the mean is compared; a cell that lacks a seed's score has none.
+    Attributes:
+        cell: Model, mixture and shots.
+        tables: Names of the tables with these numbers.
+    """
+
+    title: str
+    value: str
+    interval: str
+    cell: list[str]
+    note: str
+    tables: list[str]
+
+
+def best_averages(tables: Mapping[str, pd.DataFrame], setup: Setup) -> list[BestAverage]:
+    """Return the best cell of each average under the headline condition, among those over the most benchmarks.
+
+    Seeds are averaged; a cell without the score of a seed is excluded.
     """
     matrix = tables["matrix"]
-    cells = matrix[matrix["mixture"].isin(setup["mixtures"]) & (matrix["condition"] == setup["headline_condition"])]
-    return [card for part in MEANS if (card := _card(part, cells, tables, setup))]
+    is_shown = matrix["mixture"].isin(setup["mixtures"]) & (matrix["condition"] == setup["headline_condition"])
+    return [best for part in MEANS if (best := _best_average(part, matrix.loc[is_shown], tables))]
 
 
-def _card(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame], setup: Setup) -> dict[str, Any] | None:
+def _best_average(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFrame]) -> BestAverage | None:
     column, size = f"{part}_avg", f"{part}_n"
-    n = int(cells[size].max()) if len(cells) else 0
-    parts = [name for name in PARTS[:-1] if (cells[f"{name}_n"] > 0).any()]
+    n = max(map(int, cells[size]), default=0)
+    parts = [name for name in PARTS[:-1] if any(cells[f"{name}_n"] > 0)]
     if n == 0 or (part == "overall" and len(parts) < 2):
         return None
-    whole = cells[cells[size] == n].astype({column: float})
-    means = whole.groupby(["model", "mixture", "shots"], sort=False)[column].mean(skipna=False).dropna()
+    complete = cells.loc[cells[size] == n].astype({column: float})
+    keys = ["model", "mixture", "shots"]
+    means = pd.Series(complete.groupby(keys, sort=False)[column].mean(skipna=False)).dropna()
     if means.empty:
         return None
-    model, mixture, shots = means.idxmax()
-    best = whole[(whole["model"] == model) & (whole["mixture"] == mixture) & (whole["shots"] == shots)]
+    cell: Any = means.idxmax()
+    model, mixture, shots = cell
+    is_best = (complete["model"] == model) & (complete["mixture"] == mixture) & (complete["shots"] == shots)
+    best = complete.loc[is_best]
     used = ["matrix"]
-    interval = paper = ""
+    interval = published_score = ""
     if len(best) == 1:
         key = {**best.iloc[0][KEYS], "benchmark": column}
-        bounds = _find(tables, "intervals", key | {"metric": "micro_f1"})
+        bounds = _find_row(tables, "intervals", key | {"metric": "micro_f1"})
         if bounds is not None:
             interval = f"{100 * bounds['low']:.1f}–{100 * bounds['high']:.1f}"
             used.append("intervals")
-        published = _find(tables, "published", key)
-        if published is not None and not pd.isna(published["published"]):
-            paper = f" The paper’s: {100 * published['published']:.1f}."
+        published = _find_row(tables, "published", key)
+        if published is not None and bool(published.notna()["published"]):
+            published_score = f" Published: {100 * published['published']:.1f}."
             used.append("published")
     seeds = f"; mean over {len(best)} seeds" if len(best) > 1 else ""
-    return {
-        "title": MEANS[part],
-        "value": f"{100 * means.max():.1f}",
-        "interval": interval,
-        "who": [model, mixture, f"{shots}-shot"],
-        "note": f"F1 × 100, mean of {_count(n, 'benchmark')}{seeds}.{paper}",
-        "tables": used,
-    }
+    return BestAverage(
+        title=MEANS[part],
+        value=f"{100 * means.loc[cell]:.1f}",
+        interval=interval,
+        cell=[model, mixture, f"{shots}-shot"],
+        note=f"F1 × 100, mean of {_count(n, 'benchmark')}{seeds}.{published_score}",
+        tables=used,
+    )
 
 
-def _find(tables: Mapping[str, pd.DataFrame], name: str, key: Mapping[str, Any]) -> pd.Series | None:
+def _find_row(tables: Mapping[str, pd.DataFrame], name: str, key: Mapping[str, Any]) -> pd.Series | None:
     if name not in tables:
         return None
     frame = tables[name]
     for column, value in key.items():
-        frame = frame[frame[column] == value]
+        frame = frame.loc[frame[column] == value]
     return frame.iloc[0] if len(frame) else None

@@ -114,7 +114,7 @@ def test_average_of_what_exists():
     shown = words(heat_map(table, SETUP | {"seeds": [1, 2]}))
     values = [word for word in shown if re.fullmatch(r"\d+\.\d|–", word)]
     assert values == ["37.5", "–", "37.5", "–", "–"]
-    assert "Condition: schema. Cells are means over 2 seeds." in shown
+    assert "Condition: schema. Scores are means over 2 seeds." in shown
 
 
 def test_samples_and_caps_are_told_in_the_figure():
@@ -122,7 +122,7 @@ def test_samples_and_caps_are_told_in_the_figure():
     for draw in (heat_map, shot_effect):
         note = [word for word in words(draw(MATRIX, setup)) if word.startswith("Condition")]
         assert note == [
-            "Condition: schema. At most 16 test rows a benchmark.\nSample corpora: no evidence about the benchmarks."
+            "Condition: schema. At most 16 test rows per benchmark.\nSample corpora: no evidence about the benchmarks."
         ]
 
 

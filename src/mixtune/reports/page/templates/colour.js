@@ -1,4 +1,4 @@
-// Colours of heat maps. Scales are safe for colour-blind readers: one hue by lightness, or blue against orange.
+// Colours of heat maps. Scales are safe for colour-blind readers: one hue by lightness, or blue and orange.
 
 const SCALES = {
   light: {
@@ -17,7 +17,7 @@ const SPAN = { score: [0, 1], share: [0, 1], signed: [-0.2, 0.2] };
 const isDark = () => document.documentElement.dataset.theme === "dark";
 const channels = (hex) => [1, 3, 5].map((at) => parseInt(hex.slice(at, at + 2), 16));
 
-/** The colour of a value as [red, green, blue]; outside the span it is that of the nearer end. */
+/** Return the colour of a value as [red, green, blue]; values outside the span are clipped. */
 function heat(value, kind) {
   const stops = SCALES[isDark() ? "dark" : "light"][kind];
   const [low, high] = SPAN[kind];
@@ -32,7 +32,7 @@ function luminance(rgb) {
   return 0.2126 * r + 0.7152 * g + 0.0722 * b;
 }
 
-/** Fill an element with a value's colour. Black or white, whichever contrasts more, reaches 4.5 on any colour. */
+/** Fill an element with a value's colour. The better of black and white text has a contrast of at least 4.5 on any colour. */
 function paint(node, value, kind) {
   const rgb = heat(value, kind);
   const light = luminance(rgb);

@@ -1,8 +1,8 @@
-// Data, elements and numbers. Text from data is only ever set as text; nothing here parses it as HTML.
+// Data, elements and numbers. Text from data is only set as text, never parsed as HTML.
 
 const DATA = JSON.parse(document.getElementById("embedded").textContent);
 
-/** An element with attributes (`onclick` and its like are listeners) and children (elements or text). */
+/** Create an element with attributes (`onclick` etc. are listeners) and children (elements or text). */
 function el(name, attributes = {}, ...children) {
   const node = document.createElement(name);
   for (const [key, value] of Object.entries(attributes)) {
@@ -16,7 +16,7 @@ function el(name, attributes = {}, ...children) {
 
 const hidden = (text) => el("span", { class: "sr" }, text);
 
-/** A packed table as objects, made once. */
+/** Packed tables as objects, cached. */
 const unpacked = new Map();
 function rows(name) {
   if (!unpacked.has(name)) unpacked.set(name, name in DATA.tables ? unpack(DATA.tables[name]) : []);
@@ -32,7 +32,7 @@ function unpack(table) {
 
 const keyOf = (row, keys) => keys.map((key) => row[key]).join("\n");
 
-/** The rows of a table by a key made of some columns, grouped once. */
+/** Rows of a table grouped by some columns, cached. */
 const grouped = new Map();
 function group(name, keys) {
   const id = `${name}:${keys}`;
@@ -48,7 +48,7 @@ function group(name, keys) {
   return grouped.get(id);
 }
 
-/** The row of a table that agrees with another in some columns, or null. */
+/** Return the row of a table with the same values as another in some columns, or null. */
 const find = (name, keys, row) => group(name, keys).get(keyOf(row, keys))?.[0] ?? null;
 
 const FORMATS = {
@@ -66,16 +66,16 @@ const FORMATS = {
   },
 };
 
-/** A value as people read it; nothing is a dash. */
+/** Format a value; a missing one is a dash. */
 function format(value, kind) {
   return value === null || value === undefined || value === "" ? "–" : FORMATS[kind](value);
 }
 
-/** Links to the files that numbers come from. */
+/** Create links to the source files of numbers. */
 function sources(names) {
   const links = names.flatMap((name, i) => {
     const file = DATA.files[name];
-    return [i ? ", " : "", file.glob ? el("code", {}, file.shown) : el("a", { href: file.href }, file.shown)];
+    return [i ? ", " : "", file.is_pattern ? el("code", {}, file.label) : el("a", { href: file.href }, file.label)];
   });
   return el("p", { class: "source" }, "Source: ", ...links);
 }

@@ -1,62 +1,62 @@
-// The matrix: a heat map table that is filtered, sorted, and opens what is behind a score.
+// The matrix: a heat map table with filters, sorting, and a dialog with details of each score.
 
 const KEYS = ["model", "mixture", "shots", "seed", "condition"];
-const PLACE = [...KEYS, "benchmark"];
+const SCORE_KEYS = [...KEYS, "benchmark"];
 const SCORE = ["system", "condition", "benchmark"];
 const TITLES = { model: "Model", mixture: "Mixture", shots: "Shots", seed: "Seed", condition: "Condition" };
 const PARTS = { general: "General", literary: "Literary", overall: "Overall" };
 const SETUP = DATA.setup;
-const SCORE_AT = new Map(rows("scores").map((row, i) => [keyOf(row, SCORE), i]));
+const SCORE_INDEX = new Map(rows("scores").map((row, i) => [keyOf(row, SCORE), i]));
 
-/** Whether a system stands beside the cells: an encoder, a frontier model, a floor, a ceiling. */
-const isBeside = (row) => !["cell", "untuned"].includes(row.kind);
-const hasCondition = (row) => row.condition !== "any"; // all but what is asked in one way only
-const OURS = rows("matrix").filter((row) => !isBeside(row));
+/** Whether a system is a baseline: an encoder, a frontier model, a floor, a ceiling. */
+const isBaseline = (row) => !["cell", "untuned"].includes(row.kind);
+const hasCondition = (row) => row.condition !== "any"; // false for systems with one way to predict
+const OURS = rows("matrix").filter((row) => !isBaseline(row));
 
 const MEASURES = [
   { id: "micro_f1", title: "micro-F1", kind: "score", table: "matrix" },
-  { id: "difference", title: "micro-F1 minus the paper’s", kind: "signed", table: "published" },
+  { id: "difference", title: "micro-F1 minus published micro-F1", kind: "signed", table: "published" },
   { id: "precision", title: "precision", kind: "score", table: "scores" },
   { id: "recall", title: "recall", kind: "score", table: "scores" },
   { id: "macro_f1", title: "macro-F1", kind: "score", table: "scores" },
   { id: "accuracy", title: "accuracy, negatives included", kind: "score", table: "scores" },
-  { id: "out_of_schema", title: "answers outside the label list", kind: "share", table: "scores" },
-  { id: "empty", title: "empty answers", kind: "share", table: "scores" },
+  { id: "out_of_schema", title: "predictions outside the label list", kind: "share", table: "scores" },
+  { id: "empty", title: "empty predictions", kind: "share", table: "scores" },
 ].filter((measure) => measure.table in DATA.tables);
 
 const view = {
   measure: MEASURES[0],
   transfer: false,
   intervals: false,
-  beside: true,
-  filters: Object.fromEntries(KEYS.map((key) => [key, new Set()])), // nothing chosen: all
+  baselines: true,
+  filters: Object.fromEntries(KEYS.map((key) => [key, new Set()])), // empty: no filter
   order: { key: null, down: true },
 };
 view.filters.condition.add(SETUP.headline_condition);
 
-/** What the matrix shows in one place: the value, the table it is from, and whether it is a transfer score; or null. */
+/** Return the value of a cell, its table, and whether it is a transfer score; or null. */
 function valueAt(row, key) {
   const { id, table } = view.measure;
-  const place = { ...row, benchmark: key };
+  const scoreKey = { ...row, benchmark: key };
   const own = row[key] !== null;
   const transfer = !own;
   const other = view.transfer && transfer && key !== "overall_avg" ? (find("transfer", KEYS, row)?.[key] ?? null) : null;
   if (!own && other === null) return null;
   if (id === "micro_f1") return { value: own ? row[key] : other, table: own ? "matrix" : "transfer", transfer };
-  const found = table === "published" ? find("published", PLACE, place) : rows("scores")[SCORE_AT.get(keyOf(place, SCORE))];
+  const found = table === "published" ? find("published", SCORE_KEYS, scoreKey) : rows("scores")[SCORE_INDEX.get(keyOf(scoreKey, SCORE))];
   const value = found?.[id] ?? null;
   return value === null ? null : { value, table, transfer };
 }
 
-const intervalOf = (row, key) => find("intervals", PLACE, { ...row, benchmark: key });
+const intervalOf = (row, key) => find("intervals", SCORE_KEYS, { ...row, benchmark: key });
 
 function columnsShown() {
   const { kind, table } = view.measure;
   const conditions = new Set(OURS.map((row) => row.condition));
-  const silent = { seed: SETUP.seeds.length < 2, condition: view.filters.condition.size === 1 || conditions.size < 2 };
-  const facts = KEYS.filter((key) => !silent[key]);
+  const isHidden = { seed: SETUP.seeds.length < 2, condition: view.filters.condition.size === 1 || conditions.size < 2 };
+  const facts = KEYS.filter((key) => !isHidden[key]);
   const parts = Object.keys(PARTS).filter((part) => rows("matrix").some((row) => row[`${part}_n`] > 0));
-  const averages = table === "scores" ? [] : parts; // of the other measures there are none
+  const averages = table === "scores" ? [] : parts; // other measures have no averages
   const benchmarks = Object.entries(SETUP.benchmarks);
   return [
     ...facts.map((key) => ({ key, title: TITLES[key], kind: ["shots", "seed"].includes(key) ? "number" : "text" })),
@@ -66,13 +66,13 @@ function columnsShown() {
 }
 
 function rowsShown() {
-  const asked = (row, key) => key === "condition" && !hasCondition(row);
-  const passes = (row, key) => !view.filters[key].size || view.filters[key].has(row[key]) || asked(row, key);
-  const chosen = (row) => (isBeside(row) ? view.beside && passes(row, "condition") : KEYS.every((key) => passes(row, key)));
-  return rows("matrix").filter(chosen);
+  const isExempt = (row, key) => key === "condition" && !hasCondition(row);
+  const passes = (row, key) => !view.filters[key].size || view.filters[key].has(row[key]) || isExempt(row, key);
+  const isShown = (row) => (isBaseline(row) ? view.baselines && passes(row, "condition") : KEYS.every((key) => passes(row, key)));
+  return rows("matrix").filter(isShown);
 }
 
-/** The highest value of each column, where higher is better and not all are equal. */
+/** Return the highest value of each column, if higher is better and values differ. */
 function bestOf(list, columns) {
   const best = {};
   if (view.measure.kind !== "score") return best;
@@ -85,7 +85,7 @@ function bestOf(list, columns) {
 
 function scoreCell(row, column, best) {
   const found = valueAt(row, column.key);
-  if (!found) return el("td", { class: "num blank" }, el("span", { "aria-hidden": "true" }, "–"), hidden("no score here"));
+  if (!found) return el("td", { class: "num blank" }, el("span", { "aria-hidden": "true" }, "–"), hidden("no score"));
   const { value, table, transfer } = found;
   const bounds = view.measure.id === "micro_f1" ? intervalOf(row, column.key) : null;
   const [low, high] = bounds ? [bounds.low, bounds.high].map((bound) => format(bound, "score")) : [];
@@ -95,12 +95,12 @@ function scoreCell(row, column, best) {
   const content = [
     el("span", { class: "value" }, format(value, view.measure.kind), flag),
     view.intervals && bounds ? el("span", { class: "bounds", "data-source": sourceOf("intervals") }, `${low}–${high}`) : null,
-    flagged ? hidden(", over half of the answers unusable") : null,
-    transfer ? hidden(", not trained on") : null,
+    flagged ? hidden(", more than half of the predictions invalid") : null,
+    transfer ? hidden(", outside the training mixture") : null,
     top ? hidden(", highest of its column") : null,
   ].filter(Boolean);
-  const looks = Object.entries({ num: true, heat: true, transfer, best: top, average: column.average });
-  const classes = looks.filter(([, holds]) => holds).map(([name]) => name);
+  const flags = Object.entries({ num: true, heat: true, transfer, best: top, average: column.average });
+  const classes = flags.filter(([, isSet]) => isSet).map(([name]) => name);
   const cell = el("td", { class: classes.join(" "), "data-source": sourceOf(table) });
   paint(cell, value, view.measure.kind);
   if (column.average) cell.append(...content);
@@ -112,18 +112,18 @@ function scoreCell(row, column, best) {
   return cell;
 }
 
-/** A row; a model that the row above names, too, is written fainter. */
+/** Create the row of a system; a model name repeated from the row above is fainter. */
 function systemRow(row, columns, best, above) {
   const shown = (key) => columns.some((column) => column.key === key);
-  const which = [row.mixture];
-  if (!isBeside(row)) which.push(`${row.shots}-shot`);
-  if (!isBeside(row) && shown("seed")) which.push(`seed ${row.seed}`);
-  if (hasCondition(row) && shown("condition")) which.push(row.condition);
+  const details = [row.mixture];
+  if (!isBaseline(row)) details.push(`${row.shots}-shot`);
+  if (!isBaseline(row) && shown("seed")) details.push(`seed ${row.seed}`);
+  if (hasCondition(row) && shown("condition")) details.push(row.condition);
   const name = el("span", { class: above?.model === row.model ? "name again" : "name" }, row.model);
-  const head = el("th", { scope: "row", class: "system" }, name, el("span", { class: "which" }, which.join(" · ")));
+  const head = el("th", { scope: "row", class: "system" }, name, el("span", { class: "which" }, details.join(" · ")));
   const fact = ({ key, kind }) => {
-    const tells = !isBeside(row) || key === "mixture" || (key === "condition" && hasCondition(row));
-    const text = tells ? String(row[key]) : "";
+    const applies = !isBaseline(row) || key === "mixture" || (key === "condition" && hasCondition(row));
+    const text = applies ? String(row[key]) : "";
     return el("td", { class: kind === "text" ? "fact text" : "fact num" }, text);
   };
   return el("tr", {}, head, ...columns.slice(1).map((column) => (column.group ? scoreCell(row, column, best) : fact(column))));
@@ -147,29 +147,29 @@ function drawMatrix() {
   const value = (row, key) => (sortedBy.group ? (valueAt(row, key)?.value ?? null) : row[key]);
   const shown = sorted(rowsShown(), view.order, value);
   const scored = columns.filter((column) => column.group);
-  const systems = shown.filter((row) => !isBeside(row));
-  const others = shown.filter((row) => isBeside(row) && scored.some((column) => valueAt(row, column.key)));
+  const systems = shown.filter((row) => !isBaseline(row));
+  const baselines = shown.filter((row) => isBaseline(row) && scored.some((column) => valueAt(row, column.key)));
   const best = bestOf(systems, scored);
 
   const headers = columns.map((column, i) => {
-    const looks = column.group ? "num score" : column.kind === "text" ? "text" : "num";
-    return sortHeader(column, view.order, drawMatrix, { class: i && !column.group ? `${looks} fact` : looks });
+    const classes = column.group ? "num score" : column.kind === "text" ? "text" : "num";
+    return sortHeader(column, view.order, drawMatrix, { class: i && !column.group ? `${classes} fact` : classes });
   });
   markSorted(headers, columns, view.order);
-  const besideTitle = el("tr", {}, el("th", { scope: "rowgroup", colspan: columns.length }, "Beside the cells"));
-  const besideRows = others.map((row, i) => systemRow(row, columns, {}, others[i - 1]));
+  const baselineTitle = el("tr", {}, el("th", { scope: "rowgroup", colspan: columns.length }, "Baselines"));
+  const baselineRows = baselines.map((row, i) => systemRow(row, columns, {}, baselines[i - 1]));
   const focused = MATRIX.contains(document.activeElement) ? document.activeElement.closest("th")?.cellIndex : undefined;
   MATRIX.dataset.source = sourceOf(view.measure.table);
   MATRIX.replaceChildren(
     captionOf(`${view.measure.title} × 100 of each system (rows) on each benchmark (columns)`),
     el("thead", {}, groupHeaders(columns), el("tr", {}, ...headers)),
     el("tbody", {}, ...systems.map((row, i) => systemRow(row, columns, best, systems[i - 1]))),
-    ...(others.length ? [el("tbody", { class: "beside" }, besideTitle, ...besideRows)] : []),
+    ...(baselines.length ? [el("tbody", { class: "baselines" }, baselineTitle, ...baselineRows)] : []),
   );
   MATRIX.querySelector("button.open")?.setAttribute("tabindex", 0);
   if (focused !== undefined) headers[focused].querySelector("button").focus();
 
-  const order = sortedBy ? `sorted by ${sortedBy.title}, ${view.order.down ? "highest" : "lowest"} first` : "in the config’s order";
+  const order = sortedBy ? `sorted by ${sortedBy.title}, ${view.order.down ? "highest" : "lowest"} first` : "in the order of the config";
   document.getElementById("matrix-status").textContent = `${systems.length} of ${OURS.length} systems and conditions, ${order}.`;
   drawLegend();
 }
@@ -187,7 +187,7 @@ function drawLegend() {
   document.getElementById("matrix-legend").replaceChildren(from, ramp, to);
 }
 
-/** Arrow keys move among scores; the table is one stop of the Tab key. */
+/** Move between scores by arrow keys; the table is a single stop of the Tab key. */
 function moveInMatrix(event) {
   const steps = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] };
   const from = event.target.closest("button.open");
@@ -238,16 +238,16 @@ function startMatrix() {
     drawMatrix();
   };
   const options = MEASURES.map(({ id, title }) => el("option", { value: id }, title));
-  const measure = [el("label", { for: "measure" }, "Show"), el("select", { id: "measure", onchange }, ...options)];
+  const measure = [el("label", { for: "measure" }, "Measure"), el("select", { id: "measure", onchange }, ...options)];
   const toggles = [
     rows("intervals").length ? toggle("intervals", "intervals") : null,
     rows("transfer").length ? toggle("transfer", "transfer") : null,
-    rows("matrix").some(isBeside) ? toggle("beside", "floors and others") : null,
+    rows("matrix").some(isBaseline) ? toggle("baselines", "baselines") : null,
   ].filter(Boolean);
   document.getElementById("matrix-controls").append(
     el("div", { class: "field" }, ...measure),
     ...KEYS.map(filterGroup).filter(Boolean),
-    ...(toggles.length ? [el("fieldset", {}, el("legend", {}, "Also"), ...toggles)] : []),
+    ...(toggles.length ? [el("fieldset", {}, el("legend", {}, "Options"), ...toggles)] : []),
   );
   MATRIX.addEventListener("keydown", moveInMatrix);
   drawMatrix();

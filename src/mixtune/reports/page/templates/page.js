@@ -1,13 +1,13 @@
-// Starts the page: theme, matrix, scores, tables, charts.
+// Start of the page: theme, matrix, scores, tables, charts.
 
 function startTheme() {
   const button = document.getElementById("theme");
   const system = matchMedia("(prefers-color-scheme: dark)");
   let chosen = null;
   try {
-    chosen = localStorage.getItem("mixtune-theme"); // may be refused for a file
+    chosen = localStorage.getItem("mixtune-theme"); // browsers may refuse this for local files
   } catch {
-    /* the choice then lasts as long as the page */
+    /* the choice is then lost on reload */
   }
   const apply = () => {
     document.documentElement.dataset.theme = chosen ?? (system.matches ? "dark" : "light");
@@ -23,7 +23,7 @@ function startTheme() {
     try {
       localStorage.setItem("mixtune-theme", chosen);
     } catch {
-      /* as above */
+      /* see above */
     }
     redraw();
   });

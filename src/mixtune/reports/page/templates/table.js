@@ -1,9 +1,8 @@
-// Tables: semantic, sortable by buttons in their headers.
+// Semantic tables, sortable by buttons in their headers.
 
 /**
- * A table that scrolls inside its own frame.
- * @param {{caption: string, tables: string[], columns: {key: string, title: string, kind: string}[], rows: object[]}} what
- *   The first column heads its rows.
+ * Create a table that scrolls inside its own frame; cells of the first column are row headers.
+ * @param {{caption: string, tables: string[], columns: {key: string, title: string, kind: string}[], rows: object[]}} table
  */
 function dataTable({ caption, tables, columns, rows, draw = plainCell }) {
   const body = el("tbody");
@@ -22,7 +21,7 @@ function dataTable({ caption, tables, columns, rows, draw = plainCell }) {
 
 const scrolling = (name, table) => el("div", { class: "scroll", tabindex: 0, role: "region", "aria-label": name }, table);
 
-/** A caption that stays in sight while its table scrolls sideways. */
+/** Create a caption that stays visible while its table scrolls horizontally. */
 const captionOf = (text) => el("caption", {}, el("span", {}, text));
 
 function plainCell(row, { key, kind }, first) {
@@ -30,14 +29,14 @@ function plainCell(row, { key, kind }, first) {
   return el(first ? "th" : "td", first ? { ...attributes, scope: "row" } : attributes, format(row[key], kind));
 }
 
-/** A header cell whose button sorts: numbers highest first, text from A; then the other way; then as it was. */
-function sortHeader(column, order, changed, attributes = {}) {
+/** Create a header cell with a sort button: descending for numbers, ascending for text; then reversed; then unsorted. */
+function sortHeader(column, order, onChange, attributes = {}) {
   const click = () => {
     const downFirst = column.kind !== "text";
     if (order.key !== column.key) Object.assign(order, { key: column.key, down: downFirst });
     else if (order.down === downFirst) order.down = !downFirst;
     else order.key = null;
-    changed();
+    onChange();
   };
   const arrow = el("span", { class: "arrow", "aria-hidden": "true" });
   const button = el("button", { type: "button", class: "sort", onclick: click }, el("span", {}, column.title), arrow);
@@ -49,13 +48,13 @@ function markSorted(headers, columns, order) {
   headers.forEach((header, i) => header.setAttribute("aria-sort", state(columns[i])));
 }
 
-/** Rows in the order asked for; what is missing comes last, whichever way. */
+/** Return rows in the selected order; missing values are always last. */
 function sorted(list, order, value) {
   if (order.key === null) return list;
-  const missing = (one) => one === null || one === undefined || one === "";
+  const isMissing = (item) => item === null || item === undefined || item === "";
   return [...list].sort((a, b) => {
     const [x, y] = [value(a, order.key), value(b, order.key)];
-    if (missing(x) || missing(y)) return missing(x) - missing(y);
+    if (isMissing(x) || isMissing(y)) return isMissing(x) - isMissing(y);
     const step = typeof x === "number" ? x - y : String(x).localeCompare(String(y), "en", { numeric: true });
     return order.down ? -step : step;
   });

@@ -9,17 +9,17 @@ import pytest
 import vl_convert
 
 from mixtune.errors import UserError
-from mixtune.reports import chart_data as chart_rows
 from mixtune.reports.experiment import setup_of
 from mixtune.reports.page import details
 from mixtune.reports.page.charts import draw_all
-from mixtune.reports.page.embedding import pack, to_json
 from mixtune.reports.page.inputs import TABLES, read_tables
-from mixtune.reports.page.writing import write_page
+from mixtune.reports.page.page import page as write_page
+from mixtune.reports.settings import PageSettings
 from mixtune.reports.tables import matrix as matrices
 from mixtune.reports.tables import scores as tables
 
 SETTINGS = {
+    "templates": {},
     "setup": {
         "models": ["NA", "Tiny-135M"],
         "mixtures": [
@@ -37,9 +37,11 @@ SETTINGS = {
         "caps": {"test_rows": 16, "max_rows": {"mixtune": 2000}},
         "domains": {},
         "sample": [],
-    }
+        "released": [],
+        "names": {},
+    },
 }
-SETUP = setup_of(SETTINGS["setup"])
+SETUP = setup_of(PageSettings.model_validate(SETTINGS).setup)
 LABEL = {"support": 4, "tp": 2, "fp": 1, "fn": 2, "precision": 2 / 3, "recall": 0.5, "f1": 4 / 7}
 
 
@@ -80,7 +82,7 @@ def folder(tmp_path):
 
 def page(folder, *more, logs=()):
     files = [*sorted((folder / "reports/tables").glob("*.csv")), *more]
-    write_page(SETTINGS, files, logs, folder / "reports" / "index.html")
+    write_page(PageSettings.model_validate(SETTINGS), files, logs, folder / "reports" / "index.html")
     return (folder / "reports" / "index.html").read_text(encoding="utf-8")
 
 
@@ -114,15 +116,15 @@ def test_the_first_screen_tells_what_was_run_and_what_is_best(folder):
     words = re.sub(r"<[^>]+>|\s+", " ", page(folder))
     words = re.sub(r" +", " ", words)
     assert "2 base models × 2 training mixtures × 2 numbers of shots × 1 seed: 4 cells, each evaluated on 2" in words
-    assert "Best over both domains 68.8 Tiny-135M mixtune 2-shot F1 × 100, mean of 2 benchmarks." in words
+    assert "Best overall average 68.8 Tiny-135M mixtune 2-shot F1 × 100, mean of 2 benchmarks." in words
     assert "Best general average 75.0 NA gentune 2-shot F1 × 100, mean of 1 benchmark." in words
     assert "Best literary average 75.0 Tiny-135M mixtune 2-shot" in words
-    assert "at most 16 a benchmark" in words
+    assert "at most 16 per benchmark" in words
     assert "These are not benchmark results" not in words
 
 
 def test_sample_corpora_are_warned_of(folder):
-    settings = {"setup": SETTINGS["setup"] | {"sample": ["gids"]}}
+    settings = PageSettings.model_validate({"templates": {}, "setup": SETTINGS["setup"] | {"sample": ["gids"]}})
     output = folder / "reports" / "index.html"
     write_page(settings, sorted((folder / "reports/tables").glob("*.csv")), [], output)
     words = " ".join(output.read_text(encoding="utf-8").split())
@@ -140,13 +142,13 @@ def test_nothing_is_fetched_and_nothing_else_may_run(folder):
 
 
 def test_a_table_that_is_not_whole_is_refused(folder, tmp_path):
-    with pytest.raises(UserError, match="no page without the table 'matrix'"):
+    with pytest.raises(UserError, match=r"matrix\.csv: missing table, which the page requires"):
         read_tables([folder / "reports/tables/scores.csv"])
     (tmp_path / "published.csv").write_text("model,mixture\nNA,gentune\n")
-    with pytest.raises(UserError, match=r"published\.csv: the page needs the column\(s\) shots, seed"):
+    with pytest.raises(UserError, match=r"published\.csv: missing column\(s\) shots, seed"):
         page(folder, tmp_path / "published.csv")
     (tmp_path / "strange.csv").write_text("a\n1\n")
-    with pytest.raises(UserError, match=r"strange\.csv: the page has no place for this table"):
+    with pytest.raises(UserError, match=r"strange\.csv: unknown table; must be one of matrix, scores"):
         page(folder, tmp_path / "strange.csv")
 
 
@@ -164,52 +166,8 @@ def test_null_label(tmp_path):
     assert frame["seed"].isna().tolist() == [False, True]
 
 
-def test_embedded_json_cannot_end_its_element():
-    text = to_json({"</script><!--": "&\u2028\u2029"})
-    assert not set("<>&\u2028\u2029") & set(text)
-    assert json.loads(text) == {"</script><!--": "&\u2028\u2029"}
-    assert to_json([{"missing": float("nan")}, float("inf")]) == '[{"missing":null},null]'
-
-
-def test_packed_columns_hold_every_value():
-    frame = pd.DataFrame({"x": [1 / 3, None, 2.0], "n": [1, 2, 3], "kind": ["a", "a", "a"], "id": ["p", "q", "r"]})
-    assert pack(frame, digits=3) == {
-        "rows": 3,
-        "columns": {"x": [0.333, None, 2.0], "n": [1, 2, 3], "kind": {"of": ["a"], "at": [0, 0, 0]}, "id": [*"pqr"]},
-    }
-
-
 def example(text, head, tail, **offsets):
     return {"text": text, "head": head, "tail": tail, **offsets}
-
-
-@pytest.mark.parametrize(
-    ("row", "parts"),
-    [
-        (example("Ada met Bob.", "Ada", "Bob"), [("Ada", 1), (" met ", 0), ("Bob", 2), (".", 0)]),
-        (example("Bob met Ada", "Ada", "Bob"), [("Bob", 2), (" met ", 0), ("Ada", 1)]),
-        (example("New York Times", "New York", "New York Times"), [("New York", 3), (" Times", 2)]),
-        (example("no mention", "Ada", ""), [("no mention", 0)]),
-        (
-            example("🙂 Ada, Ada", "Ada", "x", head_start=7, head_end=10, tail_start=-1, tail_end=-1),
-            [("🙂 Ada, ", 0), ("Ada", 1)],
-        ),
-        (example("a b", "a", "b", head_start=pd.NA, head_end=pd.NA), [("a", 1), (" ", 0), ("b", 2)]),
-    ],
-)
-def test_mentions_are_marked_where_they_stand(row, parts):
-    assert details.marked(row) == tuple(parts)
-
-
-@pytest.mark.parametrize("gap", [0, 100, 10_000])
-def test_a_long_text_is_cut_far_from_its_mentions(gap):
-    text = "x" * 5000 + "Ada" + "y" * gap + "Bob" + "z" * 5000
-    parts = details.marked(example(text, "Ada", "Bob"))
-    assert [piece for piece, mark in parts if mark] == ["Ada", "Bob"]
-    assert parts[0] == parts[-1] == ("…", 0)
-    assert parts.count(("…", 0)) == (3 if gap == 10_000 else 2)
-    assert len("".join(piece for piece, _ in parts)) <= details.TEXT + 10
-    assert all(piece in text for piece, _ in parts if piece != "…")
 
 
 def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
@@ -222,7 +180,7 @@ def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
         {**keys, "id": f"gids/test/{n}", **example("Ada Bob", "Ada", "Bob"), "gold": "a", "predicted": "b"}
         for n in range(9)
     ]
-    cut = details.behind_scores(
+    cut = details.score_details(
         found | {"per_class": pd.DataFrame(invented), "confusion": pd.DataFrame(wrong), "errors": pd.DataFrame(errors)}
     )
     assert set(cut["per_class"]["label"]) == {f"L{n}" for n in range(12, 20)}
@@ -232,71 +190,9 @@ def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
     assert len(place) == 1
     assert found["scores"].iloc[place[0]][list(keys)].to_dict() == keys
     more = pd.DataFrame([{**row, "system": FILES[1]["system"], "shots": 2} for row in errors])
-    again = details.behind_scores(found | {"errors": pd.concat([pd.DataFrame(errors), more])})["errors"]
+    again = details.score_details(found | {"errors": pd.concat([pd.DataFrame(errors), more])})["errors"]
     drawn = [set(ids) for _, ids in again.groupby("score")["id"]]
     assert len(drawn) == 2 and drawn[0] == drawn[1]
-
-
-def matrix(models, **more):
-    rows = [
-        {"model": model, "mixture": "mixtune", "shots": 0, "seed": 42, "condition": "schema", "general_avg": average,
-         "literary_avg": average, "overall_avg": average, "overall_n": 2, "system": model, **more}
-        for model, average in models.items()
-    ]  # fmt: skip
-    return {"matrix": pd.DataFrame(rows)}
-
-
-def test_without_both_domains_nothing_balances():
-    found = matrix({"a": 0.5, "b": 0.4})
-    found["matrix"]["literary_avg"] = None
-    assert chart_rows.domains(found, SETUP)[0].empty
-
-
-def test_families_are_told_by_the_names_of_models():
-    models = {
-        "SmolLM2-360M-Instruct": 0.5,
-        "SmolLM3-3B": 0.6,
-        "Qwen2.5-0.5B-Instruct": 0.5,
-        "Llama-3.2-3B": 0.7,
-        "B": 0.1,
-    }
-    rows = chart_rows.sizes(chart_rows.systems(matrix(models), SETUP))
-    assert rows[["family", "millions"]].values.tolist() == [["SmolLM", 360.0], ["SmolLM", 3000.0]]
-
-
-def test_the_frontier_is_what_nothing_cheaper_reaches():
-    found = matrix({"a": 0.5, "b": 0.4, "c": 0.6, "d": 0.6, "e": 0.9})
-    costs = {"a": 1, "b": 2, "c": 3, "d": 4, "e": None}
-    found["efficiency"] = pd.DataFrame({"system": list(costs), "seconds": list(costs.values())})
-    rows = chart_rows.efficiency(found, SETUP)
-    assert dict(zip(rows["model"], rows["pareto"], strict=True)) == {"a": "yes", "b": "", "c": "yes", "d": ""}
-    assert set(rows["cost"]) == {"Seconds of fine-tuning"}
-
-
-def test_a_pair_is_told_by_what_differs():
-    first, second, base = "m/mixtune/0-shot/seed-42", "m/mixtune/2-shot/seed-42", "m/untuned/0-shot/seed-0"
-    keys = ["system_a", "condition_a", "system_b", "condition_b", "p_holm", "benchmark"]
-    rows = [
-        [first, "schema", second, "schema", 0.01, "overall_avg"],
-        [base, "schema", first, "schema", None, "overall_avg"],
-        ["encoder/e/seed-42", "any", first, "schema", 0.01, "overall_avg"],
-        ["a", "generic", "b", "generic", 0.01, "overall_avg"],
-        ["a", "schema", "b", "schema", 0.01, "gids"],
-    ]
-    rows = pd.DataFrame(rows, columns=keys).assign(family="all averages", difference=0.5, low=0.4, high=0.6)
-    found = chart_rows.tests({"comparisons": rows}, SETUP)
-    assert found["family"].tolist() == ["all"] * 3
-    assert found[["pair", "verdict"]].values.tolist() == [
-        ["m · mixtune · 0-shot → 2-shot", "p < 0.05"],
-        ["m · untuned → mixtune · 0-shot", "p ≥ 0.05"],
-        ["encoder/e · → m/mixtune/0-shot", "p < 0.05"],
-    ]
-    several = chart_rows.tests({"comparisons": rows}, {**SETUP, "seeds": [42, 43]})
-    assert several["pair"][1] == "m · untuned → mixtune · 0-shot · seed-0 → seed-42"
-    assert found["difference"].tolist() == [50, 50, 50]
-    literary = rows.assign(benchmark=rows["benchmark"].replace("overall_avg", "literary_avg"))
-    assert len(chart_rows.tests({"comparisons": literary}, SETUP)) == 3
-    assert chart_rows.tests({"comparisons": rows[rows["benchmark"] == "gids"]}, SETUP).empty
 
 
 def test_training_logs_are_drawn_with_the_cell_that_their_path_names(folder):

@@ -1,0 +1,49 @@
+"""Licence terms of the sources of a mixture."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from .settings import DataSource
+
+Counts = Mapping[str, Mapping[str, int]]
+"""Rows of each benchmark in each split."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A benchmark in a mixture, with the terms of the copy that was read.
+
+    Attributes:
+        hub: Repository of that copy; "" for another origin.
+        location: The repository, or a description of another origin.
+        licence: Name of its licence.
+        redistributable_as: Identifier of the licence under which rows may be redistributed; "" where none permits it.
+        is_sample: Whether it is a sample corpus of this project.
+        is_exported: Whether its rows are exported: redistributable ones, and those that `export.licensed` lists.
+    """
+
+    name: str
+    title: str
+    hub: str
+    location: str
+    licence: str
+    redistributable_as: str
+    is_sample: bool
+    is_exported: bool
+
+
+def resolve_terms(source: DataSource) -> Source:
+    """Return a source with the terms of the copy that was read.
+
+    >>> source = DataSource(name="tacred", title="TACRED", origin="sample", hub="", licence="LDC",
+    ...     redistributable_as="", licensed=False)
+    >>> resolve_terms(source).licence
+    'Apache-2.0'
+    """
+    licence, redistributable_as = source.licence, source.redistributable_as
+    location = source.hub or "local files"
+    is_sample = source.origin == "sample"
+    if is_sample:  # written for this project, whichever benchmark it imitates
+        licence, redistributable_as, location = "Apache-2.0", "apache-2.0", "sample corpus of mixtune"
+    is_exported = bool(redistributable_as) or source.licensed
+    return Source(source.name, source.title, source.hub, location, licence, redistributable_as, is_sample, is_exported)
