@@ -127,9 +127,9 @@ def test_the_command_audits_files_that_no_run_has_seen(capsys):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--results", "nowhere"], "no audit at nowhere; run the workflow first"),
-        (["--results", "nowhere", "gids"], "no audit at nowhere/gids/audit.json"),
-        (["--path", "x"], "the name of one benchmark"),
+        (["--results", "nowhere"], "audit not found: nowhere; run the workflow first"),
+        (["--results", "nowhere", "gids"], "audit not found: nowhere/gids/audit.json"),
+        (["--path", "x"], "--path needs exactly one benchmark"),
     ],
 )
 def test_the_command_says_what_is_missing(arguments, message):
