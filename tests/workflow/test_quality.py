@@ -77,6 +77,19 @@ def test_what_rules_share_fits_one_file():
 
 
 @pytest.mark.parametrize("rule", JOBS)
+def test_rule_script_function_and_test_bear_one_name(rule):
+    """Rule X runs workflow/scripts/X.py, which calls X of mixtune/<room>/X.py, which tests/unit/<room>/test_X.py tests.
+
+    In reports/ a module bears the name of what it makes.
+    """
+    script = (ROOT / "workflow/scripts" / f"{rule}.py").read_text(encoding="utf-8")
+    (module,) = re.findall(rf"from mixtune\.([\w.]+) import (?:\w+, )*{rule}\b", script)
+    room, name = module.rpartition(".")[::2]
+    assert name == rule or room.startswith("reports")
+    assert (ROOT / "tests/unit" / room.replace(".", "/") / f"test_{name}.py").is_file()
+
+
+@pytest.mark.parametrize("rule", JOBS)
 def test_a_rule_runs_the_script_of_its_name(rule):
     assert re.findall(r"-m workflow\.scripts\.(\w+)", RULES[rule]) == [rule]
 

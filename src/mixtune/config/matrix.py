@@ -1,4 +1,4 @@
-"""What a configured matrix consists of: systems, their conditions, and what they need."""
+"""Systems of a configured matrix, their conditions, and the benchmarks and mixtures that they need."""
 
 from collections.abc import Iterable
 from functools import cached_property

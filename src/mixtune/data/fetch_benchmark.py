@@ -15,5 +15,4 @@ def fetch_benchmark(settings: FetchBenchmarkSettings, manifest: Path) -> None:
     """
     name, folder = settings.benchmark, manifest.parent
     pin = folder.parents[1] / "pins" / "benchmarks" / f"{name}.json"
-    hub = settings.hub.model_dump()
-    write_json(manifest, fetch_hub(hub, folder / "files", pin, kind="dataset", key=f"benchmarks.{name}"))
+    write_json(manifest, fetch_hub(settings.hub, folder / "files", pin, kind="dataset", key=f"benchmarks.{name}"))

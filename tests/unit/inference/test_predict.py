@@ -285,7 +285,9 @@ def test_a_job_beside_another_waits_for_it_and_uses_its_parts(job, no_model, cap
             with pytest.raises(TimeoutError):
                 second.result(timeout=1)
         folder = second.result(timeout=60)
-    assert f"the same work is being done by pid {os.getpid()} on " in capsys.readouterr().out
+    waiting = capsys.readouterr().out
+    assert f"pid {os.getpid()} on " in waiting
+    assert "is already running this job; waiting for it to finish" in waiting
     assert raw(folder) == raw(first)
 
 

@@ -265,9 +265,9 @@ def job(cell, tmp_path):
 
 
 def read_until(process, text: str) -> str:
-    """What a process prints, up to the line that begins with a text."""
+    """What a process prints, up to the line with a text."""
     lines = []
-    while not lines or not lines[-1].startswith(text):
+    while not lines or text not in lines[-1]:
         lines.append(process.stdout.readline())
         assert lines[-1], "".join(lines)
     return "".join(lines)
@@ -277,7 +277,9 @@ def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tm
     first = job("first", 1)
     read_until(first, "step 1/")
     second = job("second")
-    assert f"the same work is being done by pid {first.job_id} on " in read_until(second, "the same work")
+    waiting = read_until(second, "is already running this job")
+    assert f"pid {first.job_id} on " in waiting
+    assert "waiting for it to finish" in waiting
     (rest, _), (then, _) = first.communicate(timeout=300), second.communicate(timeout=300)
     assert f"step {STEPS}/{STEPS}" in rest
     assert then.startswith("finished before: restored from ")
@@ -290,7 +292,7 @@ def test_a_job_beside_one_that_is_killed_goes_on_from_its_checkpoint(reference, 
     first = job("first", EPOCH)
     read_until(first, f"step {EPOCH}/")
     second = job("second")
-    read_until(second, "the same work")
+    read_until(second, "is already running this job")
     first.kill()
     then, _ = second.communicate(timeout=300)
     assert "resuming from " in then

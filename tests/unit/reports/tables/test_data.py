@@ -9,28 +9,13 @@ from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.cli import main
 from mixtune.data import REGISTRY
 from mixtune.data.build_mixture import build_mixture
-from mixtune.data.prepare_benchmark import prepare, write_prepared
 from mixtune.data.settings import BuildMixtureSettings
-from mixtune.reports.audit import audit
 from mixtune.reports.figures.data import draw
-from mixtune.reports.settings import AuditSettings
 from mixtune.reports.tables import data as audits
-from mixtune.reports.tables.files import read_table
 from mixtune.resources import resource
 
 NAMES = ["gids", "conll04"]
 DOMAINS = dict.fromkeys(NAMES, "general")
-
-
-@pytest.fixture(scope="module")
-def folders(tmp_path_factory):
-    """Two prepared sample corpora."""
-    root = tmp_path_factory.mktemp("benchmarks")
-    for name in NAMES:
-        shares = {"validation": 0.1, "test": 0.2}
-        prepared = prepare(name, resource("sample", name), shares=shares, seed=42, expect="sample")
-        write_prepared(prepared, root / name)
-    return [root / name for name in NAMES]
 
 
 def test_every_split_of_every_benchmark_has_a_row(folders):
@@ -88,22 +73,6 @@ def test_the_figure_has_a_row_for_each_benchmark(folders):
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()] == ["GIDS", "CoNLL04"]
     assert len(figure.axes) == 4
     assert figure.texts[0].get_text() == "Sample corpora: no evidence about the benchmarks."
-
-
-def test_the_job_writes_all_tables(folders, tmp_path):
-    rendered = tmp_path / "rendered/small/prompts/0-shot/manifest.json"
-    tokens = {"p50": 5, "p90": 8, "p99": 8, "max": 9}
-    write_json(rendered, {"files": {}, "rendered": {"schema/gids": {"rows": 2, "tokens": tokens}}})
-    audit(AuditSettings(domains=DOMAINS), [folder / "manifest.json" for folder in folders], [], [rendered], tmp_path)
-    assert read_table(tmp_path / "data.csv")["benchmark"].tolist() == ["gids"] * 3 + ["conll04"] * 3
-    assert read_table(tmp_path / "lengths.csv")["p90"].tolist() == [8]
-    card = read_json(tmp_path / "run_card_data.json")
-    assert card["rule"] == "audit" and card["settings"]["domains"] == DOMAINS
-    names = ("data", "mixtures", "overlap", "lengths")
-    assert set(card["files"]) == {f"{name}.{ending}" for name in names for ending in ("csv", "md")}
-
-
-# mixtune audit
 
 
 def test_the_command_shows_prepared_benchmarks(folders, capsys):
