@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from mixtune.reports.tables.scores import markdown
+from mixtune.reports.markdown import markdown
 from tests.chaos.kills import EVERYTHING, overlay, torment
 
 LOGS = Path(__file__).resolve().parents[2] / "logs"

@@ -110,7 +110,7 @@ def test_a_figure_is_followed_to_the_files_of_every_benchmark(whole_run):
 def test_predictions_tell_settings_device_and_cost(whole_run, file):
     project, _ = whole_run
     told = mixtune(project, "why", f"results/predictions/{CELL}/{file}", "--depth", "0")
-    for part in ("[predict]", "max_new_tokens: 4", "examples and", "tokens a second", "by mixtune"):
+    for part in ("[predict]", "max_new_tokens: 4", "examples and", "tokens per second", "by mixtune"):
         assert part in told
 
 
@@ -121,11 +121,11 @@ def test_what_has_changed_since_is_noted(project):
     project.edit("src/mixtune/reports/figures/style.py", '"font.size": 7', '"font.size": 8')
     (project / f"results/adapters/{CELL}/adapter_model.safetensors").unlink()
     told = mixtune(project, "why", "reports/figures/matrix.png")
-    assert "changed since: input reports/tables/matrix.csv has other contents now" in told
-    assert "changed since: matrix.csv has other contents now" in told
-    assert f"changed since: input results/scores/{CELL}.json has other contents now" in told
-    assert "changed since: the code of plot means something else now" in told
-    assert "changed since: adapter_model.safetensors is gone" in told
+    assert "changed since: input reports/tables/matrix.csv has changed" in told
+    assert "changed since: matrix.csv has changed" in told
+    assert f"changed since: input results/scores/{CELL}.json has changed" in told
+    assert "changed since: the code of rule plot has changed" in told
+    assert "changed since: adapter_model.safetensors is missing" in told
     assert told.count("changed since") == 6  # the scores are read by two jobs
 
 
@@ -141,8 +141,8 @@ def test_without_snakemakes_records_run_cards_tell(project):
 
 def test_a_file_that_nothing_tells_of_is_an_error(whole_run):
     project, _ = whole_run
-    assert "nothing tells where" in mixtune(project, "why", "results/runtimes/aggregate.tsv", status=1)
-    assert "there is no file reports/none.csv" in mixtune(project, "why", "reports/none.csv", status=1)
+    assert "provenance not found" in mixtune(project, "why", "results/runtimes/aggregate.tsv", status=1)
+    assert "reports/none.csv not found" in mixtune(project, "why", "reports/none.csv", status=1)
 
 
 # mixtune clean
@@ -155,7 +155,7 @@ def test_all_that_a_finished_matrix_keeps_is_current(whole_run):
     told = mixtune(project, "clean")
     assert told.count(" current ") == JOBS
     assert f"results/adapters/{CELL}" in told
-    assert "0 B of 0 entries would go" in told
+    assert "0 B of 0 entries would be removed" in told
 
 
 def test_what_an_edit_supersedes_goes_and_nothing_else(project):
@@ -163,7 +163,7 @@ def test_what_an_edit_supersedes_goes_and_nothing_else(project):
     project.snakemake(f"results/predictions/{CELL}/manifest.json")
     told = mixtune(project, "clean")
     assert told.count(" superseded ") == 1
-    assert "1 entries would go" in told
+    assert "1 entries would be removed" in told
     assert len(list((project / "scratch").glob("*/*"))) == JOBS + 1
     assert "removed" in mixtune(project, "clean", "--yes")
     assert len(list((project / "scratch").glob("*/*"))) == JOBS
@@ -176,10 +176,10 @@ def test_what_an_edit_supersedes_goes_and_nothing_else(project):
 def test_the_doctor_estimates_from_the_rates_of_finished_jobs(whole_run):
     project, _ = whole_run
     told = mixtune(project, "doctor", "--configfile", "tiny.yaml", HF_TOKEN="hf_secret")
-    assert "nothing stands in the way" in told
-    assert "6 of 6 cells can be tuned, 6 of 6 systems evaluated" in told
+    assert "no problem found: the matrix can run" in told
+    assert "6 of 6 cells can be fine-tuned, 6 of 6 systems evaluated" in told
     assert "by the rates of finished jobs" in told
-    assert "0 s of it to come" in told
+    assert "0 s of it remaining" in told
     assert "not measured" not in told
     assert "sample corpora" in told
     assert "hf_secret" not in told

@@ -239,7 +239,7 @@ def test_every_problem_is_told_before_any_job_runs(shipped, tmp_path):
     for problem in (
         "training.epoch: unknown key; did you mean 'epochs'?",
         "training.learning_rate: 'fast' is not possible",
-        "matrix.models: 'Smol' is not under `models`",
+        "matrix.models: unknown name 'Smol', not found under `models`",
     ):
         assert problem in output
     assert "Traceback" not in output

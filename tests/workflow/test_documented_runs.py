@@ -62,7 +62,7 @@ def test_a_json_file_has_the_documented_keys(written, path):
     files = [file for name, file in written.items() if pattern(path).fullmatch(name)]
     contents = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     found = {key for part in contents for one in (part if isinstance(part, list) else [part]) for key in one}
-    asked = "requests answered_by asked_from asked_until cut_answers input_tokens output_tokens cost"
+    asked = "requests answered_by answered_from answered_until cut_answers input_tokens output_tokens cost"
     elsewhere = {  # adapters that exist, exports and frontier models are not in this run
         "manifest.json": {"warnings", "rows"},
         "run_card*.json": {*asked.split(), "requests_with_estimated_tokens"},

@@ -45,7 +45,7 @@ def test_a_cell_with_an_adapter_that_exists_is_evaluated_and_not_tuned(released)
     assert sorted(manifest["files"]) == ["adapter_config.json", "adapter_model.safetensors"]
     assert len(manifest["warnings"]) == 1  # plain PEFT names the folder of its base
     log = (project / f"logs/predict/{TUNED}.log").read_text()
-    assert re.search(r"warning: results/released/tiny/gentune/0-shot does not say which chat template .* using '", log)
+    assert re.search(r"warning: results/released/tiny/gentune/0-shot does not record which chat template .* using '", log)
     scores = json.loads((project / f"results/scores/{TUNED}.json").read_text())
     assert {condition: len(found) for condition, found in scores["scores"].items()} == {"generic": 9, "schema": 9}
     report = (project / "reports/README.md").read_text()
@@ -102,7 +102,7 @@ def test_a_card_has_the_scores_on_disk_and_follows_them(whole_run, tmp_path):
     text = card.read_text()
     assert f"| 1, {run['steps']}, {run['examples']} |" in text
     assert "> **Scores on TACRED, SemEval-2010 Task 8," in text
-    assert "**The licence of the base model is not known to mixtune.**" in text
+    assert "**The licence of the base model is unknown.**" in text
 
 
 def test_a_card_makes_no_prediction_stale_and_survives_one(project):
@@ -167,4 +167,4 @@ def test_publishing_licensed_rows_is_refused(project):
         }
     )
     output = project.snakemake("publish", status=1).output
-    assert "holds rows of tacred, whose licence does not let others pass them on" in output
+    assert "holds rows of tacred, whose licence does not permit redistribution" in output

@@ -1,4 +1,5 @@
 from mixtune.artifacts.manifests import read_json
+from mixtune.artifacts.settings import HubSource
 from mixtune.data import fetch_benchmark as job
 from mixtune.data.settings import FetchBenchmarkSettings
 
@@ -12,7 +13,7 @@ def test_a_copy_is_fetched_into_its_folder_and_pinned(tmp_path, monkeypatch):
 
     monkeypatch.setattr(job, "fetch_hub", fetch_hub)
     manifest = tmp_path / "results" / "fetched" / "gids" / "manifest.json"
-    hub = {"id": "Despina/gids", "revision": "main", "config": "small"}
+    hub = HubSource(id="Despina/gids", revision="main", config="small")
     job.fetch_benchmark(FetchBenchmarkSettings(benchmark="gids", hub=hub), manifest)
     assert read_json(manifest) == {"commit": "c0ffee", "files": {}}
     pin = tmp_path / "results" / "pins" / "benchmarks" / "gids.json"

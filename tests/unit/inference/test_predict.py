@@ -261,7 +261,7 @@ def test_how_a_label_is_chosen_is_asked_anew(job, no_model):
 def test_another_chat_template_is_refused(job, model, tmp_path, no_model):
     no_model()
     other = make_adapter(model, tmp_path / "other", seed=1, template_hash="f" * 64)
-    with pytest.raises(UserError, match=r"other was trained with chat template ffffffffffff.* 0123456789ab; tune"):
+    with pytest.raises(UserError, match=r"other was tuned with chat template ffffffffffff.* 0123456789ab; tune"):
         job.run(adapter=other)
     assert not (tmp_path / "output").exists()
 

@@ -64,7 +64,7 @@ def test_a_cell_may_have_several_lines(rows):
         (b'{"text": "\xff"}', "not UTF-8"),
         (b" " * LONGEST + b"{}", "longer than"),
         (json.dumps(GOOD | SPANS | {"head_start": 1}).encode(), "mention 'Ada' is not at 1:3 of the text"),
-        (json.dumps(GOOD | SPANS | {"tail_end": "11"}).encode(), "not whole numbers"),
+        (json.dumps(GOOD | SPANS | {"tail_end": "11"}).encode(), "must be whole numbers"),
         (json.dumps(GOOD | SPANS | {"tail_end": None}).encode(), "or none; tail_end is missing"),
     ],
     ids=range(13),

@@ -312,7 +312,7 @@ def test_a_changed_module_reruns_the_jobs_that_run_it_and_no_other(checkout, mod
     [
         ("prompts/messages.py", RENDERING, {"build_mixture", "score", "plot", "finetune", "predict"}),
         ("evaluation/scoring.py", {"score", *RESAMPLING}, {"finetune", "prepare_benchmark", "fetch_model"}),
-        ("data/sampling.py", {"build_mixture", *RENDERING}, {"prepare_benchmark", "fetch_benchmark", "finetune"}),
+        ("data/sampling.py", {"build_mixture", "render_prompts"}, {"prepare_benchmark", "fetch_benchmark", "finetune"}),
         ("models/qlora.py", {"finetune", "predict"}, {"finetune_encoder", "score", *RENDERING}),
     ],
 )

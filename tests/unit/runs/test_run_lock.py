@@ -141,5 +141,5 @@ def test_a_second_run_beside_the_first_keeps_its_record(folder, start):
 def test_a_folder_that_this_user_may_not_write_into_is_refused(folder, monkeypatch):
     (folder / "scratch").mkdir()
     monkeypatch.setattr(os, "access", lambda path, mode: path != "scratch")
-    with pytest.raises(UserError, match=r"^scratch: Permission denied; see who may with `ls -l`"):
+    with pytest.raises(UserError, match=r"^scratch: Permission denied; check its owner with `ls -l`"):
         run_lock.check()
