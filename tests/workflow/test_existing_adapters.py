@@ -45,11 +45,13 @@ def test_a_cell_with_an_adapter_that_exists_is_evaluated_and_not_tuned(released)
     assert sorted(manifest["files"]) == ["adapter_config.json", "adapter_model.safetensors"]
     assert len(manifest["warnings"]) == 1  # plain PEFT names the folder of its base
     log = (project / f"logs/predict/{TUNED}.log").read_text()
-    assert re.search(r"warning: results/released/tiny/gentune/0-shot does not record which chat template .* using '", log)
+    assert re.search(
+        r"warning: results/released/tiny/gentune/0-shot does not record which chat template .* using '", log
+    )
     scores = json.loads((project / f"results/scores/{TUNED}.json").read_text())
     assert {condition: len(found) for condition, found in scores["scores"].items()} == {"generic": 9, "schema": 9}
     report = (project / "reports/README.md").read_text()
-    assert f"Evaluated with adapters that exist, not tuned here: {RELEASED}" in report
+    assert f"Evaluated with released adapters, not tuned here: {RELEASED}" in report
     assert not (project / f"results/adapters/{TUNED}/README.md").exists()
     assert project.planned() == {}
 
@@ -143,7 +145,7 @@ def test_publish_prints_first_and_uploads_when_told(project):
         assert hub.asked == []
         project.configure({"publish": {"dry_run": False}})
         output = project.snakemake("publish", status=1, HF_TOKEN=None, **there).output
-        assert "HF_TOKEN is not set" in output
+        assert "HF_TOKEN: not set" in output
         output = project.snakemake("publish", HF_TOKEN="hf_secret", **there).output
     files = hub.repositories["model", "me/tiny-re_gentune-0-shot"]["files"]
     folder = project / f"results/adapters/{TUNED}"

@@ -58,7 +58,7 @@ def story(whole_run, tmp_path_factory):
         told["planned"] = project.snakemake(TARGET, "-n").output
         told["unlocked"] = project.snakemake("--unlock").output
         second = project.start(TARGET, detached=True)
-        wait_for(lambda: log.is_file() and "the same work" in log.read_text())
+        wait_for(lambda: log.is_file() and "is already running this job" in log.read_text())
         assert orphan.is_running()
         orphan.resume()
         assert second.wait(300) == 0

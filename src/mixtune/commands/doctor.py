@@ -87,7 +87,7 @@ def _describe_estimates(config: "Config", rates: list["Rate"], unknown: list[str
                 example = example or system
                 continue
             total += seconds
-            remaining += 0 if Path(OUTPUTS[rule].format(system)).is_file() else seconds
+            remaining += 0 if Path(layout.of_system(OUTPUTS[rule], str(system))).is_file() else seconds
     lines = []
     if total:
         lines.append(
