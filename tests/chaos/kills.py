@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import psutil
 
-from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_complete, read_json
 
 from .plan import Kill, rounds
 
@@ -97,7 +97,7 @@ def contents(project) -> dict[str, bytes]:
 def half_written(project) -> list[Path]:
     """Manifests of what is not there or is otherwise; a local model's names files elsewhere, which no job writes."""
     manifests = [path for path in (project / "results").rglob("manifest.json") if "folder" not in read_json(path)]
-    return [path for path in manifests if not is_whole(path)]
+    return [path for path in manifests if not is_complete(path)]
 
 
 def wait_for(condition: Callable[[], Any]) -> Any:

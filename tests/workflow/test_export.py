@@ -8,7 +8,7 @@ import sys
 import pytest
 import yaml
 
-from mixtune.artifacts.manifests import is_whole
+from mixtune.artifacts.manifests import is_complete
 
 MIXTURES = ("gentune", "littune", "mixtune")
 SPLITS = [f"{split}_{shots}" for shots in (0, 2) for split in ("train", "eval", "test")]
@@ -52,7 +52,7 @@ def test_it_needs_no_model_and_trains_nothing(exported):
 
 def test_a_mixture_loads_with_its_splits_and_columns(exported, tmp_path):
     folder = exported / "results/exports/mixtune"
-    assert is_whole(folder / "manifest.json")
+    assert is_complete(folder / "manifest.json")
     splits = loaded(folder, tmp_path)
     assert list(splits) == SPLITS
     for split, (columns, benchmarks, messages) in splits.items():

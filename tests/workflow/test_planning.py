@@ -126,7 +126,10 @@ def test_commands_over_six_hundred_cells_are_not_too_long_for_the_shell(shipped,
 @pytest.mark.parametrize(
     ("target", "told"),
     [
-        ("scores/nobody/gentune/0-shot/seed-42.json", "unknown system nobody/gentune/0-shot/seed-42; add it to `matrix`"),
+        (
+            "scores/nobody/gentune/0-shot/seed-42.json",
+            "unknown system nobody/gentune/0-shot/seed-42; add it",
+        ),
         ("adapters/nobody/gentune/0-shot/seed-42/manifest.json", "results/models/nobody/manifest.json"),
     ],
 )

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..errors import naming
 from .locks import exclusive
-from .manifests import is_whole, read_json, write_json
+from .manifests import is_complete, read_json, write_json
 
 SIGN = "job.json"  # names the result that an entry is made for
 LOCK = "lock"  # held with flock by the job that works in an entry
@@ -33,7 +33,7 @@ def restored_or_made(entry: Path, result: Path, done: Path, make: Callable[[], N
     """
     sign(entry, result)
     with exclusive(entry / LOCK), naming(entry):
-        if is_whole(done):
+        if is_complete(done):
             print(f"finished before: restored from {done.parent}", flush=True)
         else:
             make()

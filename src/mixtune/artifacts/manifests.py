@@ -89,7 +89,7 @@ def write_manifest(path: Path, files: list[Path], **facts: Any) -> dict[str, Any
     return manifest
 
 
-def is_whole(path: Path) -> bool:
+def is_complete(path: Path) -> bool:
     """Return whether a manifest exists and every file that it names has the recorded SHA-256."""
     try:
         files = read_json(path)["files"]
@@ -98,7 +98,7 @@ def is_whole(path: Path) -> bool:
     return all((path.parent / name).is_file() and file_sha256(path.parent / name) == sha for name, sha in files.items())
 
 
-def copy_whole(source: Path, target: Path) -> None:
+def copy_complete(source: Path, target: Path) -> None:
     """Copy a manifest and the files it names into another folder, the manifest last."""
     for name in [*read_json(source)["files"], source.name]:
         with replacing(target / name) as temporary:

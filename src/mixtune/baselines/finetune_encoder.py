@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..artifacts.cache import restored_or_made
-from ..artifacts.manifests import canonical, copy_whole, digest, read_json, write_json, write_manifest
+from ..artifacts.manifests import canonical, copy_complete, digest, read_json, write_json, write_manifest
 from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, peak_memory, run_card
 from ..data.files import read_examples, read_labels
 from ..data.sampling import sample_examples
@@ -50,7 +50,7 @@ def finetune_encoder(
         finished = folder / "encoder" / "manifest.json"
         make = partial(_finetune, settings, model, benchmark, folder, device)
         with restored_or_made(folder, manifest, finished, make):
-            copy_whole(finished, manifest.parent)
+            copy_complete(finished, manifest.parent)
 
 
 def _finetune(settings: FinetuneEncoderSettings, model: Path, benchmark: Path, folder: Path, device: Device) -> None:

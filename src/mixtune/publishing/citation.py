@@ -24,6 +24,11 @@ def bibtex(cff: Mapping[str, Any]) -> str:
 
 
 def _entry(kind: str, key: str, work: Mapping[str, Any], **fields: str) -> str:
-    names = [author.get("name") or f"{author['family-names']}, {author['given-names']}" for author in work["authors"]]
-    fields = {"title": f"{{{work['title']}}}", "author": " and ".join(f"{{{name}}}" for name in names), **fields}
+    # Braces keep BibTeX from splitting the name of a group into given and family name.
+    names = [
+        f"{{{author['name']}}}" if "name" in author else f"{author['family-names']}, {author['given-names']}"
+        for author in work["authors"]
+    ]
+    year = {"year": str(work["year"])} if "year" in work else {}
+    fields = {"title": f"{{{work['title']}}}", "author": " and ".join(names), **year, **fields}
     return f"@{kind}{{{key},\n" + "".join(f"  {name} = {{{text}}},\n" for name, text in fields.items()) + "}"

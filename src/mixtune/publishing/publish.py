@@ -9,7 +9,7 @@ from typing import Literal
 from huggingface_hub import HfApi, metadata_load
 from huggingface_hub.errors import HfHubHTTPError
 
-from ..artifacts.manifests import is_whole, read_json
+from ..artifacts.manifests import is_complete, read_json
 from ..errors import UserError
 from .settings import DataSource, PublishSettings
 from .terms import resolve_terms
@@ -93,7 +93,7 @@ def _mixture_upload(namespace: str, manifest: Path, sources: Sequence[DataSource
 
 def _files(manifest: Path) -> list[str]:
     """Return the verified files of a manifest, none of which is executable."""
-    if not is_whole(manifest):
+    if not is_complete(manifest):
         raise UserError(f"{manifest.parent} does not match {manifest}; run the workflow again, then publish")
     names = sorted(read_json(manifest)["files"])
     refused = [name for name in names if Path(name).suffix not in SUFFIXES]

@@ -10,7 +10,7 @@ import torch
 from torch.utils.data import Sampler
 from transformers import PrinterCallback, Trainer, TrainerCallback, TrainerControl, TrainerState, TrainingArguments
 
-from ..artifacts.manifests import is_whole, replacing, write_manifest
+from ..artifacts.manifests import is_complete, replacing, write_manifest
 from ..devices.compute import Device
 from .settings import TuningSettings
 
@@ -128,7 +128,7 @@ def last_complete_checkpoint(folder: Path) -> Path | None:
     """Return the newest checkpoint that matches its manifest, and delete newer ones, which do not."""
     checkpoints = sorted(folder.glob("checkpoint-*"), key=lambda path: int(path.name.rpartition("-")[2]))
     for checkpoint in reversed(checkpoints):
-        if is_whole(checkpoint / "manifest.json"):
+        if is_complete(checkpoint / "manifest.json"):
             return checkpoint
         print(f"{checkpoint} is incomplete or corrupt and is deleted")
         shutil.rmtree(checkpoint)

@@ -7,7 +7,7 @@ from pathlib import Path
 import torch
 
 from ..artifacts.cache import restored_or_made
-from ..artifacts.manifests import canonical, copy_whole, digest, read_json, write_json, write_manifest
+from ..artifacts.manifests import canonical, copy_complete, digest, read_json, write_json, write_manifest
 from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, run_card
 from ..devices.compute import Device
 from ..errors import UserError
@@ -49,7 +49,7 @@ def finetune(
     finished = folder / "adapter" / "manifest.json"
     make = partial(_finetune, settings, model, rendered, folder, device, micro_tokens)
     with restored_or_made(folder, output, finished, make):
-        copy_whole(finished, output.parent)
+        copy_complete(finished, output.parent)
 
 
 def _finetune(

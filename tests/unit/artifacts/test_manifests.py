@@ -10,10 +10,10 @@ import pytest
 
 from mixtune.artifacts.manifests import (
     canonical,
-    copy_whole,
+    copy_complete,
     digest,
     file_sha256,
-    is_whole,
+    is_complete,
     read_json,
     replacing,
     write_json,
@@ -101,26 +101,26 @@ def test_a_manifest_of_a_missing_file_is_not_written(tmp_path):
 
 
 def test_whole_is_what_has_every_file_unchanged(manifest):
-    assert is_whole(manifest)
+    assert is_complete(manifest)
 
 
 @pytest.mark.parametrize("name", ["b.txt", "inner/a.txt", "manifest.json"])
 def test_a_missing_file_is_not_whole(manifest, name):
     (manifest.parent / name).unlink()
-    assert not is_whole(manifest)
+    assert not is_complete(manifest)
 
 
 def test_a_changed_file_of_equal_size_is_not_whole(manifest):
     before = (manifest.parent / "b.txt").stat()
     (manifest.parent / "b.txt").write_bytes(b"owt")
     os.utime(manifest.parent / "b.txt", ns=(before.st_atime_ns, before.st_mtime_ns))
-    assert not is_whole(manifest)
+    assert not is_complete(manifest)
 
 
 def test_a_copy_is_whole_and_holds_what_the_manifest_names(manifest, tmp_path):
     (manifest.parent / "unnamed.txt").write_text("not of it")
-    copy_whole(manifest, tmp_path / "copy")
-    assert is_whole(tmp_path / "copy/manifest.json")
+    copy_complete(manifest, tmp_path / "copy")
+    assert is_complete(tmp_path / "copy/manifest.json")
     found = {path.relative_to(tmp_path / "copy").as_posix() for path in (tmp_path / "copy").rglob("*.*")}
     assert found == {"b.txt", "inner/a.txt", "manifest.json"}
 
@@ -128,18 +128,18 @@ def test_a_copy_is_whole_and_holds_what_the_manifest_names(manifest, tmp_path):
 def test_a_copy_that_breaks_off_has_no_manifest(manifest, tmp_path):
     (manifest.parent / "inner/a.txt").unlink()  # the last file that it names
     with pytest.raises(FileNotFoundError):
-        copy_whole(manifest, tmp_path / "copy")
+        copy_complete(manifest, tmp_path / "copy")
     assert [path.name for path in (tmp_path / "copy").rglob("*.*")] == ["b.txt"]
-    assert not is_whole(tmp_path / "copy/manifest.json")
+    assert not is_complete(tmp_path / "copy/manifest.json")
 
 
 def test_a_copy_replaces_an_earlier_one(manifest, tmp_path):
-    copy_whole(manifest, tmp_path / "copy")
+    copy_complete(manifest, tmp_path / "copy")
     (manifest.parent / "b.txt").write_bytes(b"three")
     write_manifest(manifest, [manifest.parent / "b.txt"])
-    copy_whole(manifest, tmp_path / "copy")
+    copy_complete(manifest, tmp_path / "copy")
     assert (tmp_path / "copy/b.txt").read_bytes() == b"three"
-    assert is_whole(tmp_path / "copy/manifest.json")
+    assert is_complete(tmp_path / "copy/manifest.json")
 
 
 KILLED = """

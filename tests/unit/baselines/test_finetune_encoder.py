@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_complete, read_json
 from mixtune.baselines import finetune_encoder as tuning
 from mixtune.errors import UserError
 from tests import fork_server
@@ -55,7 +55,7 @@ def test_a_tuned_encoder_is_weights_a_tokenizer_and_a_card(job, model):
     assert {"config.json", "model.safetensors", "classifier.safetensors", "tokenizer.json"} <= files
     assert {"training_log.csv", "run_card.json"} <= files
     assert not [name for name in files if name.endswith((".bin", ".pt", ".pth"))]
-    assert is_whole(folder / "manifest.json")
+    assert is_complete(folder / "manifest.json")
     card = read_json(folder / "run_card.json")
     assert (card["encoder"], card["benchmark"], card["labels"]) == ("tiny/roberta", "toy", LABELS)
     assert card["settings"] == SETTINGS

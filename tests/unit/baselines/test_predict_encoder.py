@@ -7,7 +7,7 @@ import pytest
 import torch
 import yaml
 
-from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_complete, read_json
 from mixtune.baselines import finetune_encoder as tuning
 from mixtune.baselines import predict_encoder as predicting
 from mixtune.baselines.classifier import load_classifier, load_tokenizer
@@ -63,7 +63,7 @@ def test_predictions_are_a_file_like_any_other(job, predict):
         assert LABELS[shares.argmax()] == label
         assert shares.max().item() == pytest.approx(confidence, abs=1e-5)
     manifest = read_json(path.parents[1] / "manifest.json")
-    assert is_whole(path.parents[1] / "manifest.json")
+    assert is_complete(path.parents[1] / "manifest.json")
     assert manifest["rendered"] == {"toy": {"rows": 5, "mentions appended": 0, "text cut": 0}}
     assert {file.name for file in path.parent.iterdir()} == {"toy.parquet"}
 

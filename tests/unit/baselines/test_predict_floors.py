@@ -2,7 +2,7 @@
 
 import pyarrow.parquet as pq
 
-from mixtune.artifacts.manifests import is_whole, write_json
+from mixtune.artifacts.manifests import is_complete, write_json
 from mixtune.baselines.predict_floors import predict_floors
 from mixtune.baselines.settings import PredictFloorsSettings
 from mixtune.data.files import write_examples
@@ -25,7 +25,7 @@ def test_predictions_are_files_like_any_others(typed_rows, train, tmp_path):
     for table, manifest in zip(tables, manifests, strict=True):
         assert table.schema.equals(SCHEMA)
         assert table.num_rows == 4
-        assert is_whole(manifest)
+        assert is_complete(manifest)
     assert tables[0]["id"].equals(tables[1]["id"])
     assert tables[1]["predicted"].equals(tables[1]["gold"])
     assert set(tables[0]["predicted"].to_pylist()) <= {"NA", "works"}

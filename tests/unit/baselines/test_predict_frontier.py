@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_complete, read_json
 from mixtune.baselines import frontier
 from mixtune.baselines.paid_answers import PaidAnswers
 from mixtune.baselines.predict_frontier import predict_frontier
@@ -171,7 +171,7 @@ def test_predictions_are_files_like_any_others_of_the_same_prompts(job, server, 
     sent = [body for _, _, body, _ in server.asked]
     assert sorted(sent, key=json.dumps) == sorted(expected, key=json.dumps)
     assert {path for path, *_ in server.asked} == {"/v1/chat/completions"}
-    assert is_whole(folder / "manifest.json")
+    assert is_complete(folder / "manifest.json")
     card = read_json(folder / "run_card.json")
     assert card["requests"] == 2 * ROWS
     assert card["answered_by"] == {"big-1": 2 * ROWS}

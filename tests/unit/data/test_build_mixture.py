@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_complete, read_json
 from mixtune.data.build_mixture import build_mixture, count_shares, mix_examples
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, write_examples
@@ -106,7 +106,7 @@ def hashes(folder: Path) -> dict[str, str]:
 def test_build_writes_both_splits_and_the_manifest(folders, tmp_path):
     build(folders, tmp_path / "out", balance="domain")
     assert sorted(hashes(tmp_path / "out")) == ["manifest.json", "train.parquet", "validation.parquet"]
-    assert is_whole(tmp_path / "out/manifest.json")
+    assert is_complete(tmp_path / "out/manifest.json")
     manifest = read_json(tmp_path / "out/manifest.json")
     assert sorted(manifest["files"]) == ["train.parquet", "validation.parquet"]
     train = read_examples(tmp_path / "out/train.parquet")

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_complete, read_json
 from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, read_labels
@@ -284,7 +284,7 @@ def test_what_is_written_is_what_was_prepared(benchmark, tmp_path):
     result = prepared(benchmark)
     write_prepared(result, tmp_path / benchmark)
     manifest = tmp_path / benchmark / "manifest.json"
-    assert is_whole(manifest)
+    assert is_complete(manifest)
     assert sorted(read_json(manifest)["files"]) == [
         "audit.json",
         "labels.json",
@@ -463,7 +463,7 @@ def test_the_job_reads_the_folder_of_the_origin(tmp_path):
     manifest = tmp_path / "results" / "benchmarks" / "gids" / "manifest.json"
     prepare_benchmark(settings("gids", "sample"), manifest)
     expected = hashes(manifest.parent)
-    assert is_whole(manifest)
+    assert is_complete(manifest)
     fetched = tmp_path / "results" / "fetched" / "gids" / "files"
     shutil.copytree(resource("sample", "gids"), fetched)
     path = tmp_path / "data"

@@ -5,7 +5,7 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from mixtune.artifacts.manifests import file_sha256, is_whole, read_json
+from mixtune.artifacts.manifests import file_sha256, is_complete, read_json
 from mixtune.data.files import read_examples
 from mixtune.prompts.chat_template import RenderError
 
@@ -61,7 +61,7 @@ def test_the_training_manifest_tells_files_counts_and_template(train, renderer, 
         "rendered": {split: facts(rows[split]) for split in rows},
         "template_hash": renderer.template_hash,
     }
-    assert is_whole(tmp_path / "manifest.json")
+    assert is_complete(tmp_path / "manifest.json")
 
 
 def test_what_was_cut_is_counted(train, tmp_path):

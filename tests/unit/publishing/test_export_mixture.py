@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mixtune.artifacts.manifests import is_whole, read_json
+from mixtune.artifacts.manifests import is_complete, read_json
 from mixtune.data.build_mixture import build_mixture
 from mixtune.data.files import read_examples, write_examples
 from mixtune.data.registry import REGISTRY
@@ -300,7 +300,7 @@ def test_the_card_tells_what_it_holds_and_how_it_was_made(exported):
 def test_the_same_settings_give_the_same_bytes(exported):
     once, again = exported(name="once"), exported(name="again")
     assert (once / "manifest.json").read_bytes() == (again / "manifest.json").read_bytes()
-    assert is_whole(once / "manifest.json")
+    assert is_complete(once / "manifest.json")
     assert sorted(read_json(once / "manifest.json")["files"]) == sorted(
         ["README.md", *(f"data/{split}-00000-of-00001.parquet" for split in SPLITS)]
     )

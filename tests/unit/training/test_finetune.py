@@ -9,7 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
-from mixtune.artifacts.manifests import file_sha256, is_whole, read_json, write_manifest
+from mixtune.artifacts.manifests import file_sha256, is_complete, read_json, write_manifest
 from mixtune.errors import UserError
 from mixtune.prompts.files import Rendered, write_rendered
 from mixtune.training import finetune as job_module
@@ -96,7 +96,7 @@ def test_a_cell_leaves_an_adapter_a_tokenizer_and_a_card(base, reference, cell):
     folder = cell()
     assert {path.name for path in folder.iterdir()} >= OUTPUTS
     assert "README.md" not in {path.name for path in folder.iterdir()}
-    assert is_whole(folder / "manifest.json")
+    assert is_complete(folder / "manifest.json")
     assert set(read_json(folder / "manifest.json")["files"]) == {p.name for p in folder.iterdir()} - {"manifest.json"}
     assert (folder / "adapter_model.safetensors").read_bytes() == weights(reference[0])
     card = read_json(folder / "run_card.json")
