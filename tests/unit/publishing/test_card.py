@@ -176,7 +176,7 @@ def test_the_licence_on_disk_goes_before_the_known_one(written, tmp_path):
 def test_software_and_paper_are_cited(written):
     citation = written()[1].partition("## Citation")[2]
     assert "@software{mixtune,\n  title = {{mixtune}},\n  author = {{The mixtune developers}},\n" in citation
-    assert "  title = {{Sub-Billion, Super-Frontier}},\n  author = {{Doe, Ann} and {Others}},\n" in citation
+    assert "  title = {{Sub-Billion, Super-Frontier}},\n  author = {Doe, Ann and {Others}},\n" in citation
     assert "  eprint = {2606.22606},\n" in citation
     assert "{}" not in citation
 
