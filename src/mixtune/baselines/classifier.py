@@ -135,7 +135,7 @@ def tune(
     settings: FinetuneEncoderSettings,
     device: Device,
     checkpoint_seconds: float = CHECKPOINT_SECONDS,
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """Fine-tune an encoder with a new classifier; save both, with their log.
 
     Args:

@@ -129,7 +129,7 @@ def read_reply(body: Any) -> Reply:
     return Reply(text, str(model), reason == "length", usage)
 
 
-def _read_usage(usage: Any) -> tuple[int, int] | None:
+def _read_usage(usage: object) -> tuple[int, int] | None:
     """Return the tokens of prompt and answer, or None where the endpoint gives no valid counts."""
     if not isinstance(usage, dict):
         return None

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 from ..artifacts.locks import exclusive
 from ..artifacts.manifests import canonical, digest, write_json, write_manifest
@@ -114,7 +113,7 @@ def _read_key(terms: FrontierTerms) -> str | None:
     )
 
 
-def _summary(answers: Sequence[StoredAnswer], charge: Charge, budget: Budget) -> dict[str, Any]:
+def _summary(answers: Sequence[StoredAnswer], charge: Charge, budget: Budget) -> dict[str, object]:
     """Return the entries of the run card about the answers and their cost."""
     return {
         "requests": len(answers),

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -110,7 +109,7 @@ class Answers:
         self.tp, self.fp, self.fn = np.array(outcomes, dtype=bool).reshape(-1, 3)[pair_of_row.ravel()].T
         self.wrong = np.flatnonzero(self.fp | self.fn)
 
-    def confused(self, limit: int) -> list[dict[str, Any]]:
+    def confused(self, limit: int) -> list[dict[str, object]]:
         """Return the most frequent pairs of a gold label and a wrong prediction, with their share of the errors."""
         rows = self.table.select(["gold", "predicted"]).take(self.wrong).to_pylist()
         pairs = list(zip(self.gold[self.wrong].tolist(), self.predicted[self.wrong].tolist(), strict=True))
@@ -118,7 +117,7 @@ class Answers:
         common = sorted(Counter(pairs).items(), key=lambda pair: (-pair[1], pair[0]))[:limit]
         return [{**spelt[pair], "count": count, "share": count / len(pairs)} for pair, count in common]
 
-    def strata(self) -> Iterator[dict[str, Any]]:
+    def strata(self) -> Iterator[dict[str, object]]:
         """Yield counts and micro-F1 of each bin that is not empty; the counts of a stratum sum to those of the split.
 
         Bins hold rows, except those by frequency in train: they hold labels, and `n` counts the rows with these golds.
@@ -133,7 +132,7 @@ class Answers:
 
     def _sums(
         self, stratum: str, rows: np.ndarray, predicted: np.ndarray, gold: np.ndarray
-    ) -> Iterator[dict[str, Any]]:
+    ) -> Iterator[dict[str, object]]:
         """Yield sums over bins: of rows, of positive predictions by predicted label, of missed ones by gold label."""
         parts = {"n": rows, "tp": predicted[self.tp], "fp": predicted[self.fp], "fn": gold[self.fn]}
         sums = [np.bincount(codes, minlength=len(BINS[stratum])).tolist() for codes in parts.values()]
@@ -142,7 +141,7 @@ class Answers:
                 sums_of_bin = dict(zip(parts, counts, strict=True))
                 yield {"stratum": stratum, "bin": name, **sums_of_bin, "micro_f1": float(f1(*counts[1:]))}
 
-    def sample(self, limit: int) -> list[dict[str, Any]]:
+    def sample(self, limit: int) -> list[dict[str, object]]:
         """Return wrong predictions, sampled by a hash of their ids, with their texts."""
         sampled = self.wrong[self.split.sampling_rank[self.rows[self.wrong]].argsort()[:limit]]
         texts = self.split.texts.take(self.rows[sampled]).to_pylist()

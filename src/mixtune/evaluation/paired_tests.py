@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -36,7 +35,7 @@ def compare(settings: CompareSettings, predictions: Path, benchmarks: Mapping[st
     Raises:
         UserError: Two systems have predictions of different examples.
     """
-    rows: list[dict[str, Any]] = []
+    rows: list[dict[str, object]] = []
     tests = _PairTests(settings, predictions, benchmarks)
     members = system_conditions(settings.systems)
     for comparison in settings.comparisons:
@@ -67,7 +66,7 @@ class _PairTests:
         self._shared_ids: dict[tuple[str, ...], tuple[str, ...]] = {}
         self._read, self._groups = cache(self._read_counts), cache(self._read_groups)
 
-    def rows(self, family: str, a: SystemCondition, b: SystemCondition) -> Iterator[dict[str, Any]]:
+    def rows(self, family: str, a: SystemCondition, b: SystemCondition) -> Iterator[dict[str, object]]:
         """Yield the row of each benchmark and average."""
         settings, keys = self._settings, ((a.system, a.condition), (b.system, b.condition))
         pair = dict(zip(COLUMNS[1:5], keys[0] + keys[1], strict=True))

@@ -109,7 +109,7 @@ def outcome(gold: str, predicted: str, negative: Collection[str]) -> tuple[bool,
     )
 
 
-def f1(tp: Any, fp: Any, fn: Any) -> Any:
+def f1(tp: float | np.ndarray, fp: float | np.ndarray, fn: float | np.ndarray) -> Any:
     """Return the F1 of counts, or of arrays of counts; 0.0 where there is neither a gold label nor a prediction.
 
     >>> float(f1(3, 1, 2))

@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from ..data.example import Example
 from ..data.labels import recognise
@@ -94,7 +93,7 @@ class Labeller:
         model = load_adapter(load_base(self.base, device), self.adapter)
         return Decoder(model, device, renderer.stop_ids, renderer.tokenizer.pad_token_id or 0, self.max_new_tokens)
 
-    def label(self, rows: Sequence[InputRow]) -> tuple[list[dict[str, Any]], list[InputRow]]:
+    def label(self, rows: Sequence[InputRow]) -> tuple[list[dict[str, object]], list[InputRow]]:
         """Label rows.
 
         Returns:

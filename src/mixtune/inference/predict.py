@@ -4,7 +4,7 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ..artifacts.cache import sign
 from ..artifacts.locks import exclusive
@@ -22,14 +22,28 @@ from .predictions import write_predictions
 from .settings import PredictSettings
 
 
+class _BaseManifest(TypedDict):
+    name: str
+    commit: str | None
+    folder: str
+    files: dict[str, str]
+
+
+class _RenderedManifest(TypedDict):
+    template_hash: str
+    stop_ids: list[int]
+    answers: dict[str, dict[str, list[int]]]
+    files: dict[str, str]
+
+
 @dataclass
 class _System:
     """Base model and adapter of the job; the weights are loaded when the decoder is first used."""
 
     settings: PredictSettings
-    base: Mapping[str, Any]
+    base: _BaseManifest
     adapter: Path | None
-    rendered: Mapping[str, Any]
+    rendered: _RenderedManifest
     device: Device
 
     @functools.cached_property

@@ -45,7 +45,7 @@ class ForwardPass:
     queries: torch.Tensor
     keys: torch.Tensor
     length: int
-    _masks: dict[Any, torch.Tensor] = field(default_factory=dict)
+    _masks: dict[int | torch.dtype | None, torch.Tensor] = field(default_factory=dict)
 
     def hidden(self, window: int | None) -> torch.Tensor:
         """Return (B, 1, L, K) or, with a window, (B, 1, L, S + K): True where a query must not attend to a key.
@@ -81,7 +81,7 @@ def prefixed_attention(
     forward_pass: ForwardPass,
     sliding_window: int | None = None,
     softcap: float | None = None,
-    **_: Any,
+    **_: object,
 ) -> tuple[torch.Tensor, None]:
     """Compute attention with a shared prefix, with the signature of transformers' attention functions.
 

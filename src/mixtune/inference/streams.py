@@ -9,7 +9,7 @@ import json
 import os
 import select
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypedDict
@@ -29,7 +29,7 @@ class Dialect(TypedDict, total=False):
 
 
 # Returns the next record, or None for a blank line; raises StopIteration at the end.
-NextRecord = Callable[[], dict[str, Any] | None]
+NextRecord = Callable[[], Mapping[str, object] | None]
 
 DIALECTS: dict[str, Dialect] = {"csv": {"strict": True}, "tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}}
 FORMATS = ("jsonl", *DIALECTS)
@@ -52,7 +52,7 @@ class InputRow:
     """
 
     number: int
-    record: dict[str, Any] = field(default_factory=dict)
+    record: Mapping[str, object] = field(default_factory=dict)
     example: Example | None = None
     problem: str = ""
 
@@ -150,7 +150,7 @@ def _rows(lines: Lines, next_record: NextRecord, has_relation: bool) -> Iterator
 
 
 def _object_reader(lines: Lines) -> NextRecord:
-    def next_record() -> dict[str, Any] | None:
+    def next_record() -> Mapping[str, object] | None:
         line = next(lines)
         if not line.strip():
             return None
@@ -180,7 +180,7 @@ def _cell_reader(lines: Lines, dialect: Dialect, name: str, has_relation: bool) 
     if wrong:
         raise UserError(f"{name}: column missing or duplicate: {', '.join(wrong)} (found: {', '.join(names)})")
 
-    def next_record() -> dict[str, Any] | None:
+    def next_record() -> Mapping[str, object] | None:
         cells = next(reader)
         if not cells:
             return None
@@ -196,7 +196,7 @@ def _parse_offset(cell: str) -> int | str | None:
     return int(cell) if cell.removeprefix("-").isdecimal() else cell or None
 
 
-def parse_example(record: dict[str, Any], number: int = 0) -> Example:
+def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
     """Return the example in a record; mentions without offsets are located in the text.
 
     >>> example = parse_example({"text": "Ada met Bob.", "head": "Ada", "tail": "Bob"})

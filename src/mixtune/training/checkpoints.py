@@ -46,7 +46,7 @@ class StepSampler(Sampler[int]):
 class SeededTrainer(Trainer):
     """Trainer that takes the rows in the order of `StepSampler`."""
 
-    def _get_train_sampler(self, train_dataset: Any = None) -> Sampler[int]:
+    def _get_train_sampler(self, train_dataset: object = None) -> Sampler[int]:
         return StepSampler(len(cast(Sized, self.train_dataset)), self.args.seed)
 
 
@@ -66,7 +66,7 @@ class Progress(TrainerCallback):
         args: TrainingArguments,
         state: TrainerState,
         control: TrainerControl,
-        logs: Mapping[str, Any] | None = None,
+        logs: Mapping[str, object] | None = None,
         **_: Any,
     ) -> None:
         values = {column: value for column, value in (logs or {}).items() if column in LOG_COLUMNS}
@@ -135,7 +135,7 @@ def last_complete_checkpoint(folder: Path) -> Path | None:
     return None
 
 
-def write_log(path: Path, history: Sequence[Mapping[str, Any]]) -> None:
+def write_log(path: Path, history: Sequence[Mapping[str, object]]) -> None:
     """Write loss, validation loss and learning rate by step as CSV."""
     rows = [row for row in history if "loss" in row or "eval_loss" in row]
     with replacing(path) as temporary, temporary.open("w", newline="", encoding="utf-8") as file:

@@ -1,7 +1,7 @@
 """Time, throughput and memory of fine-tuning, accumulated over resumed processes."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -37,7 +37,7 @@ class Meter(TrainerCallback, ExportableState):
         loading = (now if self.first is None else self.first) - self.begin
         return self.before + Costs(now - self.begin, loading, self.rows, self.tokens, **peak_memory(self.device))
 
-    def state(self) -> dict[str, Any]:
+    def state(self) -> dict[str, Mapping[str, float | None]]:
         """Return the part of a checkpoint that `on_train_begin` restores."""
         return {"args": {}, "attributes": asdict(self.costs()) | {"interruptions": self.interruptions}}
 

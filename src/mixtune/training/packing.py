@@ -21,7 +21,7 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import torch
-from transformers import AttentionInterface, DynamicCache
+from transformers import AttentionInterface, DynamicCache, PreTrainedConfig
 from transformers.cache_utils import DynamicLayer
 
 from ..prompts.prefix import common_prefix
@@ -69,7 +69,7 @@ class Packed(TypedDict):
     layout: Layout
 
 
-def can_pack(config: Any) -> bool:
+def can_pack(config: PreTrainedConfig) -> bool:
     """Return whether a model's layers can use `packed_attention`: all have plain, full attention."""
     full = all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
     return full and getattr(config, "attn_logit_softcapping", None) is None
@@ -110,14 +110,14 @@ def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
 
 
 def packed_attention(
-    module: Any,
+    module: torch.nn.Module,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
     attention_mask: None,
     scaling: float,
     layout: Layout,
-    **_: Any,
+    **_: object,
 ) -> tuple[torch.Tensor, None]:
     """Compute attention over a packed sequence, with the signature of transformers' attention functions.
 

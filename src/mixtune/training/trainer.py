@@ -55,7 +55,7 @@ class AnswerTrainer(SeededTrainer):
         self.mixtune_device, self.micro_tokens, self.meter = device, micro_tokens, meter or Meter()
         super().__init__(**options, data_collator=list)  # pyright: ignore[reportArgumentType] rows, not tensors
 
-    def training_step(self, model: Any, inputs: Any, num_items_in_batch: Any = None) -> torch.Tensor:
+    def training_step(self, model: Any, inputs: Any, num_items_in_batch: object = None) -> torch.Tensor:
         """Compute the gradients of the mean over the answer tokens of a step's rows, and return that mean."""
         model.train()
         mean = self._in_fitting_passes(self._gradients, model, inputs)
@@ -109,7 +109,7 @@ class AnswerTrainer(SeededTrainer):
                 "training.lora.r, or use a smaller model"
             )
 
-    def _save_checkpoint(self, model: Any, trial: Any) -> None:
+    def _save_checkpoint(self, model: torch.nn.Module, trial: Any) -> None:
         try:
             super()._save_checkpoint(model, trial)
         except Exception:  # e.g. disk full: delete the partial checkpoint, so that the error can be logged
@@ -117,7 +117,7 @@ class AnswerTrainer(SeededTrainer):
             shutil.rmtree(folder, ignore_errors=True)
             raise
 
-    def evaluate(self, *_: Any, **__: Any) -> dict[str, float]:
+    def evaluate(self, *_: object, **__: object) -> dict[str, float]:
         """Return the mean loss over the answer tokens of the validation rows, and log it."""
         rows: Any = self.eval_dataset
         model: Any = self.model
