@@ -8,9 +8,9 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING
 
 from ..artifacts.manifests import replacing
 from ..data.example import Example
@@ -208,7 +208,7 @@ def _open_output(path: Path | None) -> Iterator[IO[bytes]]:
             yield file
 
 
-def _write(output: IO[bytes], records: list[dict[str, Any]]) -> None:
+def _write(output: IO[bytes], records: Sequence[Mapping[str, object]]) -> None:
     """Write lines; all of them are written before Ctrl-C takes effect."""
     # Half of a surrogate pair has no bytes in UTF-8: it is written as JSON's escape.
     lines = [f"{json.dumps(record, ensure_ascii=False)}\n".encode(errors="backslashreplace") for record in records]

@@ -1,8 +1,8 @@
 """Sections for benchmarks, their files and splits, and training mixtures."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, JsonValue
 
 from .section import Hub, Rows, Section, Share, Slug
 
@@ -58,7 +58,7 @@ class Benchmark(Section):
         None, description="Biographical: automatic test labels, or the human labels of the gold file."
     )
 
-    def options(self) -> dict[str, Any]:
+    def options(self) -> dict[str, JsonValue]:
         """Return the keyword arguments of the benchmark's reader that are set."""
         fields = {"columns", "unit", "negative_share", "annotation"}
         return self.model_dump(include=fields, exclude_none=True)

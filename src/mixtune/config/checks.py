@@ -7,13 +7,13 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, get_args
+from typing import get_args
 
 from ..data.registry import REGISTRY
 from .explain import suggest
 from .section import Condition, Floor
 
-Raw = Mapping[str, Any]  # a mapping of YAML
+Raw = Mapping[str, object]  # a mapping of YAML
 
 RESERVED = ("untuned", "encoder", "frontier", "floor", "ceiling")
 READER_OPTIONS = ("unit", "negative_share", "annotation")  # each of one reader; the registry names it
@@ -43,7 +43,7 @@ def _mapping(value: object) -> Raw:
     return value if isinstance(value, Mapping) else {}
 
 
-def _list(value: object) -> list[Any]:
+def _list(value: object) -> list[object]:
     return value if isinstance(value, list) else []
 
 

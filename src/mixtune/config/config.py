@@ -99,7 +99,7 @@ class Config(Section):
         return known.domain if known else cast(str, self.benchmarks[benchmark].domain)
 
 
-def load(raw: Mapping[str, Any]) -> Config:
+def load(raw: Mapping[str, object]) -> Config:
     """Return the typed configuration.
 
     Raises:
@@ -118,6 +118,6 @@ def load(raw: Mapping[str, Any]) -> Config:
     return config
 
 
-def json_schema() -> dict[str, Any]:
+def json_schema() -> dict[str, object]:
     """Return the JSON Schema with which editors complete and validate `config.yaml`."""
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Config.model_json_schema()}

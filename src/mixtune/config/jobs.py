@@ -6,7 +6,7 @@ results stale when it changes. Wildcards are strings.
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ..artifacts.manifests import digest, file_sha256
 from ..baselines.settings import (
@@ -243,7 +243,12 @@ def publish(plan: MatrixPlan) -> PublishSettings:
     )
 
 
-def _test_rows(plan: MatrixPlan) -> dict[str, Any]:
+class _TestRows(TypedDict):
+    test_rows: int | None
+    data_seed: int
+
+
+def _test_rows(plan: MatrixPlan) -> _TestRows:
     """Return what chooses the test rows of every system."""
     return {"test_rows": plan.config.prediction.test_rows, "data_seed": plan.config.data_seed}
 

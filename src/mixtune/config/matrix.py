@@ -11,7 +11,9 @@ from ..evaluation.pairing import pairs, system_conditions
 from ..evaluation.settings import ComparisonSettings, SystemSettings
 from ..systems import ANY, RUNS, UNTUNED, System, arm
 from .adapters import Released
+from .benchmarks import Benchmark
 from .config import Config
+from .models import Pretrained
 
 ENCODER = "encoder/{encoder}/seed-{seed}"
 FRONTIER = "frontier/{frontier}"
@@ -171,7 +173,7 @@ class MatrixPlan:
         return REGISTRY[benchmark].title if benchmark in REGISTRY else benchmark
 
 
-def origin(entry: Any) -> dict[str, Any]:
+def origin(entry: Benchmark | Pretrained | Released) -> dict[str, Any]:
     """Return the chosen origin of a model, adapter or benchmark; another origin's settings change nothing."""
     chosen = getattr(entry, entry.origin, None)
     return {"origin": entry.origin, entry.origin: chosen if isinstance(chosen, str | None) else chosen.model_dump()}

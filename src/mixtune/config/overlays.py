@@ -38,7 +38,7 @@ def load_files(overlays: Iterable[Path]) -> Config:
     from snakemake.exceptions import WorkflowError
     from snakemake.utils import update_config
 
-    raw: dict[str, Any] = {}
+    raw: dict[str, object] = {}
     for path in (BASE, *overlays):
         try:
             update_config(raw, load_configfile(str(path)))

@@ -14,8 +14,9 @@ from ..models.adapter_folder import run_card
 from ..prompts.chat_template import Renderer, folder_renderer
 from ..prompts.messages import system
 from ..reports.markdown import escape, markdown
+from ..reports.tables.scores import ScoreFile
 from ..reports.tables.scores import scores as score_table
-from .citation import bibtex
+from .citation import Citation, bibtex
 from .licences import Licence, licence_of
 from .settings import CardSettings, EvaluatedBenchmark
 from .snippet import snippet
@@ -101,8 +102,8 @@ class Results:
     licence: Licence
     run: Mapping[str, Any]
     rows: Mapping[str, Mapping[str, int]]
-    scores: Mapping[str, Any]
-    citation: Mapping[str, Any]
+    scores: ScoreFile
+    citation: Citation
 
 
 def card(
@@ -179,7 +180,7 @@ def adapter_name(settings: CardSettings, licence: Licence) -> str:
     return f"Llama-{name}" if licence.llama and not name.startswith("Llama") else name
 
 
-def _scores(benchmarks: Sequence[EvaluatedBenchmark], scores: Mapping[str, Any]) -> pd.DataFrame:
+def _scores(benchmarks: Sequence[EvaluatedBenchmark], scores: ScoreFile) -> pd.DataFrame:
     """Return one row per condition and benchmark: `benchmark` (title), `condition`, MEASURES, `dataset`."""
     evaluated = pd.DataFrame([benchmark.model_dump() for benchmark in benchmarks]).rename(columns={"name": "benchmark"})
     frame = evaluated.merge(score_table([scores]), on="benchmark", validate="one_to_many")

@@ -1,10 +1,26 @@
 """BibTeX from CITATION.cff."""
 
-from collections.abc import Mapping
-from typing import Any
+from typing import NotRequired, TypedDict
 
 
-def bibtex(cff: Mapping[str, Any]) -> str:
+class _Work(TypedDict):
+    title: str
+    authors: list[dict[str, str]]
+    year: NotRequired[int]
+
+
+class _Reference(_Work):
+    identifiers: list[dict[str, str]]
+
+
+class Citation(_Work):
+    """Contents of a CITATION.cff, as far as BibTeX has them."""
+
+    version: str
+    references: list[_Reference]
+
+
+def bibtex(cff: Citation) -> str:
     """Return BibTeX entries of the software and of its references, from the contents of a CITATION.cff.
 
     >>> cff = {"title": "mixtune", "version": "0.1.0", "authors": [{"name": "Ann"}], "references": []}
@@ -23,7 +39,7 @@ def bibtex(cff: Mapping[str, Any]) -> str:
     return "\n\n".join(entries)
 
 
-def _entry(kind: str, key: str, work: Mapping[str, Any], **fields: str) -> str:
+def _entry(kind: str, key: str, work: _Work, **fields: str) -> str:
     # Braces keep BibTeX from splitting the name of a group into given and family name.
     names = [
         f"{{{author['name']}}}" if "name" in author else f"{author['family-names']}, {author['given-names']}"

@@ -1,7 +1,6 @@
 """The README of the reports: the experiment, the headline matrix, how to read it, and a list of all files."""
 
 from collections.abc import Iterable
-from typing import Any
 
 import pandas as pd
 
@@ -77,7 +76,7 @@ Tables are stored as `.csv`, with all digits, and as `.md`; figures as `.png` an
 """
 
 
-def _list(names: Iterable[Any]) -> str:
+def _list(names: Iterable[object]) -> str:
     return ", ".join(escape(str(name)) for name in names)
 
 

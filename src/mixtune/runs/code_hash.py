@@ -9,7 +9,6 @@ import hashlib
 import importlib.util
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 SCRIPTS = Path("workflow/scripts")
 
@@ -27,7 +26,7 @@ DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 LOGGED_BY = ("print", "warn", "debug", "info", "warning", "error", "exception", "critical")
 
 
-def of_job(rule: str, settings: Mapping[str, Any]) -> str:
+def of_job(rule: str, settings: Mapping[str, object]) -> str:
     """Return the code hash of a job, with the modules that it loads by name."""
     by_name = []
     if rule == "prepare_benchmark":
@@ -89,7 +88,7 @@ def _meaning(path: Path, name: str) -> tuple[str, list[str]]:
     return " ".join(parts), [imported for imported in resolved if imported.partition(".")[0] == "mixtune"]
 
 
-def _write(node: Any, parts: list[str], imports: list[str], message: bool = False) -> None:
+def _write(node: object, parts: list[str], imports: list[str], message: bool = False) -> None:
     """Write a syntax tree without docstrings, positions and messages, and collect imports in the same pass.
 
     Args:

@@ -12,7 +12,6 @@ from contextlib import suppress
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from ..devices.lease import FOLDER, pool
 from ..terminal import size
@@ -144,7 +143,7 @@ def check_memory(measured: int, jobs: int) -> Check:
     return Check(OK, "memory", fact)
 
 
-def check_slurm(profile: Mapping[str, Any]) -> Iterator[Check]:
+def check_slurm(profile: Mapping[str, object]) -> Iterator[Check]:
     """Check whether this machine reaches the cluster of a profile, with the partitions that the profile names."""
     if profile.get("executor") != "slurm":
         return

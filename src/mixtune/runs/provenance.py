@@ -34,7 +34,7 @@ class Node:
 
     path: Path
     rule: str = ""
-    settings: Mapping[str, Any] | None = None
+    settings: Mapping[str, object] | None = None
     facts: list[str] = field(default_factory=list)
     changes: list[str] = field(default_factory=list)
     inputs: list["Node"] = field(default_factory=list)
@@ -156,7 +156,7 @@ def _compare_with_record(record: Record) -> Iterator[str]:
             yield f"input {name} was written since (Snakemake records no hash of a file of its size)"
 
 
-def _compare_with_card(inputs: Mapping[str, Any]) -> Iterator[str]:
+def _compare_with_card(inputs: Mapping[str, object]) -> Iterator[str]:
     for name, recorded in inputs.items():
         if not Path(name).is_file():
             yield f"input {name} is missing"
@@ -205,7 +205,7 @@ def _describe_card(card: RunCard) -> Iterator[str]:
             yield f"peak {memory} memory {card[key] / 2**30:.2f} GiB"
 
 
-def _code_now(rule: str, settings: Mapping[str, Any]) -> str:
+def _code_now(rule: str, settings: Mapping[str, object]) -> str:
     try:
         return of_job(rule, settings)
     except FileNotFoundError:

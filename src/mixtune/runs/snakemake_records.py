@@ -12,7 +12,6 @@ from base64 import urlsafe_b64encode
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 FOLDER = Path(".snakemake")
 
@@ -29,7 +28,7 @@ class Record:
     """
 
     rule: str
-    settings: dict[str, Any] | None
+    settings: dict[str, object] | None
     inputs: Sequence[str]
     checksums: dict[str, str]
     started: float
@@ -63,7 +62,7 @@ def read_record(output: Path, folder: Path = FOLDER) -> Record | None:
         return None
 
 
-def _parse_settings(params: Sequence[str]) -> dict[str, Any] | None:
+def _parse_settings(params: Sequence[str]) -> dict[str, object] | None:
     """Parse the one canonical JSON string that our jobs have as params; Snakemake stores its Python literal."""
     if len(params) != 1:
         return None

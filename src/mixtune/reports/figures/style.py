@@ -58,7 +58,7 @@ def figure_style() -> Iterator[None]:
 
 def save(figure: Figure, stem: Path) -> None:
     """Write `{stem}.png` (300 dpi) and `{stem}.pdf`, without a date in the files."""
-    formats: dict[str, dict[str, Any]] = {"png": {"Software": None}, "pdf": {"CreationDate": None}}
+    formats = {"png": {"Software": None}, "pdf": {"CreationDate": None}}
     for suffix, metadata in formats.items():
         path = stem.with_name(f"{stem.name}.{suffix}")
         with figure_style(), replacing(path) as temporary:

@@ -1,6 +1,6 @@
 """Details of a score on the page: labels, confusions, errors, reduced to the size of a page."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Hashable, Mapping
 from itertools import pairwise
 from typing import Any
 
@@ -61,7 +61,7 @@ def _errors(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.assign(parts=parts).loc[:, ["score", "id", "parts", "head", "tail", "gold", "predicted"]]
 
 
-def mark_mentions(row: Mapping[Any, Any]) -> tuple[tuple[str, int], ...]:
+def mark_mentions(row: Mapping[Hashable, Any]) -> tuple[tuple[str, int], ...]:
     """Return a text with its mentions marked; a long text is truncated to their surroundings.
 
     Args:
@@ -90,7 +90,7 @@ def mark_mentions(row: Mapping[Any, Any]) -> tuple[tuple[str, int], ...]:
     return tuple(parts + ([("…", 0)] if last < len(text) else []))
 
 
-def _span(row: Mapping[Any, Any], name: str) -> tuple[int, int]:
+def _span(row: Mapping[Hashable, Any], name: str) -> tuple[int, int]:
     offsets: list[Any] = [row.get(f"{name}_start"), row.get(f"{name}_end")]
     if any(pd.isna(offsets)):
         start = row["text"].find(row[name]) if row[name] else -1

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 import altair as alt
 import pandas as pd
@@ -35,10 +35,17 @@ class Chart:
 Scale = Literal["independent", "shared"]
 
 
+class ColourAndShape(TypedDict):
+    """The channels of a field that both colour and shape show."""
+
+    color: alt.Color
+    shape: alt.Shape
+
+
 def panel_spec(
     layers: Iterable[alt.Chart],
     field: str,
-    order: Iterable[Any],
+    order: Iterable[str],
     rows: pd.DataFrame,
     *,
     height: int = 220,
@@ -73,7 +80,7 @@ def point_layer(base: alt.Chart, columns: Mapping[str, str], rows: pd.DataFrame,
     return base.mark_point(filled=True, size=60, opacity=1).encode(tooltip=tooltip, **channels)
 
 
-def colour_and_shape(field: str, title: str | None, values: Iterable[Any], **scale: Any) -> dict[str, Any]:
+def colour_and_shape(field: str, title: str | None, values: Iterable[str], **scale: Any) -> ColourAndShape:
     """Return colour and shape by a field; explicit domains make Vega-Lite draw one legend for both."""
     domain = list(dict.fromkeys(values))
     kind: dict[str, Any] = {"field": field, "type": "nominal", "title": title}

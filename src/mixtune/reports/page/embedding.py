@@ -3,14 +3,13 @@
 import json
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
 ESCAPES = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&\u2028\u2029"})
 
 
-def to_json(value: Any) -> str:
+def to_json(value: object) -> str:
     """Return JSON without any character that is special to HTML or JavaScript parsers; non-finite numbers are null.
 
     >>> print(to_json({"label": "</script>", "f1": float("nan")}))
@@ -19,7 +18,7 @@ def to_json(value: Any) -> str:
     return json.dumps(_finite(value), ensure_ascii=False, separators=(",", ":"), allow_nan=False).translate(ESCAPES)
 
 
-def _finite(value: Any) -> Any:
+def _finite(value: object) -> object:
     if isinstance(value, Mapping):
         return {key: _finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -27,7 +26,7 @@ def _finite(value: Any) -> Any:
     return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
-def pack(frame: pd.DataFrame, digits: int = 5) -> dict[str, Any]:
+def pack(frame: pd.DataFrame, digits: int = 5) -> dict[str, object]:
     """Return a table as columns: `{rows, columns: {name: values}}`.
 
     Args:
@@ -43,7 +42,7 @@ def pack(frame: pd.DataFrame, digits: int = 5) -> dict[str, Any]:
     return {"rows": len(frame), "columns": {name: _column(column, digits) for name, column in frame.items()}}
 
 
-def _column(values: pd.Series, digits: int) -> list[Any] | Mapping[str, Any]:
+def _column(values: pd.Series, digits: int) -> list[object] | Mapping[str, object]:
     if pd.api.types.is_numeric_dtype(values.dtype):
         return [None if pd.isna(value) else round(value, digits) for value in values.tolist()]
     codes, texts = pd.factorize(values)

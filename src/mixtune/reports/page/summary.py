@@ -55,7 +55,7 @@ def experiment_facts(setup: Setup, matrix: pd.DataFrame) -> list[tuple[str, str]
     return facts + ([("Baselines", baselines)] if baselines else [])
 
 
-def _list(values: Iterable[Any]) -> str:
+def _list(values: Iterable[object]) -> str:
     return ", ".join(map(str, values))
 
 
@@ -124,7 +124,7 @@ def _best_average(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFr
     )
 
 
-def _find_row(tables: Mapping[str, pd.DataFrame], name: str, key: Mapping[str, Any]) -> pd.Series | None:
+def _find_row(tables: Mapping[str, pd.DataFrame], name: str, key: Mapping[str, object]) -> pd.Series | None:
     if name not in tables:
         return None
     frame = tables[name]

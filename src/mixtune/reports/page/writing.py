@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 import vl_convert
@@ -39,6 +39,13 @@ PLAIN = {
     "lengths": "Token lengths of training rows and prompts, and truncation",
 }
 """Tables that are shown unchanged."""
+
+
+class _Section(TypedDict):
+    id: str
+    title: str
+    charts: list[Chart]
+    plain: list[dict[str, str]]
 
 
 def render_page(setup: Setup, tables: Tables, files: Mapping[str, SourceFile]) -> str:
@@ -82,7 +89,7 @@ def _library() -> str:
     return vl_convert.javascript_bundle()  # pyright: ignore[reportCallIssue] -- the snippet is optional
 
 
-def _section(id: str, drawn: Mapping[str, Chart], tables: Tables) -> dict[str, Any]:
+def _section(id: str, drawn: Mapping[str, Chart], tables: Tables) -> _Section:
     title, charts, plain = SECTIONS[id]
     return {
         "id": id,
@@ -92,7 +99,7 @@ def _section(id: str, drawn: Mapping[str, Chart], tables: Tables) -> dict[str, A
     }
 
 
-def _data(setup: Setup, tables: Tables, files: Mapping[str, SourceFile], drawn: Sequence[Chart]) -> dict[str, Any]:
+def _data(setup: Setup, tables: Tables, files: Mapping[str, SourceFile], drawn: Sequence[Chart]) -> dict[str, object]:
     """Return the data of the scripts: packed tables, charts, and parts of the setup."""
     score_keys = [*KEYS, "benchmark"]
     shown = {
@@ -119,7 +126,7 @@ def _data(setup: Setup, tables: Tables, files: Mapping[str, SourceFile], drawn: 
     }
 
 
-def _chart_data(chart: Chart) -> dict[str, Any]:
+def _chart_data(chart: Chart) -> dict[str, object]:
     used = list(dict.fromkeys([*chart.columns, chart.spec["facet"]["field"]]))
     heading = {"id": chart.id, "title": chart.title, "tables": chart.tables, "columns": chart.columns}
     return {**heading, "table": pack(chart.rows.loc[:, used]), "spec": chart.spec}

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -63,7 +62,7 @@ def tabulate_errors(
     Raises:
         UserError: Predictions hold an id that is not in the test split.
     """
-    rows_of: dict[tuple[int, str, int], dict[str, list[dict[str, Any]]]] = {}
+    rows_of: dict[tuple[int, str, int], dict[str, list[dict[str, object]]]] = {}
     for number, (name, folder) in enumerate(benchmarks.items()):
         split, negative = Split(folder), read_json(folder / "labels.json")["negative"]
         for rank, (file, predictions) in enumerate(systems):

@@ -4,7 +4,6 @@ Every measured value is kept unchanged; unusable outputs are flagged in a column
 """
 
 from collections.abc import Callable
-from typing import Any
 
 import pandas as pd
 
@@ -25,7 +24,7 @@ def _pivot(scores: pd.DataFrame, setup: Setup, domains_of: Callable[[str, str], 
     domains = {name: benchmark["domain"] for name, benchmark in setup["benchmarks"].items()}
     rows = []
     for (kind, *keys), group in scores.groupby(["kind", *KEYS]):
-        row: dict[str, Any] = dict(zip(KEYS, keys, strict=True))
+        row: dict[str, object] = dict(zip(KEYS, keys, strict=True))
         included = domains_of(str(kind), str(row["mixture"]))
         names = [name for name in domains if domains[name] in included]
         measured = group.set_index("benchmark")

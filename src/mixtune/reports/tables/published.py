@@ -182,7 +182,7 @@ def _titles(names: Iterable[str]) -> str:
     return ", ".join(REGISTRY[name].title for name in names)
 
 
-def _intervals(frame: pd.DataFrame | None) -> dict[tuple[Any, ...], Interval]:
+def _intervals(frame: pd.DataFrame | None) -> dict[tuple[object, ...], Interval]:
     """Return intervals of micro-F1 by system, condition and benchmark."""
     if frame is None:
         return {}

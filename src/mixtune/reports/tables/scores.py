@@ -21,7 +21,7 @@ ScoreFile = Mapping[str, Any]
 """The contents of a JSON file of results/scores/."""
 
 
-def _rows(files: Iterable[ScoreFile]) -> Iterator[tuple[dict[str, Any], Mapping[str, Any]]]:
+def _rows(files: Iterable[ScoreFile]) -> Iterator[tuple[dict[str, object], Mapping[str, Any]]]:
     """Yield the values of ROW and the score of each system, condition and benchmark, sorted."""
     files = sorted(files, key=lambda file: [file[key] for key in (*KEYS[:4], "system")])
     for file, following in itertools.pairwise(files):
