@@ -6,7 +6,6 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 # Errors of disks, and their remedies.
 DISK = {
@@ -37,7 +36,7 @@ def block_imports(names: Sequence[str]) -> None:
         os.environ.setdefault("TRANSFORMERS_NO_ADVISORY_WARNINGS", "1")  # that torch is not installed
 
 
-def run(main: Callable[[], Any], without: Sequence[str] = ()) -> None:
+def run(main: Callable[[], object], without: Sequence[str] = ()) -> None:
     """Run a program's `main`; a UserError or a disk's error ends it with a message and exit status 1.
 
     Args:
@@ -57,7 +56,7 @@ def run(main: Callable[[], Any], without: Sequence[str] = ()) -> None:
         sys.exit(f"error: {disk_message(error.errno, error.filename2 or error.filename or error)}")
 
 
-def disk_message(number: int, path: Any) -> str:
+def disk_message(number: int, path: object) -> str:
     """Return the message for a disk's error, with its remedy; `number` is a key of DISK.
 
     >>> disk_message(errno.EROFS, "results").partition(", and")[0]

@@ -16,7 +16,7 @@ import psutil
 from ..errors import naming
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """Return JSON with sorted keys and no blanks: equal for equal values, whatever their order.
 
     >>> canonical({"b": 1, "a": [2]})
@@ -71,7 +71,7 @@ def write_text(path: Path, text: str) -> None:
         temporary.write_text(text, encoding="utf-8")
 
 
-def write_json(path: Path, value: Any) -> None:
+def write_json(path: Path, value: object) -> None:
     """Write indented JSON with sorted keys, completely or not at all."""
     write_text(path, json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
 
@@ -81,10 +81,10 @@ def read_json(path: Path) -> Any:
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
-def write_manifest(path: Path, files: list[Path], **facts: Any) -> dict[str, Any]:
+def write_manifest(path: Path, files: list[Path], **facts: object) -> dict[str, object]:
     """Write the manifest of files in its folder: their SHA-256, and `facts`; return it."""
     names = sorted(file.relative_to(path.parent).as_posix() for file in files)
-    manifest = {"files": {name: file_sha256(path.parent / name) for name in names}, **facts}
+    manifest: dict[str, object] = {"files": {name: file_sha256(path.parent / name) for name in names}, **facts}
     write_json(path, manifest)
     return manifest
 

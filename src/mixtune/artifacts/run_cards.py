@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from .manifests import file_sha256, read_json, write_json
 from .settings import Settings
@@ -55,7 +55,7 @@ class Costs:
             max(peaks, default=None),
         )
 
-    def facts(self) -> dict[str, Any]:
+    def facts(self) -> dict[str, float | None]:
         """Return these costs for a run card, with rows and tokens per second of the time after loading."""
         working = self.seconds - self.loading_seconds
         return {
@@ -99,21 +99,21 @@ def device_name(device: str) -> str:
     return next(names, platform.processor() or "cpu")
 
 
-def device_facts(device: str, dtype: "torch.dtype") -> dict[str, Any]:
+def device_facts(device: str, dtype: "torch.dtype") -> dict[str, str | int]:
     """Return the device, dtype and threads that a model computed with, for a run card."""
     import torch
 
     return {"device": device_name(device), "dtype": str(dtype), "threads": torch.get_num_threads()}
 
 
-def content_hashes(path: Path) -> Any:
+def content_hashes(path: Path) -> str | dict[str, str]:
     """Return the SHA-256 of a file; of a manifest, the SHA-256 of each file that it names."""
     return read_json(path)["files"] if path.name == "manifest.json" else file_sha256(path)
 
 
 def run_card(
-    rule: str, settings: Settings, inputs: Iterable[Path], packages: Iterable[str], **facts: Any
-) -> dict[str, Any]:
+    rule: str, settings: Settings, inputs: Iterable[Path], packages: Iterable[str], **facts: object
+) -> dict[str, object]:
     """Return a run card.
 
     Args:
@@ -140,7 +140,7 @@ def write_table_card(
     settings: Settings,
     inputs: Iterable[Path],
     begin: float,
-    **facts: Any,
+    **facts: object,
 ) -> None:
     """Write the run card of tables that are stored in its folder as CSV and Markdown.
 
@@ -154,7 +154,7 @@ def write_table_card(
     write_json(path, run_card(rule, settings, inputs, TABLE_PACKAGES, **facts))
 
 
-def code_version() -> dict[str, Any]:
+def code_version() -> dict[str, str | bool | None]:
     """Return the package's version; in a git checkout also the commit, and whether tracked files differ from it."""
     try:
         installed = version("mixtune")

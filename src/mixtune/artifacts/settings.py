@@ -1,8 +1,8 @@
 """Settings of jobs as types: written by a rule as one JSON param, parsed by the job's script."""
 
-from typing import Any, Self
+from typing import Self
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, JsonValue, ValidationError
 
 from ..errors import UserError
 from .manifests import canonical
@@ -27,7 +27,7 @@ class Settings(Part):
         """Return canonical JSON, with the hash of the job's code."""
         return canonical(self.model_dump(mode="json") | {"code": code})
 
-    def as_json(self) -> dict[str, Any]:
+    def as_json(self) -> dict[str, JsonValue]:
         """Return the value that `serialise` writes, for run cards and digests."""
         return self.model_dump(mode="json")
 

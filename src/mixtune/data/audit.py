@@ -2,12 +2,11 @@
 
 from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from .example import Example, text_group
 
 
-def describe_split(examples: Sequence[Example], negative: str | None, inventory: Collection[str]) -> dict[str, Any]:
+def describe_split(examples: Sequence[Example], negative: str | None, inventory: Collection[str]) -> dict[str, object]:
     """Return the numbers of one split, ready for JSON.
 
     Args:
@@ -35,7 +34,7 @@ def describe_split(examples: Sequence[Example], negative: str | None, inventory:
     }
 
 
-def count_duplicates(examples: Sequence[Example]) -> dict[str, Any]:
+def count_duplicates(examples: Sequence[Example]) -> dict[str, float | None]:
     """Count duplicate inputs, and the accuracy ceiling that they set for any deterministic classifier.
 
     Returns:

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 from ..artifacts.download import DATA_FILES
 from .example import Example, ReadError
@@ -18,7 +17,7 @@ def read(
     *,
     negative: str | None = None,
     config: str = "",
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     files: Mapping[str, str] | None = None,
 ) -> Iterator[Example]:
     """Return the examples of one split, streamed in the order of the files.

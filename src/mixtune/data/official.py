@@ -1,7 +1,6 @@
 """Comparison of files with the official ones: numbers of examples and labels, and which variant they may be."""
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import Any
 
 from .example import Example
 from .registry import Benchmark
@@ -11,7 +10,7 @@ UNLABELLED = "Na"
 
 
 def describe_difference(
-    known: Benchmark, split: str, examples: Sequence[Example], options: Mapping[str, Any], copied: bool
+    known: Benchmark, split: str, examples: Sequence[Example], options: Mapping[str, object], copied: bool
 ) -> str | None:
     """Return how a split differs from the official one; None where it does not, or no official number is known.
 

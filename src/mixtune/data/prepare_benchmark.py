@@ -6,7 +6,6 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..artifacts.manifests import write_json, write_manifest
 from ..resources import resource
@@ -26,7 +25,7 @@ class Prepared:
     splits: Mapping[str, list[Example]]
     labels: list[str]
     negative: str | None
-    audit: dict[str, Any]
+    audit: dict[str, object]
 
 
 def prepare_benchmark(settings: PrepareBenchmarkSettings, manifest: Path) -> None:
@@ -66,7 +65,7 @@ def prepare(
     negative: str | None = None,
     config: str = "",
     label_map: Path | None = None,
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     files: Mapping[str, str] | None = None,
 ) -> Prepared:
     """Read all splits, carve those that are missing, fix the label inventory, audit the result.
@@ -121,7 +120,7 @@ def _compare_official(
     folder: Path,
     split: str,
     examples: Sequence[Example],
-    options: Mapping[str, Any],
+    options: Mapping[str, object],
     copied: bool,
     expect: str,
 ) -> list[str]:
@@ -139,7 +138,7 @@ def _audit(
     negative: str | None,
     labels: list[str],
     counts: Mapping[str, Counter[str]],
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """Return the numbers of all splits, and of the texts that they share."""
     numbers = {}
     for split in SPLITS:

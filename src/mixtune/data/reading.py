@@ -4,7 +4,7 @@ import importlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from .example import SPLITS, Example, MissingSplit, ReadError
 from .registry import REGISTRY
@@ -20,7 +20,7 @@ def read_folder(
     *,
     negative: str | None = None,
     config: str = "",
-    options: Mapping[str, Any] | None = None,
+    options: Mapping[str, object] | None = None,
     files: Mapping[str, str] | None = None,
 ) -> Iterator[Example]:
     """Return the examples of one split, streamed in the order of the files.
@@ -51,10 +51,11 @@ def read_folder(
 
     known = REGISTRY.get(benchmark)
     negative = known.negative if known else negative
-    return hub_copy.read(path, benchmark, split, counts, negative, config, options.get("columns"))
+    columns = cast(Mapping[str, str] | None, options.get("columns"))
+    return hub_copy.read(path, benchmark, split, counts, negative, config, columns)
 
 
-def is_copy(benchmark: str, folder: Path, options: Mapping[str, Any], files: Mapping[str, str]) -> bool:
+def is_copy(benchmark: str, folder: Path, options: Mapping[str, object], files: Mapping[str, str]) -> bool:
     """Return whether files are a table of examples (a hub copy, or one with `columns`) and not native ones."""
     from .readers.hub_copy import is_hub_copy
 

@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from ..artifacts.manifests import read_json
 from ..errors import UserError
@@ -12,7 +12,14 @@ CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "run
 UNSUPPORTED = ("modules_to_save", "trainable_token_indices", "layer_replication")
 
 
-def adapter_config(folder: Path) -> dict[str, Any]:
+class AdapterConfig(TypedDict, total=False):
+    """The entries of an adapter_config.json that are used."""
+
+    peft_type: str
+    base_model_name_or_path: str | None
+
+
+def adapter_config(folder: Path) -> AdapterConfig:
     """Return the adapter_config.json of a folder that can be loaded.
 
     Raises:

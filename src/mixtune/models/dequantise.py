@@ -119,7 +119,7 @@ class _FusedForward:
     def __init__(self, module: Any, unfused: Callable[..., torch.Tensor]):
         self.module, self.unfused = module, unfused
 
-    def __call__(self, x: torch.Tensor, *args: Any, **options: Any) -> torch.Tensor:
+    def __call__(self, x: torch.Tensor, *args: object, **options: object) -> torch.Tensor:
         module = self.module
         names = module.active_adapters
         if len(names) != 1 or module.disable_adapters or module.merged or args or options:

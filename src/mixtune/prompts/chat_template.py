@@ -76,7 +76,7 @@ class Renderer:
         """Return the prompt's text, up to the start of the assistant's label."""
         return self._template(self._folded(conversation), add_generation_prompt=True)
 
-    def chat_template_arguments(self, conversation: Messages) -> tuple[Messages, dict[str, Any], str]:
+    def chat_template_arguments(self, conversation: Messages) -> tuple[Messages, dict[str, str | bool], str]:
         """Return arguments of the tokenizer's `apply_chat_template` that reproduce this prompt without this class.
 
         Returns:
@@ -116,7 +116,7 @@ class Renderer:
         content = f"{conversation[0]['content']}\n\n{first['content']}"
         return [{**first, "content": content}, *conversation[2:]]
 
-    def _template(self, conversation: Messages, **options: Any) -> str:
+    def _template(self, conversation: Messages, **options: bool) -> str:
         return self.tokenizer.apply_chat_template(
             conversation, chat_template=self._pinned_template, tokenize=False, **PINNED, **options
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import numpy as np
 import pyarrow as pa
@@ -34,6 +34,15 @@ class Rendered:
     uncut: int
 
 
+class RenderedRow(TypedDict):
+    """A row of a file, under the names of `Rendered`."""
+
+    id: str
+    input_ids: list[int]
+    answer: int
+    cut: str
+
+
 ROW_GROUP = 8_192  # rows in memory while a file is written
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1.0}
 SCHEMA = pa.schema(
@@ -41,7 +50,7 @@ SCHEMA = pa.schema(
 )
 
 
-def write_rendered(path: Path, rows: Iterable[Rendered]) -> dict[str, Any]:
+def write_rendered(path: Path, rows: Iterable[Rendered]) -> dict[str, int | dict[str, int]]:
     """Write rendered examples, a batch at a time.
 
     Returns:
@@ -60,10 +69,10 @@ def write_rendered(path: Path, rows: Iterable[Rendered]) -> dict[str, Any]:
     quantiles = (
         dict(zip(QUANTILES, map(int, np.quantile(uncut, list(QUANTILES.values()))), strict=True)) if uncut else {}
     )
-    counts = {"rows": len(uncut), "longest": longest, "tokens": quantiles}
+    counts: dict[str, int | dict[str, int]] = {"rows": len(uncut), "longest": longest, "tokens": quantiles}
     return counts | {f"{part} cut": count for part, count in sorted(cuts.items())}
 
 
-def read_rendered(path: Path) -> list[dict[str, Any]]:
+def read_rendered(path: Path) -> list[RenderedRow]:
     """Return the rows of a file written by `write_rendered`, as dicts."""
     return pq.read_table(path, schema=SCHEMA).to_pylist()

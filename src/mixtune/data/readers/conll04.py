@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any
+from typing import TypeVar
 
 from ..example import Example, ReadError
 from .parsing import join_tokens, json_records, native_file
@@ -21,6 +21,8 @@ FILES = {
     "validation": ("conll04_dev.json", "dev.json"),
     "test": ("conll04_test.json", "test.json"),
 }
+
+_T = TypeVar("_T")
 
 
 def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
@@ -46,7 +48,7 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         yield from examples
 
 
-def _examples(record: Any, split: str) -> Iterator[Example]:
+def _examples(record: object, split: str) -> Iterator[Example]:
     if isinstance(record, dict) and "tags" in record and "entities" not in record:
         raise ValueError("this is TablERT's variant ('tags', no 'entities'); use SpERT's conll04_*.json")
     tokens = _get(record, "tokens", list)
@@ -79,7 +81,7 @@ def _examples(record: Any, split: str) -> Iterator[Example]:
         )
 
 
-def _get(record: Any, key: str, kind: type | tuple[type, ...]) -> Any:
+def _get(record: object, key: str, kind: type[_T] | tuple[type[_T], ...]) -> _T:
     if not isinstance(record, dict) or key not in record:
         raise ValueError(f"no {key!r} in {shorten(record)}")
     value = record[key]

@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any
+from typing import TypedDict
 
 from ..example import Example, ReadError
 from ..mentions import locate_mentions
@@ -25,6 +25,11 @@ FILES = {
     "validation": ("val_triples.json", "val.json", "dev.json"),
     "test": ("test_triples.json", "test.json"),
 }
+
+
+class _Sentence(TypedDict):
+    text: str
+    triple_list: list[list[str]]
 
 
 def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
@@ -55,7 +60,7 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
             raise ReadError(path, where, f"not a PRGC sentence ({error!r})") from error
 
 
-def _records(path: Path) -> Iterator[tuple[int | str, Any]]:
+def _records(path: Path) -> Iterator[tuple[int | str, _Sentence]]:
     """Yield records with their place in the file: the line of JSON Lines, or the record number of an array."""
     with path.open("rb") as file:
         first = file.read(1)
@@ -68,7 +73,7 @@ def _records(path: Path) -> Iterator[tuple[int | str, Any]]:
             yield f"record {number}", record
 
 
-def _check(text: Any, triples: Any) -> None:
+def _check(text: object, triples: object) -> None:
     """Check the types of a record before any use, since a string in place of a triple would unpack into its letters.
 
     Raises:

@@ -77,7 +77,7 @@ def json_records(path: Path) -> Iterator[tuple[int, Any]]:
             raise ReadError(path, where, f"not valid JSON ({error}); is the file truncated?") from None
 
 
-def _array(file: BinaryIO) -> Iterator[Any]:
+def _array(file: BinaryIO) -> Iterator[object]:
     """Yield the values of a JSON array whose opening bracket has been read; a broken one is a ValueError."""
     text, mark = _Text(file), ","
     while mark == ",":
@@ -87,7 +87,7 @@ def _array(file: BinaryIO) -> Iterator[Any]:
         raise ValueError("expected a comma or the one closing bracket after a record")
 
 
-def _value(text: str, start: int) -> tuple[Any, int]:
+def _value(text: str, start: int) -> tuple[object, int]:
     mark, end = _mark(text, start)
     if mark == "]":
         raise ValueError("no record before the closing bracket")
@@ -112,7 +112,7 @@ class _Text:
         self._text, self._start = "", 0
         self._broken: ValueError | None = None
 
-    def take(self, parse: Callable[[str, int], tuple[Any, int]]) -> Any:
+    def take(self, parse: Callable[[str, int], tuple[object, int]]) -> Any:
         """Return the next value of `parse`. One that ends with the text may continue, so more is read first."""
         while True:
             value, problem = None, None

@@ -3,10 +3,9 @@
 import ast
 import csv
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any
 
 import pyarrow
 import pyarrow.parquet
@@ -70,7 +69,7 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         raise ReadError(path, None, "the file holds no row")
 
 
-def _rows(path: Path) -> Iterator[tuple[int | str, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[int | str, Mapping[str, str | None]]]:
     """Yield rows as mappings, with the line on which each ends (CSV) or its record number from 0 (parquet)."""
     if path.suffix == ".parquet":
         yield from _parquet(path)
@@ -95,7 +94,7 @@ def _rows(path: Path) -> Iterator[tuple[int | str, dict[str, Any]]]:
         raise ReadError(path, line + 1, f"not valid CSV from here ({error}); is it truncated?") from None
 
 
-def _parquet(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _parquet(path: Path) -> Iterator[tuple[str, Mapping[str, str | None]]]:
     where = None
     try:
         with pyarrow.parquet.ParquetFile(path) as table:
@@ -134,11 +133,11 @@ def _relations(cell: str | None, counts: Counter[str]) -> Iterator[tuple[int, tu
         yield number, (head, tail, relation, (_type(item, "entity1Type"), _type(item, "entity2Type")))
 
 
-def _string(value: Any, name: str) -> str:
+def _string(value: object, name: str) -> str:
     if not isinstance(value, str):
         raise ValueError(f"{name} is {shorten(value)}, expected a string")
     return " ".join(value.split())
 
 
-def _type(item: dict[str, Any], name: str) -> str:
+def _type(item: Mapping[str, object], name: str) -> str:
     return "" if item.get(name) is None else _string(item[name], name)

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict, TypeVar
 
 from ...resources import resource
 from ..example import Example, ReadError, Span
@@ -25,6 +25,22 @@ from ..official import UNLABELLED
 from .parsing import join_tokens, json_records, native_file
 
 FILES = {"train": ("train_revised.json",), "validation": ("dev_revised.json",), "test": ("test_revised.json",)}
+
+_T = TypeVar("_T")
+
+
+class _MentionRecord(TypedDict):
+    name: str
+    sent_id: int
+    pos: list[int]
+    type: str
+
+
+class _Triple(TypedDict):
+    h: int
+    t: int
+    r: str
+    evidence: list[int]
 
 
 class _Mention(NamedTuple):
@@ -130,7 +146,7 @@ def _errors_at(path: Path, where: str) -> Iterator[None]:
 
 
 def _positives(
-    document: _Document, triple: dict[str, Any], relation: str, unit: str, seen: Counter[str], counts: Counter[str]
+    document: _Document, triple: _Triple, relation: str, unit: str, seen: Counter[str], counts: Counter[str]
 ) -> Iterator[Example]:
     """Yield the examples of a triple: one per evidence sentence, or one of the document.
 
@@ -184,7 +200,7 @@ def _document(record: dict[str, Any], split: str, number: int, counts: Counter[s
     return _Document(split, number, "" + record["title"], text, sentences, entities)
 
 
-def _mention(record: dict[str, Any], text: str, tokens: list[list[Span]]) -> _Mention:
+def _mention(record: _MentionRecord, text: str, tokens: list[list[Span]]) -> _Mention:
     spans = _item(tokens, record["sent_id"])
     first, end = record["pos"]
     if type(first) is not int or type(end) is not int:  # Python would take true for 1
@@ -218,13 +234,13 @@ def _mentions_in(
     return candidates[0][0], candidates[1][0]
 
 
-def _list(value: Any) -> list[Any]:
+def _list(value: list[_T]) -> list[_T]:
     if not isinstance(value, list):
         raise TypeError(f"{shorten(value)} must be a list")
     return value
 
 
-def _item(values: list[Any], index: int) -> Any:
+def _item(values: list[_T], index: int) -> _T:
     # A negative index would silently mean another sentence or entity.
     if type(index) is not int or index < 0:
         raise IndexError(f"index {shorten(index)}")

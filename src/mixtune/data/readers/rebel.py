@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any
+from typing import Any, TypedDict
 
 from ..example import Example, MissingSplit, ReadError, Span
 from ..mentions import find_mention, is_overlap, locate_mentions
@@ -13,6 +13,11 @@ from .parsing import native_file
 from .rebel_triplets import parse_record, read_records
 
 FILES = {"train": ("en_train.jsonl",), "validation": ("en_val.jsonl",), "test": ("en_test.jsonl",)}
+
+
+class _Entity(TypedDict):
+    surfaceform: str
+    boundaries: list[int] | None
 
 
 def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
@@ -80,7 +85,7 @@ def _parse_document(record: dict[str, Any], split: str, counts: Counter[str]) ->
         )
 
 
-def _spans(text: str, head: dict[str, Any], tail: dict[str, Any], counts: Counter[str]) -> tuple[Span, Span]:
+def _spans(text: str, head: _Entity, tail: _Entity, counts: Counter[str]) -> tuple[Span, Span]:
     """Return the spans of both mentions: the file's where they are right, else by the rule of `locate_mentions`."""
     head_span, tail_span = _given_span(text, head, counts), _given_span(text, tail, counts)
     if head_span and tail_span:
@@ -96,7 +101,7 @@ def _spans(text: str, head: dict[str, Any], tail: dict[str, Any], counts: Counte
     return head_span, tail_span
 
 
-def _given_span(text: str, entity: dict[str, Any], counts: Counter[str]) -> Span | None:
+def _given_span(text: str, entity: _Entity, counts: Counter[str]) -> Span | None:
     """Return the span in `boundaries` (end exclusive), or None, counted, where it does not hold the surface form."""
     if entity["boundaries"] is None:
         counts["boundaries missing"] += 1

@@ -8,7 +8,7 @@ is respaced around punctuation (`St . Louis`) while mentions are not, so some ar
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +29,7 @@ def read_records(path: Path) -> Iterator[tuple[int | str, Any]]:
     return _rows(path) if path.suffix == ".parquet" else json_lines(path)
 
 
-def _rows(path: Path) -> Iterator[tuple[str, dict[str, Any]]]:
+def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:
     number = 0
     try:
         with pq.ParquetFile(path) as file:
@@ -74,7 +74,7 @@ def parse_triplets(triplets: str) -> list[tuple[str, str, str]]:
     return triples
 
 
-def parse_record(record: dict[str, Any], split: str, counts: Counter[str]) -> Iterator[Example]:
+def parse_record(record: Mapping[str, str], split: str, counts: Counter[str]) -> Iterator[Example]:
     """Yield one example per triple of a record; a broken record raises a KeyError, TypeError or ValueError."""
     name, text, triplets = (record[column] for column in COLUMNS)
     if not all(isinstance(value, str) for value in (name, text, triplets)):

@@ -15,7 +15,6 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import repeat
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -38,7 +37,7 @@ class Row:
         written: Whether an integer is a string of digits.
     """
 
-    values: dict[str, Any]
+    values: dict[str, object]
     columns: Mapping[str, str]
     written: bool
     counts: Counter[str]
@@ -129,7 +128,7 @@ def read_header(path: Path) -> list[str]:
 
 def _parquet(
     path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[tuple[object, ...]]:
     with pq.ParquetFile(path) as file:
         names = file.schema_arrow.names
         _check(path, columns, optional, names)
@@ -141,7 +140,7 @@ def _parquet(
 
 def _csv(
     path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[tuple[object, ...]]:
     csv.field_size_limit(2**31 - 1)  # a text can pass the default of 131,072 characters
     with path.open(encoding="utf-8-sig", newline="") as file:
         lines = csv.reader(file, strict=True)
@@ -159,7 +158,7 @@ def _csv(
 
 def _tsv(
     path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[tuple[object, ...]]:
     lines = utf8_lines(path)
     names = next(lines, (1, ""))[1].split("\t")
     indices = _indices(path, columns, optional, names)
@@ -182,7 +181,7 @@ def _indices(path: Path, columns: Sequence[str], optional: Collection[str], name
 
 def _json(
     path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
-) -> Iterator[tuple[Any, ...]]:
+) -> Iterator[tuple[object, ...]]:
     for number, line in utf8_lines(path):
         if not line.strip():
             counts["blank lines"] += 1
@@ -201,7 +200,7 @@ def _json(
         yield row
 
 
-def _nested(record: Any, path: str) -> Any:
+def _nested(record: object, path: str) -> object:
     for key in path.split("."):
         if not isinstance(record, dict) or key not in record:
             return _ABSENT
@@ -209,7 +208,7 @@ def _nested(record: Any, path: str) -> Any:
     return record
 
 
-def _paths(record: dict[str, Any]) -> Iterator[str]:
+def _paths(record: dict[str, object]) -> Iterator[str]:
     for key, value in record.items():
         yield from (f"{key}.{path}" for path in _paths(value)) if isinstance(value, dict) and value else (key,)
 

@@ -7,9 +7,9 @@ slashes are escaped the Penn Treebank way. Labels hold `:` and `/`, so they are 
 
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from ..example import Example, ReadError, Span
 from ..mentions import is_overlap
@@ -32,6 +32,14 @@ _PLAIN = {
 }
 # Searched inside tokens as well: the tokenizer leaves smileys and URLs in one piece (`:-RRB-`).
 _ESCAPE = re.compile("|".join(re.escape(escape) for escape in sorted(_PLAIN, key=len, reverse=True)))
+
+
+class _Record(TypedDict):
+    id: str
+    token: list[str]
+    relation: str
+    subj_type: str
+    obj_type: str
 
 
 def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
@@ -57,7 +65,7 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         yield example
 
 
-def _example(record: Any, split: str, seen: Counter[str]) -> tuple[Example, bool]:
+def _example(record: _Record, split: str, seen: Counter[str]) -> tuple[Example, bool]:
     """Return the example of one record, and whether its tokens held escapes."""
     tokens = record["token"]
     if not isinstance(tokens, list) or not all(isinstance(token, str) for token in tokens):
@@ -84,7 +92,7 @@ def _example(record: Any, split: str, seen: Counter[str]) -> tuple[Example, bool
     return example, escaped
 
 
-def _span(record: dict[str, Any], role: str, spans: list[Span]) -> Span:
+def _span(record: Mapping[str, object], role: str, spans: list[Span]) -> Span:
     """Return the character span of the tokens `{role}_start` to `{role}_end` (inclusive)."""
     first, last = record[f"{role}_start"], record[f"{role}_end"]
     # Python would take -1, or True, as an index.
