@@ -22,8 +22,8 @@ def test_a_short_real_cell_learns_conll04(shipped, tmp_path):
     for section, values in yaml.safe_load(example.read_text()).items():
         overlay.setdefault(section, {}).update(values)
     overlay["matrix"]["untuned"] = False
-    overlay["mixtures"]["conll04"]["max_rows"] = 480
-    overlay["training"] |= {"batch_size": 4, "learning_rate": 0.001, "validation_rows": 8}
+    overlay["mixtures"]["conll04"]["max_rows"] = 320
+    overlay["training"] |= {"batch_size": 2, "learning_rate": 0.001, "validation_rows": 8}
     overlay["prediction"] |= {"test_rows": 60, "max_new_tokens": 8}
     (project / "tiny.yaml").write_text(yaml.safe_dump(overlay))
     system = "SmolLM2-135M-Instruct/conll04/0-shot/seed-42"
