@@ -40,6 +40,15 @@ class System:
         return cls(match["model"], match["mixture"], int(match["shots"]), int(match["seed"])) if match else None
 
 
+def parse_shots(folder: str) -> int:
+    """Return the number of demonstrations in the name of a folder.
+
+    >>> parse_shots("2-shot")
+    2
+    """
+    return int(folder.removesuffix("-shot"))
+
+
 def arm(path: str) -> str:
     """Return the path of a system without its training seed.
 

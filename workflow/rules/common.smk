@@ -105,6 +105,11 @@ def tables(names, ending="csv"):
     return every(layout.TABLE, table=names, ending=ending)
 
 
+def card_of(tables=""):
+    """Return the path of the run card of tables."""
+    return f"{layout.TABLES}/run_card{tables and '_'}{tables}.json"
+
+
 def reported(names, category):
     """Return the CSV files of tables by name, each with its category and caption in Snakemake's report."""
     return {

@@ -9,8 +9,8 @@ rule aggregate:
     output:
         **reported(SCORE_TABLES, "Scores"),
         markdown=tables(SCORE_TABLES, "md"),
-        readme="reports/README.md",
-        card="reports/tables/run_card.json",
+        readme=layout.README,
+        card=card_of(),
     log:
         log_of("aggregate"),
     benchmark:
@@ -27,7 +27,7 @@ rule aggregate:
     message:
         "Aggregate all scores into tables"
     shell:
-        "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores results/scores"
+        "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores {layout.ALL_SCORES}"
         " --intervals {input.intervals} --readme {output.readme} > {log} 2>&1"
 
 
@@ -40,7 +40,7 @@ rule audit:
     output:
         **reported(DATA_TABLES, "Data"),
         markdown=tables(DATA_TABLES, "md"),
-        card="reports/tables/run_card_data.json",
+        card=card_of("data"),
     log:
         log_of("audit"),
     benchmark:
@@ -57,7 +57,7 @@ rule audit:
         "Tabulate the audit of the data"
     shell:
         "python -m workflow.scripts.audit --settings {params.settings:q} --benchmarks {input.benchmarks}"
-        " --mixtures {input.mixtures} --rendered {input.rendered} --tables reports/tables > {log} 2>&1"
+        " --mixtures {input.mixtures} --rendered {input.rendered} --tables {layout.TABLES} > {log} 2>&1"
 
 
 rule compare:
@@ -69,7 +69,7 @@ rule compare:
     output:
         **reported(["comparisons"], "Scores"),
         markdown=tables(["comparisons"], "md"),
-        card="reports/tables/run_card_comparisons.json",
+        card=card_of("comparisons"),
     log:
         log_of("compare"),
     benchmark:
@@ -85,7 +85,7 @@ rule compare:
     message:
         "Test the differences between systems"
     shell:
-        "python -m workflow.scripts.compare --settings {params.settings:q} --predictions results/predictions"
+        "python -m workflow.scripts.compare --settings {params.settings:q} --predictions {layout.ALL_PREDICTIONS}"
         " --benchmarks {input.benchmarks} --table {output.comparisons} > {log} 2>&1"
 
 
@@ -98,7 +98,7 @@ rule compare_published:
     output:
         **reported(["published"], "Scores"),
         markdown=tables(["published"], "md"),
-        card="reports/tables/run_card_published.json",
+        card=card_of("published"),
     log:
         log_of("compare_published"),
     benchmark:
@@ -116,7 +116,7 @@ rule compare_published:
         "Compare our scores with the published ones"
     shell:
         "python -m workflow.scripts.compare_published --settings {params.settings:q} --scores {input.scores}"
-        " --intervals {input.intervals} --paper resources/paper --tables reports/tables > {log} 2>&1"
+        " --intervals {input.intervals} --paper resources/paper --tables {layout.TABLES} > {log} 2>&1"
 
 
 rule analyse_errors:
@@ -130,7 +130,7 @@ rule analyse_errors:
         # In no report that is passed on: it quotes texts, which some licences forbid to redistribute.
         errors=layout.TABLE.format(table="errors", ending="csv"),
         markdown=tables(ERROR_TABLES, "md"),
-        card="reports/tables/run_card_errors.json",
+        card=card_of("errors"),
     log:
         log_of("analyse_errors"),
     benchmark:
@@ -146,9 +146,9 @@ rule analyse_errors:
     message:
         "Analyse prediction errors"
     shell:
-        "python -m workflow.scripts.analyse_errors --settings {params.settings:q} --scores results/scores"
-        " --predictions results/predictions --benchmarks {input.benchmarks}"
-        " --tables reports/tables > {log} 2>&1"
+        "python -m workflow.scripts.analyse_errors --settings {params.settings:q} --scores {layout.ALL_SCORES}"
+        " --predictions {layout.ALL_PREDICTIONS} --benchmarks {input.benchmarks}"
+        " --tables {layout.TABLES} > {log} 2>&1"
 
 
 rule compare_efficiency:
@@ -162,7 +162,7 @@ rule compare_efficiency:
     output:
         **reported(["efficiency"], "Scores"),
         markdown=tables(["efficiency"], "md"),
-        card="reports/tables/run_card_efficiency.json",
+        card=card_of("efficiency"),
     log:
         log_of("compare_efficiency"),
     benchmark:
@@ -180,8 +180,8 @@ rule compare_efficiency:
         "Tabulate costs and scores"
     shell:
         "python -m workflow.scripts.compare_efficiency --settings {params.settings:q} --matrix {input.matrix}"
-        " --scores {input.scores} --models {input.models} --adapters results/adapters"
-        " --predictions results/predictions --tables reports/tables > {log} 2>&1"
+        " --scores {input.scores} --models {input.models} --adapters {layout.ALL_ADAPTERS}"
+        " --predictions {layout.ALL_PREDICTIONS} --tables {layout.TABLES} > {log} 2>&1"
 
 
 LOGS = [layout.of_system(layout.ADAPTER_FILE, cell).format(file="training_log.csv") for cell in PLAN.tuned]
@@ -219,7 +219,7 @@ rule plot:
         "Plot {wildcards.figure}"
     shell:
         "python -m workflow.scripts.plot --settings {params.settings:q} --tables {input.tables} --logs {input.logs}"
-        " --output reports/figures/{wildcards.figure} > {log} 2>&1"
+        " --output {layout.FIGURES}/{wildcards.figure} > {log} 2>&1"
 
 
 rule typeset:
@@ -228,7 +228,7 @@ rule typeset:
         tables=tables(["matrix", "transfer", "intervals", "comparisons", "published", "efficiency", "data"]),
     output:
         tables(PAPER_TABLES, "tex"),
-        document="reports/tables/tables.tex",
+        document=layout.TABLE.format(table="tables", ending="tex"),
     log:
         log_of("typeset"),
     benchmark:
@@ -246,7 +246,7 @@ rule typeset:
         "Typeset tables in LaTeX"
     shell:
         "python -m workflow.scripts.typeset --settings {params.settings:q} --tables {input.tables}"
-        " --output reports/tables > {log} 2>&1"
+        " --output {layout.TABLES} > {log} 2>&1"
 
 
 rule page:

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import get_args
 
 from ..data.registry import REGISTRY
+from ..systems import BASELINES, UNTUNED
 from .explain import suggest
 from .section import Condition, Floor
 
 Raw = Mapping[str, object]  # a mapping of YAML
 
-RESERVED = ("untuned", "encoder", "frontier", "floor", "ceiling")
+RESERVED = (UNTUNED, *BASELINES)
 READER_OPTIONS = ("unit", "negative_share", "annotation")  # each of one reader; the registry names it
 OFFSETS = {"head_start", "head_end", "tail_start", "tail_end"}
 
@@ -209,7 +210,7 @@ def _check_comparisons(raw: Raw) -> Iterator[str]:
     yield from _check_unique("statistics.comparisons", [entry.get("name") for entry in entries])
     known = {
         "model": _mapping(raw.get("models")),
-        "mixture": [*_mapping(raw.get("mixtures")), "untuned"],
+        "mixture": [*_mapping(raw.get("mixtures")), UNTUNED],
         "condition": get_args(Condition),
     }
     for index, entry in enumerate(entries):
@@ -228,7 +229,7 @@ def _check_display_names(raw: Raw) -> Iterator[str]:
     sections = ("models", "encoders", "frontier", "mixtures", "benchmarks")
     titles = {name: str(name) for section in sections for name in _mapping(raw.get(section))}
     titles |= {name: REGISTRY[name].title for name in titles if name in REGISTRY}
-    titles |= {name: name for name in (*get_args(Floor), "untuned")}
+    titles |= {name: name for name in (*get_args(Floor), UNTUNED)}
     for name in names:
         if name not in titles:
             yield f"reports.names: unknown name {name!r}; {suggest(name, titles)}"

@@ -10,6 +10,7 @@ from ...artifacts.manifests import read_json
 from ...data.audit import count_shared_texts, count_texts
 from ...data.example import SPLITS
 from ...data.files import read_examples
+from ...systems import parse_shots
 
 
 def splits(audit: Mapping[str, Any], domain: str = "") -> list[dict[str, Any]]:
@@ -134,7 +135,7 @@ def lengths(manifests: Iterable[Path]) -> pd.DataFrame:
                 {
                     "model": model,
                     "use": use,
-                    "shots": int(shots.removesuffix("-shot")),
+                    "shots": parse_shots(shots),
                     "what": "/".join([*mixture, what]),
                     "rows": counts["rows"],
                     **counts["tokens"],
