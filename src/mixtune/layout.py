@@ -18,7 +18,6 @@ MIXTURE = "results/mixtures/{mixture}/manifest.json"
 MIXTURE_SPLIT = "results/mixtures/{mixture}/{split}.parquet"
 
 MODEL = "results/models/{model}/manifest.json"
-PINS = "results/pins"
 RELEASED = "results/released/{released}/manifest.json"
 RELEASED_FILE = "results/released/{released}/{file}"
 
@@ -32,7 +31,6 @@ ADAPTER_FILE = f"results/adapters/{PATH}/{{file}}"
 ENCODER = "results/encoders/{encoder}/{benchmark}/seed-{seed}/manifest.json"
 ENCODER_FILE = "results/encoders/{encoder}/{benchmark}/seed-{seed}/{file}"
 
-ALL_ADAPTERS, ALL_PREDICTIONS, ALL_SCORES = "results/adapters", "results/predictions", "results/scores"
 PREDICTIONS = "results/predictions/{system}/manifest.json"
 PREDICTION_CARD = "results/predictions/{system}/run_card.json"
 PREDICTION_FILE = "results/predictions/{system}/{condition}/{benchmark}.parquet"
@@ -44,7 +42,7 @@ EXPORT_DATA = "results/exports/{mixture}/data/{split}_{shots}-00000-of-00001.par
 EXPORT_CARD = "results/exports/{mixture}/README.md"
 RECEIPT = "results/published.txt"
 
-TABLES, FIGURES = "reports/tables", "reports/figures"
+TABLES = "reports/tables"
 TABLE = "reports/tables/{table}.{ending}"
 README = "reports/README.md"
 FIGURE = "reports/figures/{figure}.{ending}"

@@ -55,4 +55,4 @@ rule fetch_adapter:
         "Fetch the adapter {wildcards.released}"
     shell:
         "python -m workflow.scripts.fetch_adapter --settings {params.settings:q}"
-        " --manifest {output.manifest} --pin {layout.PINS}/adapters/{wildcards.released}.json > {log} 2>&1"
+        " --manifest {output.manifest} --pin results/pins/adapters/{wildcards.released}.json > {log} 2>&1"

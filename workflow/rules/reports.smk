@@ -27,7 +27,7 @@ rule aggregate:
     message:
         "Aggregate all scores into tables"
     shell:
-        "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores {layout.ALL_SCORES}"
+        "python -m workflow.scripts.aggregate --settings {params.settings:q} --scores results/scores"
         " --intervals {input.intervals} --readme {output.readme} > {log} 2>&1"
 
 
@@ -57,7 +57,7 @@ rule audit:
         "Tabulate the audit of the data"
     shell:
         "python -m workflow.scripts.audit --settings {params.settings:q} --benchmarks {input.benchmarks}"
-        " --mixtures {input.mixtures} --rendered {input.rendered} --tables {layout.TABLES} > {log} 2>&1"
+        " --mixtures {input.mixtures} --rendered {input.rendered} --tables reports/tables > {log} 2>&1"
 
 
 rule compare:
@@ -85,7 +85,7 @@ rule compare:
     message:
         "Test the differences between systems"
     shell:
-        "python -m workflow.scripts.compare --settings {params.settings:q} --predictions {layout.ALL_PREDICTIONS}"
+        "python -m workflow.scripts.compare --settings {params.settings:q} --predictions results/predictions"
         " --benchmarks {input.benchmarks} --table {output.comparisons} > {log} 2>&1"
 
 
@@ -116,7 +116,7 @@ rule compare_published:
         "Compare our scores with the published ones"
     shell:
         "python -m workflow.scripts.compare_published --settings {params.settings:q} --scores {input.scores}"
-        " --intervals {input.intervals} --paper resources/paper --tables {layout.TABLES} > {log} 2>&1"
+        " --intervals {input.intervals} --paper resources/paper --tables reports/tables > {log} 2>&1"
 
 
 rule analyse_errors:
@@ -146,9 +146,9 @@ rule analyse_errors:
     message:
         "Analyse prediction errors"
     shell:
-        "python -m workflow.scripts.analyse_errors --settings {params.settings:q} --scores {layout.ALL_SCORES}"
-        " --predictions {layout.ALL_PREDICTIONS} --benchmarks {input.benchmarks}"
-        " --tables {layout.TABLES} > {log} 2>&1"
+        "python -m workflow.scripts.analyse_errors --settings {params.settings:q} --scores results/scores"
+        " --predictions results/predictions --benchmarks {input.benchmarks}"
+        " --tables reports/tables > {log} 2>&1"
 
 
 rule compare_efficiency:
@@ -180,8 +180,8 @@ rule compare_efficiency:
         "Tabulate costs and scores"
     shell:
         "python -m workflow.scripts.compare_efficiency --settings {params.settings:q} --matrix {input.matrix}"
-        " --scores {input.scores} --models {input.models} --adapters {layout.ALL_ADAPTERS}"
-        " --predictions {layout.ALL_PREDICTIONS} --tables {layout.TABLES} > {log} 2>&1"
+        " --scores {input.scores} --models {input.models} --adapters results/adapters"
+        " --predictions results/predictions --tables reports/tables > {log} 2>&1"
 
 
 LOGS = [layout.of_system(layout.ADAPTER_FILE, cell).format(file="training_log.csv") for cell in PLAN.tuned]
@@ -219,7 +219,7 @@ rule plot:
         "Plot {wildcards.figure}"
     shell:
         "python -m workflow.scripts.plot --settings {params.settings:q} --tables {input.tables} --logs {input.logs}"
-        " --output {layout.FIGURES}/{wildcards.figure} > {log} 2>&1"
+        " --output reports/figures/{wildcards.figure} > {log} 2>&1"
 
 
 rule typeset:
@@ -246,7 +246,7 @@ rule typeset:
         "Typeset tables in LaTeX"
     shell:
         "python -m workflow.scripts.typeset --settings {params.settings:q} --tables {input.tables}"
-        " --output {layout.TABLES} > {log} 2>&1"
+        " --output reports/tables > {log} 2>&1"
 
 
 rule page:
