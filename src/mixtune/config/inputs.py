@@ -3,11 +3,10 @@
 from pathlib import Path
 
 from .. import layout
+from ..models.adapter_folder import CARD, CONFIG, WEIGHTS
 from ..resources import resource
 from ..systems import UNTUNED, arm
 from .matrix import MatrixPlan
-
-ADAPTER_FILES = {"adapter_config.json", "adapter_model.safetensors", "run_card.json"}
 
 
 def folder_files(path: str | Path) -> list[str]:
@@ -28,7 +27,7 @@ def of_released(plan: MatrixPlan, released: str) -> list[str]:
     """Return the files of a local adapter; one on the hub is not there at planning time."""
     _, entry = plan.released[released]
     files = folder_files(entry.path) if entry.origin == "path" and entry.path else []
-    return [file for file in files if Path(file).name in ADAPTER_FILES]
+    return [file for file in files if Path(file).name in (CONFIG, WEIGHTS, CARD)]
 
 
 def of_benchmark(plan: MatrixPlan, benchmark: str) -> list[str]:

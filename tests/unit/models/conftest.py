@@ -19,6 +19,11 @@ SHAPE = {
 TARGETS = ["q_proj", "v_proj", "down_proj"]
 
 
+@pytest.fixture(autouse=True, scope="module")
+def one_thread():
+    torch.set_num_threads(1)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """Makes checkpoints in bf16, as published ones are; biases and norms are random, too."""

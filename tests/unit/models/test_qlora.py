@@ -17,40 +17,11 @@ from transformers import (
 )
 
 from mixtune.artifacts.manifests import read_json, write_json
-from mixtune.devices.compute import Device
 from mixtune.errors import UserError
 from mixtune.models.qlora import add_adapter, load_adapter, load_base, load_tokenizer
-from mixtune.models.settings import LoraSettings
+from tests.unit.models.tuning import BF16, DEVICES, FLOAT32, IDS, LORA, TARGETS, logits, tune
 
-BF16 = Device("cpu", torch.bfloat16, "a test says so")
-FLOAT32 = Device("cpu", torch.float32, "a test says so")
-DEVICES = pytest.mark.parametrize("device", [BF16, FLOAT32], ids=["bf16", "float32"])
 KINDS = ["llama", "qwen2", "smollm3"]
-TARGETS = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
-LORA = LoraSettings(r=4, alpha=8, dropout=0.0, targets=TARGETS)
-IDS = torch.tensor([[5, 9, 13, 40, 41, 7, 22, 60], [1, 2, 3, 4, 5, 6, 7, 8]])
-
-
-@pytest.fixture(autouse=True, scope="module")
-def one_thread():
-    torch.set_num_threads(1)
-
-
-def logits(model, device) -> torch.Tensor:
-    with torch.no_grad(), device.autocast():
-        return model(input_ids=IDS).logits
-
-
-def tune(model, device, steps: int = 3) -> None:
-    """A few steps of AdamW on the adapter."""
-    optimizer = torch.optim.AdamW([p for p in model.parameters() if p.requires_grad], lr=0.02)
-    model.train()
-    for _ in range(steps):
-        with device.autocast():
-            loss = model(input_ids=IDS, labels=IDS).loss
-        loss.backward()
-        optimizer.step()
-        optimizer.zero_grad()
 
 
 @DEVICES
