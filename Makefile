@@ -4,10 +4,11 @@ BIN := .venv/bin
 
 .PHONY: demo test test-all docs lint perf fuzz chaos clean
 
-# The environment: exactly the versions of the lock file.
+# The environment: exactly the versions of the lock file. Python compiles a module when it is first imported: to compile
+# all of them here takes longer than their installation.
 .venv: requirements.lock pyproject.toml
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --requirement requirements.lock
+	$(BIN)/python -m pip install --quiet --no-compile --requirement requirements.lock
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch .venv
 
