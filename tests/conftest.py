@@ -28,7 +28,7 @@ SLOW = {
 }
 # Files whose tests share no costly fixture, but for those that are made once for all processes.
 SPREAD = {
-    "test_caching", "test_checkpoints", "test_commands", "test_disks", "test_existing_adapters",
+    "test_architectures", "test_caching", "test_checkpoints", "test_commands", "test_disks", "test_existing_adapters",
     "test_finetune", "test_loss", "test_planning", "test_reader_properties", "test_tabular", "test_trainer",
     "test_whole_dag",
 }  # fmt: skip

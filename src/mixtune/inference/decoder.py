@@ -21,14 +21,16 @@ node's children, is the label's probability in a distribution over the labels: i
 `choose_labels_exactly` follows every branch, scores each label's whole sequence, and takes the most probable.
 """
 
+import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import torch
-from transformers import DynamicCache
 
 from ..devices.compute import Device
-from .prefix_attention import ATTENTION, FAR, ForwardPass, KeysValues, pad_left
+from ..models.plain_pass import uniform_length
+from .batching_check import check_batching
+from .rows import NO_PREFIX, BatchedRows, PlainRows, Prefix, Rows, compute_prefix
 
 # Padded tokens per batch. Fixed per kind of device: equal prompts then form equal batches on every machine.
 TOKEN_BUDGET = {"cpu": 4_096, "cuda": 32_768}
@@ -81,49 +83,11 @@ def skip_forced(node: Trie) -> tuple[list[int], Trie]:
     return tokens, node
 
 
-class Prefix(NamedTuple):
-    """A shared prefix: its length, and keys and values (1, G, S, D) by layer."""
-
-    length: int
-    layers: dict[int, KeysValues]
-
-
 class Choice(NamedTuple):
     """Token ids of the chosen label, and its probability among all labels."""
 
     ids: list[int]
     confidence: float
-
-
-class _Rows:
-    """Unfinished rows of a batch: their cache, positions, and the logits of their next tokens, (rows, vocabulary)."""
-
-    def __init__(self, decoder: "Decoder", prompts: Sequence[Sequence[int]], prefix: Prefix):
-        self.decoder, self.prefix, self.device = decoder, prefix, decoder.model.device
-        # Without the config, every layer keeps all keys: the attention function applies the windows.
-        self.cache = DynamicCache()
-        self.length = torch.full((len(prompts), 1), prefix.length, device=self.device)
-        self.keys = torch.empty((len(prompts), 0), dtype=torch.long, device=self.device)
-        self.feed(prompts)
-
-    def feed(self, tokens: Sequence[Sequence[int]]) -> None:
-        """Append tokens, at least one per row."""
-        ids = pad_left(tokens, self.decoder.pad).to(self.device)
-        steps = pad_left([range(len(row)) for row in tokens], -1).to(self.device)
-        positions = torch.where(steps < 0, FAR, self.length + steps)
-        self.keys = torch.cat([self.keys, positions], 1)
-        # Padding is masked both as query and as key; its hidden state is never used.
-        queries = torch.where(steps < 0, 0, positions)
-        forward_pass = ForwardPass(self.prefix.layers, queries, self.keys, self.prefix.length)
-        self.logits = self.decoder.forward(ids, queries, self.cache, forward_pass)
-        self.length = self.length + (steps >= 0).sum(1, keepdim=True)
-
-    def keep(self, rows: list[int]) -> None:
-        """Keep these rows alone; a row that is listed more than once is duplicated."""
-        if rows != list(range(len(self.length))):
-            index = torch.tensor(rows, device=self.device)
-            self.cache.batch_select_indices(index)
-            self.length, self.keys = self.length[index], self.keys[index]
 
 
 class Decoder:
@@ -146,26 +110,23 @@ class Decoder:
     def __init__(self, model: Any, device: Device, stop_ids: Sequence[int], pad: int, max_new_tokens: int):
         self.model, self.device, self.pad, self.max_new_tokens = model, device, pad, max_new_tokens
         self.stop_ids = torch.tensor(list(stop_ids), device=model.device)
-        model.set_attn_implementation(ATTENTION)
+        self.check = check_batching(model, device)
+        print(self.check, file=sys.stderr, flush=True)
 
-    def forward(
-        self, ids: torch.Tensor, positions: torch.Tensor, cache: DynamicCache, forward_pass: ForwardPass
-    ) -> torch.Tensor:
-        """Return logits (rows, vocabulary) of the token after the last column of ids (rows, length)."""
-        inputs = {"input_ids": ids, "position_ids": positions, "past_key_values": cache, "forward_pass": forward_pass}
-        with torch.no_grad(), self.device.autocast():
-            return self.model(**inputs, use_cache=True, logits_to_keep=1).logits[:, -1]
+    def rows(self, prompts: Sequence[Sequence[int]], prefix: Prefix | None) -> Rows:
+        """Return prompts as unfinished rows."""
+        prefix = prefix or NO_PREFIX
+        longest = prefix.length + max(map(len, prompts)) + self.max_new_tokens
+        if self.check.passed and longest <= uniform_length(self.model.config):
+            return BatchedRows(self.model, self.device, prompts, prefix, self.pad)
+        return PlainRows(self.model, self.device, prompts, prefix)
 
     def compute_prefix(self, ids: Sequence[int]) -> Prefix:
         """Return keys and values of a shared prefix, e.g. `compute_prefix(prompts[0][:common_prefix(prompts)])`.
 
         The methods below take it together with the suffixes of the prompts.
         """
-        if not ids:
-            return NO_PREFIX
-        rows = _Rows(self, [ids], NO_PREFIX)
-        layers: Any = rows.cache.layers
-        return Prefix(len(ids), {index: (layer.keys, layer.values) for index, layer in enumerate(layers)})
+        return compute_prefix(self.model, self.device, ids) if ids and self.check.passed else Prefix(ids, [])
 
     def generate(self, prompts: Sequence[Sequence[int]], prefix: Prefix | None = None) -> list[list[int]]:
         """Return the greedy answer to each prompt: at most `max_new_tokens` ids, without the stop token.
@@ -173,7 +134,7 @@ class Decoder:
         Args:
             prompts: Token ids; with `prefix`, the suffix after it.
         """
-        rows = _Rows(self, prompts, prefix or NO_PREFIX)
+        rows = self.rows(prompts, prefix)
         answers: list[list[int]] = [[] for _ in prompts]
         active = list(range(len(prompts)))
         for step in range(self.max_new_tokens):
@@ -202,7 +163,7 @@ class Decoder:
         chosen = [list(begin) for _ in prompts]
         confidence, nodes = [1.0] * len(prompts), [root] * len(prompts)
         active = list(range(len(prompts))) if root else []
-        rows = _Rows(self, [[*prompt, *begin] for prompt in prompts], prefix or NO_PREFIX) if active else None
+        rows = self.rows([[*prompt, *begin] for prompt in prompts], prefix) if active else None
         while rows and active:
             alive, following = [], []
             for row, prompt in enumerate(active):
@@ -229,7 +190,7 @@ class Decoder:
 
         Every branch of the trie is followed: a row is duplicated where its node has several children.
         """
-        rows = _Rows(self, prompts, prefix or NO_PREFIX)
+        rows = self.rows(prompts, prefix)
         front: list[tuple[int, Trie, float, list[int]]] = [(row, labels, 0.0, []) for row in range(len(prompts))]
         scored: list[list[tuple[float, list[int]]]] = [[] for _ in prompts]
         while front:
@@ -249,6 +210,3 @@ class Decoder:
                 rows.feed([ids[-1:] for *_, ids in front])
         best = [(max(scores), torch.tensor([score for score, _ in scores])) for scores in scored]
         return [Choice(ids, float((score - all_scores.logsumexp(0)).exp())) for (score, ids), all_scores in best]
-
-
-NO_PREFIX = Prefix(0, {})

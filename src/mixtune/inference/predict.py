@@ -21,6 +21,8 @@ from .decoder import TOKEN_BUDGET, Decoder
 from .predictions import write_predictions
 from .settings import PredictSettings
 
+_SELF_CHECK = "self_check.json"
+
 
 class _BaseManifest(TypedDict):
     name: str
@@ -45,6 +47,12 @@ class _System:
     adapter: Path | None
     rendered: _RenderedManifest
     device: Device
+    scratch: Path
+
+    @functools.cached_property
+    def folder(self) -> Path:
+        """Folder of finished parts, named by all that answers depend on, except the prompts."""
+        return self.scratch / "predict" / self.dependency_hash()
 
     @functools.cached_property
     def tokenizer(self) -> Any:
@@ -56,7 +64,14 @@ class _System:
         print(f"computing on {device.name} in {device.dtype} because {device.why}", flush=True)
         model = load_base(self.base["folder"], device)
         model = load_adapter(model, self.adapter.parent) if self.adapter else model.eval()
-        return Decoder(model, device, stop_ids, self.tokenizer.pad_token_id or 0, self.settings.max_new_tokens)
+        decoder = Decoder(model, device, stop_ids, self.tokenizer.pad_token_id or 0, self.settings.max_new_tokens)
+        write_json(self.folder / _SELF_CHECK, decoder.check.facts())
+        return decoder
+
+    def self_check(self) -> object:
+        """Return the facts of the decoder's self-check, also of an earlier job whose parts were used."""
+        path = self.folder / _SELF_CHECK
+        return read_json(path) if path.is_file() else None
 
     def dependency_hash(self) -> str:
         """Return the hash of all that answers depend on, except the prompts."""
@@ -96,12 +111,11 @@ def predict(
     Raises:
         UserError: The adapter was trained with another chat template.
     """
-    system = _System(settings, read_json(model), adapter, read_json(prompts), device)
-    base, rendered = system.base, system.rendered
+    system = _System(settings, read_json(model), adapter, read_json(prompts), device, scratch)
+    base, rendered, folder = system.base, system.rendered, system.folder
     if adapter:
         check_template(adapter.parent, rendered["template_hash"], system.tokenizer.get_chat_template())
     trained = adapter_card(adapter.parent) if adapter else {}
-    folder = scratch / "predict" / system.dependency_hash()
     sign(folder, manifest)
     costs: dict[str, Costs] = {}
     with exclusive(folder / "lock"):
@@ -121,6 +135,7 @@ def predict(
             seeds=trained.get("seeds", {}),
             scratch=f"predict/{folder.name}",
             **device_facts(device.name, device.dtype),
+            self_check=system.self_check(),
             **sum(costs.values(), Costs()).facts(),
             conditions={condition: cost.facts() for condition, cost in costs.items()},
         )

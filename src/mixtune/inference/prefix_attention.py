@@ -8,16 +8,16 @@ rows, and again at each new token. Here it is one row:
     queries                 (B, H, L, D)      L = longest suffix at first, then the 1 to few tokens of an answer
 
 Scores with the prefix are one product for all rows, (G, B R L, D) x (G, D, S); scores with the rows' own keys are one
-product per row; one softmax is over both. Positions alone determine the mask: a query attends to keys at or before
-its own position, and inside the window where a layer has one. Padding has the position FAR.
+product per row; one softmax is over both. The mask is the layer's own function of positions (`position_masks.py`).
+Padding has the position FAR.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from transformers import AttentionInterface
+
+from ..models.position_masks import PositionMask, position_mask, register
 
 ATTENTION = "mixtune_prefixed"
 FAR = 2**30  # position of padding: after every query, so that none attends to it
@@ -27,91 +27,110 @@ KeysValues = tuple[torch.Tensor, torch.Tensor]
 
 @dataclass
 class ForwardPass:
-    """Arguments of attention that are the same in all layers of a forward pass, and its masks.
+    """Arguments of attention that are the same in all layers of a forward pass.
 
     For example, B rows of which each has L suffix tokens after a prefix of length S, and nothing in the cache yet:
 
         positions = torch.arange(S, S + L).expand(B, L)
-        model(..., forward_pass=ForwardPass(prefix.layers, queries=positions, keys=positions, length=S))
+        with arranged(ForwardPass(prefix.layers, queries=positions, keys=positions, length=S)):
+            model(...)
 
     Attributes:
-        prefix: Keys and values of the shared prefix by layer, each (1, G, S, D); {} where nothing is shared.
+        prefix: Keys and values of the shared prefix in the order in which layers use them, each (1, G, S, D).
         queries: (B, L) positions.
         keys: (B, K) positions of the rows' own keys, those of this pass included.
-        length: S.
+        length: S; 0 where nothing is shared.
+        record: Whether to keep the keys and values of this pass in `prefix`, which is empty before.
     """
 
-    prefix: Mapping[int, KeysValues]
+    prefix: list[KeysValues]
     queries: torch.Tensor
     keys: torch.Tensor
     length: int
-    _masks: dict[int | torch.dtype | None, torch.Tensor] = field(default_factory=dict)
+    record: bool = False
+    _layers: Iterator[KeysValues] = field(init=False)
 
-    def hidden(self, window: int | None) -> torch.Tensor:
-        """Return (B, 1, L, K) or, with a window, (B, 1, L, S + K): True where a query must not attend to a key.
+    def __post_init__(self) -> None:
+        self._layers = iter(self.prefix)
 
-        Without a window, queries attend to the whole prefix. Computed once for all layers with this window.
-        """
-        if window not in self._masks:
-            keys = self.keys
-            if window:
-                prefix = torch.arange(self.length, device=keys.device).expand(len(keys), -1)
-                keys = torch.cat([prefix, keys], 1)
-            distance = self.queries[:, None, :, None] - keys[:, None, None]
-            self._masks[window] = (distance < 0) | (distance >= window) if window else distance < 0
-        return self._masks[window]
+    def next_prefix(self, dtype: torch.dtype) -> KeysValues | None:
+        """Return keys and values of the prefix for the next attention layer, None where nothing is shared."""
+        if not self.length:
+            return None
+        keys, values = next(self._layers)
+        return keys.to(dtype), values.to(dtype)
 
-    def mask(self, dtype: torch.dtype, rows: int) -> torch.Tensor:
+    def hidden(self, mask: PositionMask) -> torch.Tensor:
+        """Return (B, 1, L, K) for a causal mask, of which all queries attend to the prefix; else (B, 1, L, S + K)."""
+
+        def compute() -> torch.Tensor:
+            if mask.is_causal:
+                return mask.hidden(self.queries, self.keys)
+            prefix = torch.arange(self.length, device=self.keys.device).expand(len(self.keys), -1)
+            return mask.hidden(self.queries, torch.cat([prefix, self.keys], 1))
+
+        return mask.once("hidden", compute)
+
+    def additive(self, mask: PositionMask, dtype: torch.dtype, rows: int) -> torch.Tensor:
         """Return (B, 1, rows, K), to be added to scores with own keys: the queries' L rows, repeated for R heads."""
-        if dtype not in self._masks:
-            hidden = self.hidden(None)
+
+        def compute() -> torch.Tensor:
+            hidden = self.hidden(mask)
             # Not minus infinity: a padded query attends to nothing, and must not become NaN.
-            mask = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, torch.finfo(dtype).min)
-            self._masks[dtype] = mask.repeat(1, 1, rows // hidden.shape[2], 1)
-        return self._masks[dtype]
+            added = torch.zeros(hidden.shape, dtype=dtype).masked_fill_(hidden, torch.finfo(dtype).min)
+            return added.repeat(1, 1, rows // hidden.shape[2], 1)
+
+        return mask.once(dtype, compute)
 
 
 def prefixed_attention(
-    module: Any,
+    module: object,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    attention_mask: None,
-    scaling: float,
-    forward_pass: ForwardPass,
-    sliding_window: int | None = None,
+    attention_mask: object,
+    scaling: float | None = None,
     softcap: float | None = None,
-    **_: object,
+    **options: object,
 ) -> tuple[torch.Tensor, None]:
     """Compute attention with a shared prefix, with the signature of transformers' attention functions.
 
     transformers calls it where a model uses ATTENTION:
 
         model.set_attn_implementation(ATTENTION)
-        model(input_ids=..., forward_pass=ForwardPass(...))
+        with arranged(ForwardPass(...)):
+            model(input_ids=...)
 
     Args:
         query: (B, H, L, D); `key` and `value` (B, G, K, D), the rows' own.
-        forward_pass: Argument of the model's forward pass, which passes it on.
+        attention_mask: The layer's PositionMask, whose arrangement is a ForwardPass.
 
     Returns:
         (B, L, H, D), and no weights.
+
+    Raises:
+        UnsupportedAttention: The layer requires more than this function implements.
     """
-    kind = query.device.type
+    mask, forward_pass = position_mask(attention_mask, ForwardPass, options)
+    kind, scaling = query.device.type, query.shape[-1] ** -0.5 if scaling is None else scaling
     if torch.is_autocast_enabled(kind):
         query, key, value = (part.to(torch.get_autocast_dtype(kind)) for part in (query, key, value))
+    if forward_pass.record:
+        forward_pass.prefix.append((key, value))
     with torch.autocast(kind, enabled=False):
         batch, heads, length, size = query.shape
         query = query.reshape(batch, key.shape[1], -1, size)  # the R heads of a key head, one after the other
-        prefix = None
-        if forward_pass.length:
-            keys, values = forward_pass.prefix[module.layer_idx]
-            prefix = keys.to(query.dtype), values.to(query.dtype)
-        if kind == "cpu" and sliding_window is None and softcap is None:
-            out = _fused(query, key, value, prefix, forward_pass, scaling)
+        prefix = forward_pass.next_prefix(query.dtype)
+        if _can_fuse(query, value, mask, softcap):
+            added = forward_pass.additive(mask, query.dtype, query.shape[2])
+            out = _fused(query, key, value, prefix, added, scaling)
         else:
-            out = _plain(query, key, value, prefix, forward_pass.hidden(sliding_window), scaling, softcap)
-        return out.reshape(batch, heads, length, size).transpose(1, 2), None
+            out = _plain(query, key, value, prefix, forward_pass.hidden(mask), scaling, softcap)
+        return out.reshape(batch, heads, length, -1).transpose(1, 2).contiguous(), None
+
+
+def _can_fuse(query: torch.Tensor, value: torch.Tensor, mask: PositionMask, softcap: float | None) -> bool:
+    return query.device.type == "cpu" and mask.is_causal and softcap is None and value.shape[-1] == query.shape[-1]
 
 
 def _plain(
@@ -140,7 +159,7 @@ def _plain(
     out = weights[..., shared:] @ value
     if prefix:
         together = weights[..., :shared].transpose(0, 1).reshape(groups, -1, shared) @ prefix[1][0]
-        out = out + together.view(groups, batch, -1, size).transpose(0, 1)
+        out = out + together.view(groups, batch, -1, value.shape[-1]).transpose(0, 1)
     return out
 
 
@@ -149,7 +168,7 @@ def _fused(
     key: torch.Tensor,
     value: torch.Tensor,
     prefix: KeysValues | None,
-    forward_pass: ForwardPass,
+    mask: torch.Tensor,
     scaling: float,
 ) -> torch.Tensor:
     """Compute the same with torch's fused kernel for CPUs, prefix and own keys apart, without a matrix of scores.
@@ -157,7 +176,6 @@ def _fused(
     The kernel returns the logarithm of each part's sum of exponentials, which gives the weights of the two outputs.
     """
     attend = torch.ops.aten._scaled_dot_product_flash_attention_for_cpu
-    mask = forward_pass.mask(query.dtype, query.shape[2])
     own, own_log_sum = attend(query, key, value, 0.0, False, attn_mask=mask, scale=scaling)
     if not prefix:
         return own
@@ -181,4 +199,4 @@ def pad_left(sequences: Sequence[Sequence[int]], fill: int) -> torch.Tensor:
     return torch.tensor([[fill] * (width - len(ids)) + list(ids) for ids in sequences])
 
 
-AttentionInterface.register(ATTENTION, prefixed_attention)
+register(ATTENTION, prefixed_attention)

@@ -69,16 +69,33 @@ def cast_outputs(model: PreTrainedModel, dtype: torch.dtype) -> None:
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
             epsilon, weight = getattr(module, "variance_epsilon", None), getattr(module, "weight", None)
-            if epsilon is not None and isinstance(weight, torch.Tensor):  # the common form; e.g. Gemma's differs
-                module.forward = _norm_forward(weight.detach().float(), epsilon, dtype)
+            faster = None
+            if epsilon is not None and isinstance(weight, torch.Tensor):
+                faster = _norm_forward(weight.detach().float(), epsilon, dtype)
+            if faster and _computes_the_same(module, faster, weight):
+                module.forward = faster
             else:
                 module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
         elif type(module).__name__.endswith("RotaryEmbedding"):
-            module.register_forward_hook(lambda _, inputs, output: tuple(part.to(dtype) for part in output))
+            module.register_forward_hook(_cast_cosine_and_sine(dtype))
     head: Any = model.get_output_embeddings()
     weight, bias = head.weight.detach().to(dtype), None if head.bias is None else head.bias.detach().to(dtype)
     # Of a slice that is not contiguous, a product would copy the matrix for every row.
     head.forward = lambda input: torch.nn.functional.linear(input.to(dtype).contiguous(), weight, bias)
+
+
+def _computes_the_same(module: torch.nn.Module, faster: Callable[..., torch.Tensor], weight: torch.Tensor) -> bool:
+    """Return whether a norm has the common form; others use the weight differently (e.g. Gemma's: 1 + weight)."""
+    x = torch.linspace(-2, 3, 2 * weight.numel(), device=weight.device).view(2, -1)
+    try:
+        return torch.allclose(faster(x).float(), module(x).float(), rtol=0.02, atol=0.02)
+    except (RuntimeError, TypeError):  # norms over parts of the last dimension, or with a gate
+        return False
+
+
+def _cast_cosine_and_sine(dtype: torch.dtype) -> Callable[..., object]:
+    """Return a forward hook for rotary embeddings; those that return one complex tensor are left unchanged."""
+    return lambda _, inputs, output: tuple(p.to(dtype) for p in output) if isinstance(output, tuple) else output
 
 
 def _norm_forward(weight: torch.Tensor, epsilon: float, dtype: torch.dtype) -> Callable[[torch.Tensor], torch.Tensor]:

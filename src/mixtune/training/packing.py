@@ -12,8 +12,9 @@ the rows. `packed_attention`, which transformers calls in place of its own, spli
 
     queries (rows, heads, L, D)      keys and values (rows, heads, S + L, D): the prefix, then the row's own
 
-with one mask (L, S + L) for all rows: a query attends to the prefix and to its own row up to itself. The padded tail
-of a row may attend to anything, since its output is not used. Autograd sums the gradients of the prefix over the rows.
+with one mask (L, S + L) for all rows, the layer's own function of positions: a query attends to the prefix and to its
+own row up to itself, or inside a window. The padded tail of a row may attend to anything, since its output is not
+used. Autograd sums the gradients of the prefix over the rows.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +22,8 @@ from dataclasses import dataclass
 from typing import Any, TypedDict
 
 import torch
-from transformers import AttentionInterface, DynamicCache, PreTrainedConfig
-from transformers.cache_utils import DynamicLayer
 
+from ..models.position_masks import PositionMask, position_mask, register
 from ..prompts.prefix import common_prefix
 
 ATTENTION = "mixtune_packed"
@@ -46,11 +46,15 @@ class Layout:
     indices: torch.Tensor
     valid: torch.Tensor
 
-    def mask(self, dtype: torch.dtype) -> torch.Tensor:
-        """Return the mask (L, S + L): 0 where a query attends to a key, minus infinity elsewhere."""
-        length = self.indices.shape[1]
-        later = torch.full((length, length), -torch.inf, dtype=dtype, device=self.indices.device).triu(1)
-        return torch.nn.functional.pad(later, (self.shared, 0))
+    def mask(self, mask: PositionMask, dtype: torch.dtype) -> torch.Tensor:
+        """Return (S + L, S + L) by position: 0 where a query attends to a key, minus infinity elsewhere."""
+
+        def compute() -> torch.Tensor:
+            positions = torch.arange(self.shared + self.indices.shape[1], device=self.indices.device)[None]
+            hidden = mask.hidden(positions, positions)[0, 0]
+            return torch.zeros(hidden.shape, dtype=dtype, device=hidden.device).masked_fill_(hidden, -torch.inf)
+
+        return mask.once(dtype, compute)
 
 
 class Packed(TypedDict):
@@ -67,12 +71,6 @@ class Packed(TypedDict):
     logits_to_keep: torch.Tensor
     labels: torch.Tensor
     layout: Layout
-
-
-def can_pack(config: PreTrainedConfig) -> bool:
-    """Return whether a model's layers can use `packed_attention`: all have plain, full attention."""
-    full = all(type(layer) is DynamicLayer for layer in DynamicCache(config=config).layers)
-    return full and getattr(config, "attn_logit_softcapping", None) is None
 
 
 def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
@@ -110,25 +108,28 @@ def pack(rows: Sequence[Row], device: torch.device | str = "cpu") -> Packed:
 
 
 def packed_attention(
-    module: torch.nn.Module,
+    module: object,
     query: torch.Tensor,
     key: torch.Tensor,
     value: torch.Tensor,
-    attention_mask: None,
-    scaling: float,
-    layout: Layout,
-    **_: object,
+    attention_mask: object,
+    scaling: float | None = None,
+    **options: object,
 ) -> tuple[torch.Tensor, None]:
     """Compute attention over a packed sequence, with the signature of transformers' attention functions.
 
     Args:
         query: (1, heads, T, D); `key` and `value` (1, key heads, T, D).
-        layout: Argument of the model's forward pass, which passes it on.
+        attention_mask: The layer's PositionMask, whose arrangement is a Layout.
 
     Returns:
         (1, T, heads, D), and no weights.
+
+    Raises:
+        UnsupportedAttention: The layer requires more than this function implements.
     """
-    kind = query.device.type
+    mask, layout = position_mask(attention_mask, Layout, options)
+    kind, scaling = query.device.type, query.shape[-1] ** -0.5 if scaling is None else scaling
     if torch.is_autocast_enabled(kind):
         query, key, value = (part.to(torch.get_autocast_dtype(kind)) for part in (query, key, value))
     with torch.autocast(kind, enabled=False):
@@ -144,12 +145,13 @@ def packed_attention(
         keys, values = (
             torch.cat([part[None, :, :shared].expand(number, -1, -1, -1), padded(part)], 2) for part in (key, value)
         )
-        rows = attend(padded(query), keys, values, layout.mask(query.dtype), scaling)
+        visible = layout.mask(mask, query.dtype)
+        rows = attend(padded(query), keys, values, visible[shared:], scaling)
         rows = rows.transpose(1, 2).flatten(0, 1).index_select(0, layout.valid)  # (T - S, heads, D)
         if not shared:
             return rows[None], None
-        mask = torch.full((shared, shared), -torch.inf, dtype=query.dtype, device=query.device).triu(1)
-        prefix = attend(query[None, :, :shared], key[None, :, :shared], value[None, :, :shared], mask, scaling)
+        own = visible[:shared, :shared]
+        prefix = attend(query[None, :, :shared], key[None, :, :shared], value[None, :, :shared], own, scaling)
         return torch.cat([prefix[0].transpose(0, 1), rows])[None], None
 
 
@@ -181,7 +183,7 @@ class _CpuAttention(torch.autograd.Function):
         ctx.save_for_backward(stacked, key, value, mask)
         ctx.scaling = scaling
         weights = _CpuAttention.weights(stacked, key, mask, scaling)
-        return (weights.to(value.dtype) @ value).view(batch, heads, length, size)
+        return (weights.to(value.dtype) @ value).view(batch, heads, length, -1)
 
     @staticmethod
     def weights(stacked: torch.Tensor, key: torch.Tensor, mask: torch.Tensor, scaling: float) -> torch.Tensor:
@@ -194,7 +196,7 @@ class _CpuAttention(torch.autograd.Function):
         ctx: Any, gradient: torch.Tensor
     ) -> tuple[torch.Tensor | None, ...]:
         stacked, key, value, mask = ctx.saved_tensors
-        gradient = gradient.reshape(stacked.shape)
+        gradient = gradient.reshape(*stacked.shape[:-1], -1)
         weights = _CpuAttention.weights(stacked, key, mask, ctx.scaling)
         scores_gradient = (gradient @ value.mT).float()  # of the weights at first
         scores_gradient.sub_((scores_gradient * weights).sum(-1, keepdim=True)).mul_(weights).mul_(ctx.scaling)
@@ -203,4 +205,4 @@ class _CpuAttention(torch.autograd.Function):
         return query_gradient, scores_gradient.mT @ stacked, weights.to(value.dtype).mT @ gradient, None, None
 
 
-AttentionInterface.register(ATTENTION, packed_attention)
+register(ATTENTION, packed_attention)

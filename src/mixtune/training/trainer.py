@@ -23,9 +23,9 @@ from .checkpoints import (
     training_arguments,
     write_log,
 )
-from .loss import answer_loss, micro_batches
+from .loss import answer_loss, check_packing, micro_batches
 from .meter import Meter
-from .packing import ATTENTION, Row, can_pack
+from .packing import Row
 from .settings import FinetuneSettings
 
 T = TypeVar("T")
@@ -39,6 +39,7 @@ class Outcome(TypedDict):
     validation_loss: float | None
     examples: int
     trainable_parameters: int
+    self_check: dict[str, object]
 
 
 class AnswerTrainer(SeededTrainer):
@@ -160,6 +161,8 @@ def tune(
     """
     meter = meter or Meter(device.name)
     model = _new_model(base, settings, device)
+    check = check_packing(model, device)
+    print(check, flush=True)
     trainer = AnswerTrainer(
         device=device,
         micro_tokens=micro_tokens,
@@ -185,6 +188,7 @@ def tune(
         "validation_loss": final.get("eval_loss"),
         "examples": len(train),
         "trainable_parameters": sum(parameter.numel() for parameter in parameters),
+        "self_check": check.facts(),
     }
 
 
@@ -195,11 +199,6 @@ def _new_model(base: Path, settings: FinetuneSettings, device: Device) -> PeftMo
     model.config.use_cache = False
     # Disable PEFT's card, which it writes with each checkpoint; ours is written from the scores.
     model.create_or_update_model_card = lambda output_dir: None
-    if can_pack(model.config):
-        model.set_attn_implementation(ATTENTION)
-        print("training on packed rows: their shared prefix is computed once")
-    else:
-        print("training row by row: layers of this model have windows, states or capped scores")
     return model
 
 

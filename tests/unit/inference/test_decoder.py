@@ -112,10 +112,7 @@ def test_a_shared_prefix_changes_no_answer(model, expected, kind):
 def test_the_attention_for_gpus_gives_the_same_answers(model, expected, kind, monkeypatch):
     """It runs on a CPU as well, where the fused kernel takes its place."""
 
-    def plain(query, key, value, prefix, forward_pass, scaling):
-        return prefixed._plain(query, key, value, prefix, forward_pass.hidden(None), scaling, None)
-
-    monkeypatch.setattr(prefixed, "_fused", plain)
+    monkeypatch.setattr(prefixed, "_can_fuse", lambda *_: False)
     assert decoded(decoder(model(kind)), TAILS, 600, BEGINNING) == expected(kind, BEGINNING)
     assert decoded(decoder(model(kind)), TAILS, 600) == expected(kind)
 
@@ -123,14 +120,14 @@ def test_the_attention_for_gpus_gives_the_same_answers(model, expected, kind, mo
 def test_a_prefix_is_left_as_it_was(model):
     asked = decoder(model("llama"))
     prefix = asked.compute_prefix(BEGINNING)
-    before = {place: (keys.clone(), values.clone()) for place, (keys, values) in prefix.layers.items()}
+    before = [(keys.clone(), values.clone()) for keys, values in prefix.layers]
     first = asked.generate(TAILS[:5], prefix)
     assert [asked.generate([tail], prefix)[0] for tail in TAILS[:5]] == first
     assert asked.generate(TAILS[:5], prefix) == first
     assert prefix.length == len(BEGINNING)
-    for place, (keys, values) in before.items():
-        assert torch.equal(prefix.layers[place][0], keys)
-        assert torch.equal(prefix.layers[place][1], values)
+    for layer, (keys, values) in zip(prefix.layers, before, strict=True):
+        assert torch.equal(layer[0], keys)
+        assert torch.equal(layer[1], values)
 
 
 @pytest.mark.parametrize("kind", ["llama", "gemma2"])
@@ -178,9 +175,10 @@ def test_no_forward_pass_is_wasted(model, monkeypatch):
         sizes.append(tuple(options["input_ids"].shape))
         return original(*args, **options)
 
+    answering = decoder(network)
     original = network.forward
     monkeypatch.setattr(network, "forward", forward)
-    answers = decoder(network).generate(TAILS[:20])
+    answers = answering.generate(TAILS[:20])
     alive = [sum(len(answer) > step for answer in answers) for step in range(NEW - 1)]
     assert sizes == [(20, max(map(len, TAILS[:20])))] + [(number, 1) for number in alive if number]
 
@@ -278,9 +276,8 @@ def test_only_decisions_cost_a_pass(model, monkeypatch):
         passes.append(tuple(options["input_ids"].shape))
         return original(*args, **options)
 
-    original = network.forward
+    asked, original = decoder(network), network.forward
     monkeypatch.setattr(network, "forward", forward)
-    asked = decoder(network)
     longest = max(map(len, TAILS[:9]))
     assert [choice.ids for choice in asked.choose_labels(TAILS[:9], label_trie(ONE))] == ONE * 9
     assert passes == []  # one label: nothing to decide

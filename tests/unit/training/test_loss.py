@@ -6,7 +6,6 @@ import pytest
 import torch
 from transformers import (
     AutoModelForCausalLM,
-    Gemma2Config,
     LlamaConfig,
     MistralConfig,
     Qwen2Config,
@@ -18,7 +17,7 @@ from transformers import (
 from mixtune.prompts.prefix import SHORTEST
 from mixtune.training import packing
 from mixtune.training.loss import answer_loss, micro_batches
-from mixtune.training.packing import ATTENTION, can_pack, pack
+from mixtune.training.packing import ATTENTION, pack
 from mixtune.training.trainer import AnswerTrainer
 from tests.fixtures.models import END, VOCABULARY, random_model, tiny_shape
 from tests.unit.training.tuning import FLOAT32
@@ -75,8 +74,7 @@ def step_gradients(model, batches) -> tuple[float, dict[str, torch.Tensor]]:
 def assert_equals_one_row_at_a_time(model, data, batches):
     expected_loss = plain_loss(model, data)
     expected = gradients(model, expected_loss)
-    if can_pack(model.config):
-        model.set_attn_implementation(ATTENTION)
+    model.set_attn_implementation(ATTENTION)
     loss, found = step_gradients(model, batches)
     assert loss == pytest.approx(expected_loss.item(), abs=1e-5)
     for name, gradient in found.items():
@@ -109,14 +107,22 @@ def test_micro_batches_add_up_to_the_mean_over_the_step(model):
     assert_equals_one_row_at_a_time(model, data, [data[:1], data[1:4], data[4:]])
 
 
-@pytest.mark.parametrize("config", [Gemma2Config, MistralConfig])
-def test_a_model_with_a_window_is_trained_row_by_row(config):
-    """Rows are longer than the window; Gemma2 caps its scores, too."""
+def test_rows_longer_than_a_window_are_packed():
     torch.manual_seed(0)
-    model = AutoModelForCausalLM.from_config(config(**tiny_shape(), head_dim=8, sliding_window=8), dtype=torch.float32)
-    assert not can_pack(model.config)
+    config = MistralConfig(**tiny_shape(), head_dim=8, sliding_window=8)
+    model = AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     data = rows(4, 18)
     assert_equals_one_row_at_a_time(model.train(), data, [data])
+
+
+def test_rows_longer_than_what_rotary_embeddings_are_scaled_for_are_not_packed():
+    """These depend on the longest row of a forward pass."""
+    factors = {"short_factor": [1.0] * 4, "long_factor": [2.0] * 4, "original_max_position_embeddings": 24}
+    scaling = {"rope_type": "longrope", "rope_theta": 10000.0, "factor": 4.0, **factors}
+    model = random_model(LlamaConfig(**tiny_shape(), rope_parameters=scaling)).train()
+    data = rows(4, 18)
+    assert {len(row["input_ids"]) > 24 for row in data} == {True, False}
+    assert_equals_one_row_at_a_time(model, data, [data])
 
 
 def test_pad_is_eos(model):

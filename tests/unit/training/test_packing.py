@@ -1,11 +1,11 @@
-"""Packed rows: their layout, and the models that can process them."""
+"""Packed rows: their layout. Which models can process them: tests/unit/models/test_architectures.py."""
 
-import pytest
 import torch
-from transformers import Gemma2Config, LlamaConfig, MistralConfig, Phi3Config, Qwen2Config, SmolLM3Config
+from transformers.masking_utils import causal_mask_function
 
+from mixtune.models.position_masks import PositionMask
 from mixtune.prompts.prefix import SHORTEST
-from mixtune.training.packing import can_pack, pack
+from mixtune.training.packing import pack
 from tests.fixtures.models import END
 
 
@@ -24,8 +24,8 @@ def test_packed_rows_hold_what_they_share_once():
     assert layout.shared == SHORTEST
     assert layout.indices.tolist() == [[16, 17, 18, 19, 20], [21, 22, 23, 24, 24]]
     assert layout.valid.tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8]  # of ten indices, the last is a tail
-    seen = (layout.mask(torch.float32) == 0).tolist()
-    assert seen == [[True] * (SHORTEST + n) + [False] * (5 - n) for n in range(1, 6)]
+    seen = (layout.mask(PositionMask(layout, True, causal_mask_function), torch.float32) == 0).tolist()
+    assert seen == [[True] * n + [False] * (SHORTEST + 5 - n) for n in range(1, SHORTEST + 6)]
 
 
 def test_an_answer_is_never_part_of_the_shared_prefix():
@@ -34,22 +34,3 @@ def test_an_answer_is_never_part_of_the_shared_prefix():
     # The last prompt token stays too: it predicts the answer's first.
     assert batch["layout"].shared == SHORTEST + 1
     assert batch["input_ids"].tolist() == [same["input_ids"] + same["input_ids"][SHORTEST + 1 :]]
-
-
-@pytest.mark.parametrize(
-    ("config", "shares"),
-    [
-        (LlamaConfig(), True),
-        (Qwen2Config(), True),
-        (Qwen2Config(use_sliding_window=True, max_window_layers=1), False),
-        (SmolLM3Config(), True),
-        (MistralConfig(sliding_window=None), True),
-        # These two say that they slide by `sliding_window` alone, without `layer_types`.
-        (MistralConfig(sliding_window=4096), False),
-        (Phi3Config(sliding_window=2047, pad_token_id=0), False),
-        (Gemma2Config(), False),
-    ],
-    ids=lambda value: type(value).__name__ if not isinstance(value, bool) else str(value),
-)
-def test_models_with_sliding_windows_are_not_packed(config, shares):
-    assert can_pack(config) is shares
