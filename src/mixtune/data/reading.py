@@ -2,7 +2,7 @@
 
 import importlib
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import cast
 
@@ -10,6 +10,8 @@ from .example import SPLITS, Example, MissingSplit, ReadError
 from .registry import REGISTRY
 
 # Readers are imported only where they are used, since hub_copy imports pyarrow and planning a workflow must be quick.
+
+TABLE_OPTIONS = ("columns", "markers")  # of tables of examples, which no reader of native files takes
 
 
 def read_folder(
@@ -34,7 +36,7 @@ def read_folder(
         negative: The meaning of a null relation in a hub copy; for its benchmarks, the registry's negative label.
         config: The config of a hub copy that has several.
         options: Keyword arguments of the benchmark's own reader (`unit`, `annotation`, ...; see the registry), or
-            `columns`: our names of the columns of a table to those of its files.
+            `columns`: our names of the columns of a table to those of its files; and its `markers`.
         files: The file of each split that has another name than its format's; relative to the folder.
 
     Raises:
@@ -52,14 +54,15 @@ def read_folder(
     known = REGISTRY.get(benchmark)
     negative = known.negative if known else negative
     columns = cast(Mapping[str, str] | None, options.get("columns"))
-    return hub_copy.read(path, benchmark, split, counts, negative, config, columns)
+    markers = cast(Mapping[str, Sequence[str]] | None, options.get("markers"))
+    return hub_copy.read(path, benchmark, split, counts, negative, config, columns, markers)
 
 
 def is_copy(benchmark: str, folder: Path, options: Mapping[str, object], files: Mapping[str, str]) -> bool:
     """Return whether files are a table of examples (a hub copy, or one with `columns`) and not native ones."""
     from .readers.hub_copy import is_hub_copy
 
-    return benchmark not in REGISTRY or "columns" in options or is_hub_copy(folder, files)
+    return benchmark not in REGISTRY or not options.keys().isdisjoint(TABLE_OPTIONS) or is_hub_copy(folder, files)
 
 
 def _source(benchmark: str, folder: Path, split: str, files: Mapping[str, str]) -> Path:

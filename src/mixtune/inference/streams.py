@@ -17,6 +17,7 @@ from typing import Any, BinaryIO, Literal, TypedDict
 from ..data.example import LONGEST, Example
 from ..data.labels import normalise
 from ..data.mentions import locate_mentions
+from ..data.readers.mention_forms import plain_record
 from ..errors import UserError
 
 
@@ -199,6 +200,8 @@ def _parse_offset(cell: str) -> int | str | None:
 def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
     """Return the example in a record; mentions without offsets are located in the text.
 
+    A record with the fields `h` and `t`, in the form of OpenNRE or FewRel, has the mentions and their positions there.
+
     >>> example = parse_example({"text": "Ada met Bob.", "head": "Ada", "tail": "Bob"})
     >>> example.tail_start, example.tail_end
     (8, 11)
@@ -209,6 +212,8 @@ def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
     Raises:
         ValueError: A field is missing or wrong.
     """
+    if not {"head", "tail"} & record.keys() and {"h", "t"} <= record.keys():
+        record = {**record, **plain_record(record)}
     fields = (*FIELDS, "relation") if number else FIELDS
     wrong = [name for name in fields if not isinstance(record.get(name), str) or not record[name].strip()]
     if wrong:

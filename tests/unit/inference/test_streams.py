@@ -190,3 +190,21 @@ def test_a_list_of_labels_that_is_none_is_refused(tmp_path, name, content, told)
     (tmp_path / name).write_text(content)
     with pytest.raises(UserError, match=rf"{name}:? {told}"):
         read_label_list(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "record",
+    [
+        {"token": ["Ada", "met", "Bob"], "h": {"name": "Ada", "pos": [0, 1]}, "t": {"name": "bob", "pos": [2, 3]}},
+        {"text": "Ada met Bob", "h": {"name": "Ada", "pos": [0, 3]}, "t": {"name": "Bob", "pos": [8, 11]}},
+        {"tokens": ["Ada", "met", "Bob"], "h": ["ada", "Q1", [[0]]], "t": ["bob", "Q2", [[2]]]},
+    ],
+)
+def test_records_of_opennre_and_fewrel_are_examples(rows, record):
+    (row,) = rows(json.dumps(record).encode())
+    assert (row.example.text, row.example.head, row.example.tail) == ("Ada met Bob", "Ada", "Bob")
+    assert (row.example.head_start, row.example.tail_start, row.record) == (0, 8, record)
+    (row,) = rows(json.dumps(record | {"relation": "met"}).encode(), has_relation=True)
+    assert row.example.relation == "met"
+    (row,) = rows(json.dumps(record | {"t": None}).encode())
+    assert "position is None" in row.problem

@@ -1,9 +1,9 @@
 """Tables of examples: a local folder laid out like a Hugging Face data set, one row per example.
 
-A hub copy has the columns `text`, `entity1`, `entity2` and `relation`, sometimes `entity1Type` and `entity2Type`;
-for other tables, `columns` gives the names of theirs. Further columns (ready prompts) are ignored. Files are
-parquet, CSV or TSV with a header, or JSON Lines, named after their split:
-`data/train-00000-of-00002.parquet`, `train.csv`, `<config>/test-*.parquet`, `<config>/test/0000.parquet`.
+A hub copy has the columns `text`, `entity1`, `entity2` and `relation`, sometimes `entity1Type` and `entity2Type`.
+For other tables, `columns` gives the names of theirs, unless they have a well-known form (mention_forms.py). Further
+columns (ready prompts) are ignored. Files are parquet, CSV or TSV with a header, or JSON Lines, named after their
+split: `data/train-00000-of-00002.parquet`, `train.csv`, `<config>/test-*.parquet`, `<config>/test/0000.parquet`.
 Traps: the label `NA` is a word and null is not; negatives may be stored as null (in CSV and TSV: an empty cell);
 a hub copy has no offsets, so mentions are searched; a folder may hold several configs, or lack a shard.
 """
@@ -16,6 +16,18 @@ from pathlib import Path
 
 from ..example import Example, MissingSplit, ReadError, Span
 from ..mentions import ABSENT, is_overlap, locate_mentions
+from .mention_forms import (
+    FEWREL,
+    FORMS,
+    POSITIONS,
+    Markers,
+    RejectedRecord,
+    conflicting_columns,
+    is_grouped,
+    recognise,
+    required_columns,
+    resolve,
+)
 from .tabular import BROKEN, Row, read_header, read_rows
 
 HUB_COPY = {
@@ -27,7 +39,6 @@ HUB_COPY = {
     "tail_type": "entity2Type",
 }
 TYPES = ("head_type", "tail_type")
-OFFSETS = ("head_start", "head_end", "tail_start", "tail_end")
 FILE = re.compile(
     r"(?:data/)?(?:(?P<config>(?!(?:data|train|validation|valid|val|dev|test)/)[^/.][^/]*)/)?(?:data/)?"
     r"(?P<split>train|validation|valid|val|dev|test)(?:-[^/]*|/[^/]*)?\.(?:parquet|csv|tsv|jsonl?)"
@@ -53,6 +64,7 @@ def read(
     negative: str | None = None,
     config: str = "",
     columns: Mapping[str, str] | None = None,
+    markers: Markers | None = None,
 ) -> Iterator[Example]:
     """Yield one example per row, numbered from 0 over all files of the split in sorted order.
 
@@ -60,46 +72,99 @@ def read(
         path: The data set's folder, or the split's one file.
         negative: The meaning of a null relation; None where the benchmark has no negative label.
         config: The config to read; needed only where the folder holds several.
-        columns: The files' names of `text`, `head`, `tail`, `relation`, and, as far as they have them, `head_type`,
-            `tail_type`, `id` (replaces the row's number in the example's id), `group` (what must not be divided
-            between splits; else the text) and, all four or none, `head_start`, `head_end`, `tail_start`,
-            `tail_end` (characters from 0, end exclusive; -1, -1: not in the text). With these, `head` and `tail`
-            may be left out. None: the names of a hub copy, whose types may be missing.
+        columns: The files' names of `text` (or `tokens`, which blanks then join), `relation` and, as far as they have
+            them, `head_type`, `tail_type`, `id` (replaces the row's number in the example's id), `group` (what must
+            not be divided between splits; else the text); and of mentions, `head` and `tail`, with or without
+            `head_start`, `head_end`, `tail_start`, `tail_end` (characters or tokens from 0, end exclusive; -1, -1: not
+            in the text), with the two starts, or with or without `head_span` and `tail_span` (`[start, end]`, or lists
+            of token indices). None: those of the first file's form, else a hub copy's, whose types may be missing.
+        markers: Opening and closing marker of `head` and `tail` in the text, or their placeholders, in place of
+            columns of mentions. Rows that do not have each marker once are counted as rejected.
 
     Raises:
         MissingSplit: The config has no file of this split.
-        ReadError: The folder is ambiguous or lacks a shard, `columns` lacks a name, or a row is broken.
+        ReadError: The folder is ambiguous or lacks a shard, `columns` lacks a name, a row is broken, or most rows are
+            rejected.
     """
-    names = columns or HUB_COPY
-    _check_columns(path, benchmark, names)
-    optional = () if columns else [HUB_COPY[name] for name in TYPES]
-    number = 0
-    seen: set[str] = set()
+    if columns or markers:
+        _check_columns(path, benchmark, columns or HUB_COPY, bool(markers))
     files = split_files(path, split, config)
-    for file in files:
-        for position, row in enumerate(read_rows(file, names, optional, counts)):
-            try:
-                key = row.key("id") if "id" in names else str(number)
-                if key in seen:
-                    raise ValueError(f"duplicate {names['id']} {key!r} in this split")
-                if "id" in names:
-                    seen.add(key)
-                example = _example(row, benchmark, split, key, negative)
-            except ValueError as error:
-                raise ReadError(file, f"row {position}", str(error)) from None
-            yield example
-            number += 1
-    if not number:
+    form = None if columns else _recognise_form(files[0], benchmark)
+    names = columns or (FORMS[form] if form else HUB_COPY)
+    optional = [] if columns or form else [HUB_COPY[name] for name in TYPES]
+    has_offsets = not markers and {"tokens", *POSITIONS}.isdisjoint(names)
+    rejections = _Rejections()
+    seen: set[str] = set()
+    number = -1
+    rows = ((file, *placed) for file in files for placed in enumerate(read_rows(file, names, optional, counts)))
+    for number, (file, position, row) in enumerate(rows):
+        try:
+            if not has_offsets:
+                row.values = resolve(row.values, markers, counts)
+            key = _new_id(row, seen) if "id" in names else str(number)
+            example = _example(row, benchmark, split, key, negative)
+        except RejectedRecord as error:
+            rejections.add(str(error), f"{file.name}, row {position}")
+            continue
+        except ValueError as error:
+            raise ReadError(file, f"row {position}", str(error)) from None
+        if form:
+            counts[f"rows in the form of {form}"] += 1
+        yield example
+    if number < 0:
         raise ReadError(files[-1], None, f"split {split!r} holds no row; is the file truncated?")
+    counts.update(rejections.counts)
+    rejections.check(files[-1], number + 1, benchmark)
 
 
-def _check_columns(path: Path, benchmark: str, names: Mapping[str, str]) -> None:
-    given = [name for name in OFFSETS if name in names]
-    wanted = ["text", "relation", *(OFFSETS if given else ("head", "tail"))]
-    missing = [name for name in wanted if name not in names]
+def _new_id(row: Row, seen: set[str]) -> str:
+    """Return the id of a row, and add it to those seen."""
+    key = row.key("id")
+    if key in seen:
+        raise ValueError(f"duplicate {row.columns['id']} {key!r} in this split")
+    seen.add(key)
+    return key
+
+
+class _Rejections:
+    """Rows that were rejected: counted by the reason, which names the first of them."""
+
+    def __init__(self) -> None:
+        self.counts = Counter[str]()
+        self._reasons: dict[str, str] = {}
+
+    def add(self, problem: str, where: str) -> None:
+        self.counts[self._reasons.setdefault(problem, f"row rejected, {problem} (first: {where})")] += 1
+
+    def check(self, file: Path, rows: int, benchmark: str) -> None:
+        """Raise a ReadError if most of the rows were rejected."""
+        if 2 * self.counts.total() > rows:
+            reasons = "; ".join(f"{n:,} × {reason}" for reason, n in self.counts.most_common(2))
+            problem = f"most of the {rows:,} rows are rejected: {reasons}"
+            raise ReadError(file, None, f"{problem}; correct benchmarks.{benchmark}.markers")
+
+
+def _check_columns(path: Path, benchmark: str, names: Mapping[str, str], has_markers: bool) -> None:
+    missing = [name for name in required_columns(names, markers=has_markers) if name not in names]
     if missing:
         remedy = f"add the files' names of them to benchmarks.{benchmark}.columns"
         raise ReadError(path, None, f"no column is named for {', '.join(missing)}; {remedy}")
+    excluding = conflicting_columns(names, markers=has_markers)
+    if excluding:
+        problem = f"{', '.join(excluding)} {'and markers ' * has_markers}exclude each other"
+        raise ReadError(path, None, f"{problem}; keep one way to give the mentions in benchmarks.{benchmark}.columns")
+
+
+def _recognise_form(file: Path, benchmark: str) -> str | None:
+    """Return the form of a file that is no hub copy, by the names of its fields."""
+    if file.suffix not in (".parquet", ".csv", ".tsv") and is_grouped(file):
+        return FEWREL
+    names = set(_header(file))
+    try:
+        return None if {"entity1", "entity2"} & names else recognise(names)
+    except ValueError as error:
+        remedy = f"name one of them in benchmarks.{benchmark}.columns, as text or as tokens"
+        raise ReadError(file, None, f"{error}; {remedy}") from None
 
 
 def _example(row: Row, benchmark: str, split: str, key: str, negative: str | None) -> Example:
@@ -145,7 +210,11 @@ def _mentions(row: Row, text: str) -> tuple[str, Span, str, Span]:
 
 def _mention(row: Row, side: str, text: str) -> tuple[str, Span]:
     """Return a mention and its span by the row's offsets; these move where white space is stripped."""
-    start, end = row.integer(f"{side}_start"), row.integer(f"{side}_end")
+    start = row.integer(f"{side}_start")
+    if f"{side}_end" in row.values:
+        end = row.integer(f"{side}_end")
+    else:
+        end = start if start == -1 else start + len(row.string(side))
     if (start, end) == ABSENT:
         if side not in row.values:
             raise ValueError(f"{side} is not in the text by its offsets, and no column holds it")

@@ -13,6 +13,8 @@ from ..example import LONGEST, MissingSplit, ReadError, Span
 
 _BLOCK = 2**16  # bytes of a JSON array that are read at a time
 _DECODER = json.JSONDecoder()
+ABSENT = object()  # what a path finds that leads nowhere
+_KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:\s*\[', re.DOTALL)
 _MARK = re.compile(r"[ \t\n\r]*(.?)", re.DOTALL)
 
 
@@ -69,21 +71,53 @@ def json_records(path: Path) -> Iterator[tuple[int, Any]]:
             first = file.read(1)
         if first != b"[":
             raise ReadError(path, None, "expected one JSON array of records")
+        text = _Text(file)
         try:
-            for number, record in enumerate(_array(file)):
+            for number, record in enumerate(_list(text)):
                 yield number, record
+            _check_end(text)
         except (ValueError, RecursionError) as error:
             where = f"record {number + 1}"
             raise ReadError(path, where, f"not valid JSON ({error}); is the file truncated?") from None
 
 
-def _array(file: BinaryIO) -> Iterator[object]:
+def json_groups(path: Path) -> Iterator[tuple[str, Any]]:
+    """Yield name and record of a file that is one JSON object with a list of records under each name, streamed.
+
+    Raises:
+        ReadError: The file is not one complete object of lists.
+    """
+    number = -1
+    with path.open("rb") as file:
+        text = _Text(file)
+        try:
+            mark = "," if text.take(_mark) == "{" else ""
+            while mark == ",":
+                name = text.take(_key)
+                for record in _list(text):
+                    number += 1
+                    yield name, record
+                mark = text.take(_mark)
+            if mark != "}":
+                raise ValueError("expected one object with a list of records under each name")
+            _check_end(text)
+        except (ValueError, RecursionError) as error:
+            where = f"record {number + 1}"
+            raise ReadError(path, where, f"not valid JSON ({error}); is the file truncated?") from None
+
+
+def _list(text: "_Text") -> Iterator[object]:
     """Yield the values of a JSON array whose opening bracket has been read; a broken one is a ValueError."""
-    text, mark = _Text(file), ","
+    mark = ","
     while mark == ",":
         yield text.take(_value)
         mark = text.take(_mark)
-    if mark != "]" or text.take(_mark):
+    if mark != "]":
+        raise ValueError("expected a comma or the one closing bracket after a record")
+
+
+def _check_end(text: "_Text") -> None:
+    if text.take(_mark):
         raise ValueError("expected a comma or the one closing bracket after a record")
 
 
@@ -92,6 +126,14 @@ def _value(text: str, start: int) -> tuple[object, int]:
     if mark == "]":
         raise ValueError("no record before the closing bracket")
     return _DECODER.raw_decode(text, end - len(mark))
+
+
+def _key(text: str, start: int) -> tuple[object, int]:
+    """Return the name of a list, and the end of the list's opening bracket."""
+    match = _KEY.match(text, start)
+    if not match:
+        raise json.JSONDecodeError("expected a name and a list of records", text, start)
+    return json.loads(match[1]), match.end()
 
 
 def _mark(text: str, start: int) -> tuple[str, int]:
@@ -159,6 +201,22 @@ def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
                 raise ReadError(path, number, f"not valid JSON ({error})") from None
     if blank:
         raise ReadError(path, None, "the file holds no record")
+
+
+def nested(record: object, path: str) -> Any:
+    """Return the value at a path of keys and indices, which dots separate; `ABSENT` where it leads nowhere.
+
+    >>> nested({"h": ["Ann", [0, 1]]}, "h.1.0")
+    0
+    """
+    for key in path.split("."):
+        if isinstance(record, list) and key.isdecimal() and int(key) < len(record):
+            record = record[int(key)]
+        elif isinstance(record, dict) and key in record:
+            record = record[key]
+        else:
+            return ABSENT
+    return record
 
 
 def join_tokens(tokens: Iterable[str]) -> tuple[str, list[Span]]:

@@ -2,7 +2,8 @@
 
 CSV and TSV have a header, and an empty cell is null. CSV is quoted as in RFC 4180; in TSV quotation marks are
 plain characters, so that no cell holds a TAB or a line end. In JSON Lines a name may also be a path into nested
-objects (`subject.text`), unless a key is spelt exactly so. Blank lines are no rows, and counted.
+objects and lists (`subject.text`, `span.0`), unless a key is spelt exactly so. A JSON object that holds a list of
+records for each label is read, too. Blank lines are no rows, and counted.
 """
 
 import csv
@@ -20,11 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..example import LONGEST, ReadError
-from .parsing import utf8_lines
+from .mention_forms import is_grouped
+from .parsing import ABSENT, json_groups, nested, utf8_lines
 
 # Errors that the libraries raise when a file is broken.
 BROKEN = (pa.ArrowException, csv.Error, OSError, RecursionError, ValueError)
-_ABSENT = object()
 
 
 @dataclass(slots=True)
@@ -94,6 +95,8 @@ def read_rows(path: Path, columns: Mapping[str, str], optional: Collection[str],
     read = {".parquet": _parquet, ".csv": _csv, ".tsv": _tsv}.get(path.suffix, _json)
     written, number = path.suffix in (".csv", ".tsv"), 0
     try:
+        if read is _json and is_grouped(path):
+            read = _grouped
         for cells in read(path, list(columns.values()), optional, counts):
             yield Row(dict(zip(columns, cells, strict=True)), columns, written, counts)
             number += 1
@@ -192,20 +195,28 @@ def _json(
             record = json.loads(line)
         except ValueError as error:
             raise ReadError(path, number, f"not valid JSON ({error})") from None
-        row = tuple([record[name] if name in record else _nested(record, name) for name in columns])
-        if _ABSENT in row:
-            absent = dict.fromkeys(name for name, value in zip(columns, row, strict=True) if value is _ABSENT)
-            _refuse(path, number, [name for name in absent if name not in optional], [*_paths(record)])
-            row = tuple([None if value is _ABSENT else value for value in row])
-        yield row
+        yield _values(path, number, record, columns, optional)
 
 
-def _nested(record: object, path: str) -> object:
-    for key in path.split("."):
-        if not isinstance(record, dict) or key not in record:
-            return _ABSENT
-        record = record[key]
-    return record
+def _grouped(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+) -> Iterator[tuple[object, ...]]:
+    for number, (label, record) in enumerate(json_groups(path)):
+        if not isinstance(record, dict):
+            raise ReadError(path, f"record {number} (of {label[:80]!r})", "expected a JSON object")
+        yield _values(path, f"record {number}", {**record, "relation": label}, columns, optional)
+
+
+def _values(
+    path: Path, where: int | str, record: dict[str, object], columns: Sequence[str], optional: Collection[str]
+) -> tuple[object, ...]:
+    """Return the values of a JSON object at these names or paths."""
+    row = tuple([record[name] if name in record else nested(record, name) for name in columns])
+    if ABSENT in row:
+        absent = dict.fromkeys(name for name, value in zip(columns, row, strict=True) if value is ABSENT)
+        _refuse(path, where, [name for name in absent if name not in optional], [*_paths(record)])
+        row = tuple([None if value is ABSENT else value for value in row])
+    return row
 
 
 def _paths(record: dict[str, object]) -> Iterator[str]:
@@ -219,7 +230,7 @@ def _check(path: Path, columns: Sequence[str], optional: Collection[str], names:
     _refuse(path, None, wrong, names)
 
 
-def _refuse(path: Path, line: int | None, wrong: list[str], names: list[str]) -> None:
+def _refuse(path: Path, line: int | str | None, wrong: list[str], names: list[str]) -> None:
     if wrong:
         problem = f"column missing or duplicate: {', '.join(wrong)} (found: {', '.join(names)})"
         raise ReadError(path, line, f"{problem}; name the columns in benchmarks.<name>.columns")
