@@ -23,6 +23,7 @@ TESTED_ELSEWHERE = {
     "config/inputs": "unit/config/test_matrix.py",
     "config/models": "unit/config/test_config.py",
     "config/overlays": "unit/commands/test_doctor.py",
+    "config/raw": "unit/config/test_checks.py",
     "config/section": "unit/config/test_config.py",
     "config/training": "unit/config/test_config.py",
     "devices/__main__": "unit/devices/test_lease.py",

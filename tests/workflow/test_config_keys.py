@@ -114,6 +114,10 @@ KEYS |= {
     ("publish", "mixtures"): {"mixtures": ["mixtune"]},
     ("reports", "names"): {"names": {"tacred": "Another"}},
     ("models", "SmolLM3-3B", "adapters"): {"adapters": {"mixtune": {0: {"origin": "path", "path": "elsewhere"}}}},
+    ("benchmarks", "gids", "markers"): {
+        "columns": {"text": "sentence", "relation": "link"},
+        "markers": {"head": ["<"], "tail": [">"]},
+    },
     ("benchmarks", "gids", "columns"): {
         "columns": {"text": "sentence", "head": "a", "tail": "b", "relation": "link", "head_type": "kind"}
     },

@@ -135,3 +135,23 @@ def test_commands_over_six_hundred_cells_are_not_too_long_for_the_shell(shipped,
 )
 def test_what_the_matrix_does_not_name_is_told(shipped, target, told):
     assert told in shipped.snakemake("-n", f"results/{target}", status=1).output
+
+
+def test_an_evaluation_only_benchmark_is_planned_for_all_systems_that_need_no_train_split(shipped, tmp_path):
+    project = shipped.copy(tmp_path / "project")
+    held_out = {"origin": "path", "path": "data/recipes", "domain": "literary", "evaluation_only": True}
+    matrix = {"benchmarks": ["recipes", "pg_fiction"], "models": ["SmolLM3-3B"], "mixtures": ["littune"]}
+    project.write({"benchmarks": {"recipes": held_out}, "matrix": {**matrix, "encoders": ["roberta-base"]}})
+    assert "set benchmarks.recipes.zero_shot: true" in project.snakemake("-n", status=1).output
+    project.configure({"benchmarks": {"recipes": {"zero_shot": True, "labels": ["made_of"]}}})
+    output = project.snakemake("-n", "-p").output
+    jobs = dict(re.findall(r"python -m workflow\.scripts\.(\w+) (.*)", output))
+    made = {rule: set(re.findall(r"(\S+)/recipes(?:\.parquet|/)", jobs[rule])) for rule in jobs}
+    assert made["predict"] == {
+        f"results/predictions/SmolLM3-3B/littune/{path}/seed-42/{condition}"
+        for path in re.findall(r"littune/(\d-shot)/seed-42/schema/recipes", jobs["predict"])
+        for condition in ("generic", "schema")
+    }
+    assert made["predict_floors"] == {"results/predictions/ceiling/duplicates/any"}
+    assert made["finetune_encoder"] == made["predict_encoder"] == set()
+    assert '"zero_shot": ["recipes"]' in output.replace('":["', '": ["')

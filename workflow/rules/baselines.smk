@@ -12,13 +12,13 @@ ENCODER_FILES = [
 
 
 rule finetune_encoder:
-    """Fine-tune an encoder on the train split of each benchmark."""
+    """Fine-tune an encoder on the train split of each benchmark that has one."""
     input:
         model=layout.MODEL.replace("{model}", "{encoder}"),
         benchmarks=layout.ALL_BENCHMARKS,
     output:
-        files=every(layout.ENCODER_FILE, benchmark=MATRIX.benchmarks, file=ENCODER_FILES),
-        manifests=every(layout.ENCODER, benchmark=MATRIX.benchmarks),
+        files=every(layout.ENCODER_FILE, benchmark=PLAN.trained, file=ENCODER_FILES),
+        manifests=every(layout.ENCODER, benchmark=PLAN.trained),
     log:
         log_of("finetune_encoder", "{encoder}/seed-{seed}"),
     benchmark:
@@ -47,7 +47,7 @@ rule predict_encoder:
         benchmarks=layout.ALL_BENCHMARKS,
     output:
         predictions=every(
-            layout.of_system(layout.PREDICTION_FILE, ENCODER), condition=ANY, benchmark=MATRIX.benchmarks
+            layout.of_system(layout.PREDICTION_FILE, ENCODER), condition=ANY, benchmark=PLAN.trained
         ),
         card=layout.of_system(layout.PREDICTION_CARD, ENCODER),
         manifest=layout.of_system(layout.PREDICTIONS, ENCODER),
@@ -112,9 +112,11 @@ rule predict_floors:
     input:
         benchmarks=layout.ALL_BENCHMARKS,
     output:
-        predictions=every(
-            layout.PREDICTION_FILE, system=PLAN.floors, condition=ANY, benchmark=MATRIX.benchmarks
-        ),
+        predictions=[
+            layout.PREDICTION_FILE.format(system=system, condition=ANY, benchmark=benchmark)
+            for system in PLAN.floors
+            for benchmark in PLAN.benchmarks_of(system)
+        ],
         manifests=every(layout.PREDICTIONS, system=PLAN.floors),
     log:
         log_of("predict_floors"),

@@ -14,20 +14,37 @@ class HubData(Hub):
 
 
 class Columns(Section):
-    """Column names of the files, by the names used here; in JSON Lines, dots separate nested keys."""
+    """Column names of the files, by the names used here; in JSON Lines, dots separate nested keys and indices."""
 
-    text: str = Field(description="The text.")
+    text: str | None = Field(None, description="The text.")
+    tokens: str | None = Field(None, description="Its list of tokens, in place of the text; offsets count tokens.")
     relation: str = Field(description="The label.")
     head: str | None = Field(None, description="The head's mention.")
     tail: str | None = Field(None, description="The tail's mention.")
     head_start: str | None = Field(None, description="Offset of the head's first character; -1: not in the text.")
-    head_end: str | None = Field(None, description="Offset after the head's last character.")
+    head_end: str | None = Field(
+        None, description="Offset after the head's last character; by the mention's length, if no end has a column."
+    )
     tail_start: str | None = Field(None, description="Offset of the tail's first character.")
     tail_end: str | None = Field(None, description="Offset after the tail's last character.")
+    head_span: str | None = Field(
+        None, description="The head's [start, end], end exclusive; of tokens also [[index, ...]], as in FewRel."
+    )
+    tail_span: str | None = Field(None, description="The tail's.")
     head_type: str | None = Field(None, description="The head's entity type.")
     tail_type: str | None = Field(None, description="The tail's entity type.")
     id: str | None = Field(None, description="Identifier of a row in its split.")
     group: str | None = Field(None, description="Group of a row, e.g. its document; splits never divide a group.")
+
+
+Marker = Annotated[str, Field(min_length=1, pattern=r"^\S(.*\S)?$")]
+
+
+class Markers(Section):
+    """Markers of the two mentions in the text: an opening and a closing one, or one placeholder for the mention."""
+
+    head: list[Marker] = Field(min_length=1, max_length=2, description="The head's.")
+    tail: list[Marker] = Field(min_length=1, max_length=2, description="The tail's.")
 
 
 class Benchmark(Section):
@@ -41,6 +58,7 @@ class Benchmark(Section):
     domain: Literal["general", "literary"] | None = Field(None, description="Domain; only for a custom benchmark.")
     negative: str | None = Field(None, description="Label for 'no relation'; only for a custom benchmark.")
     columns: Columns | None = Field(None, description="Column names of its files.")
+    markers: Markers | None = Field(None, description="Markers of the mentions in the text, which reading removes.")
     files: dict[Literal["train", "validation", "test"], Annotated[str, Field(pattern="^[^/~.]")]] = Field(
         {}, description="File of each split, relative to the folder, if its name is not that of its format."
     )
@@ -48,6 +66,15 @@ class Benchmark(Section):
         "official", description="official: refuse files whose row counts are not the official ones; any: accept them."
     )
     label_map: str | None = Field(None, description="CSV with the columns label and becomes; unlisted labels stay.")
+    evaluation_only: bool = Field(
+        False, description="It has a test split but no train split: nothing is carved, and no mixture may list it."
+    )
+    zero_shot: bool = Field(
+        False, description="Evaluation-only: its prompts have no demonstrations, whatever matrix.shots lists."
+    )
+    labels: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="Evaluation-only: its label list, if none ships and its validation split gives none."
+    )
     unit: Literal["evidence", "document"] | None = Field(
         None, description="Re-DocRED: one row per triple and evidence sentence, or one row per triple."
     )
@@ -60,7 +87,7 @@ class Benchmark(Section):
 
     def options(self) -> dict[str, JsonValue]:
         """Return the keyword arguments of the benchmark's reader that are set."""
-        fields = {"columns", "unit", "negative_share", "annotation"}
+        fields = {"columns", "markers", "unit", "negative_share", "annotation"}
         return self.model_dump(include=fields, exclude_none=True)
 
 

@@ -6,19 +6,20 @@ All checks take the raw mapping, so that they report problems even where the typ
 import itertools
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from ..data.registry import REGISTRY
 from ..systems import BASELINES, UNTUNED
+from .benchmark_checks import check_benchmarks, check_evaluation_only, check_train_splits
 from .explain import suggest
+from .raw import Raw
+from .raw import as_list as _list
+from .raw import as_mapping as _mapping
+from .raw import as_names as _names
 from .section import Condition, Floor
 
-Raw = Mapping[str, object]  # a mapping of YAML
-
 RESERVED = (UNTUNED, *BASELINES)
-READER_OPTIONS = ("unit", "negative_share", "annotation")  # each of one reader; the registry names it
-OFFSETS = {"head_start", "head_end", "tail_start", "tail_end"}
 
 
 def find_problems(raw: object) -> list[str]:
@@ -28,7 +29,9 @@ def find_problems(raw: object) -> list[str]:
         _check_mixtures,
         _check_names,
         _check_origins,
-        _check_benchmarks,
+        check_benchmarks,
+        check_evaluation_only,
+        check_train_splits,
         _check_export,
         _check_released,
         _check_publish,
@@ -38,18 +41,6 @@ def find_problems(raw: object) -> list[str]:
     )
     config = _mapping(raw)
     return [problem for check in checks for problem in check(config)]
-
-
-def _mapping(value: object) -> Raw:
-    return value if isinstance(value, Mapping) else {}
-
-
-def _list(value: object) -> list[object]:
-    return value if isinstance(value, list) else []
-
-
-def _names(value: object) -> list[str]:
-    return [name for name in _list(value) if isinstance(name, str)]
 
 
 def _check_references(raw: Raw, key: str, names: Sequence[str], section: str) -> Iterator[str]:
@@ -118,40 +109,6 @@ def _check_origins(raw: Raw) -> Iterator[str]:
         origin = entry.get("origin")
         if origin in ("hub", "path", "pypi") and not entry.get(origin):
             yield f"{key}.origin: {origin!r} is chosen but {key}.{origin} is missing; set it or choose another origin"
-
-
-def _check_benchmarks(raw: Raw) -> Iterator[str]:
-    for name, value in _mapping(raw.get("benchmarks")).items():
-        key, entry = f"benchmarks.{name}", _mapping(value)
-        if name not in REGISTRY and not entry.get("domain"):
-            yield (
-                f"{key}: unknown benchmark, it has no reader here ({suggest(name, REGISTRY)}); "
-                f"for a custom benchmark, in hub layout, set {key}.domain"
-            )
-        elif name in REGISTRY and {"domain", "negative"} & set(entry):
-            yield f"{key}: domain and negative must not be set, they are known for this benchmark; remove them"
-        elif name not in REGISTRY and entry.get("origin") == "sample":
-            yield f"{key}.origin: sample corpus not found, none ships for a custom benchmark; use path or hub"
-        yield from _check_reader_options(key, str(name), entry)
-        yield from _check_columns(f"{key}.columns", _mapping(entry.get("columns")))
-
-
-def _check_reader_options(key: str, name: str, entry: Raw) -> Iterator[str]:
-    supported = REGISTRY[name].options if name in REGISTRY else ()
-    for option in READER_OPTIONS:
-        if entry.get(option) is not None and option not in supported:
-            owners = ", ".join(sorted(known.name for known in REGISTRY.values() if option in known.options))
-            yield f"{key}.{option}: unknown option of {name}, only {owners} has it; remove it"
-    if entry.get("negative_share") and entry.get("unit") != "document":
-        yield f"{key}.negative_share: only documents have unlabelled pairs; set unit: document"
-
-
-def _check_columns(key: str, columns: Raw) -> Iterator[str]:
-    given = OFFSETS & columns.keys()
-    if given and given != OFFSETS:
-        yield f"{key}: {', '.join(sorted(OFFSETS - given))} missing; name all four offsets or none"
-    elif columns and not given and not {"head", "tail"} <= columns.keys():
-        yield f"{key}: head or tail missing; name both, or all four offsets"
 
 
 def _check_export(raw: Raw) -> Iterator[str]:

@@ -56,6 +56,6 @@ def adapter(plan: MatrixPlan, system: str) -> list[str]:
 def predictions(plan: MatrixPlan, system: str) -> list[str]:
     """Return a system's predictions of one benchmark per condition: naming all would double the time of planning."""
     return [
-        layout.PREDICTION_FILE.format(system=system, condition=condition, benchmark=plan.benchmarks[0])
+        layout.PREDICTION_FILE.format(system=system, condition=condition, benchmark=plan.benchmarks_of(system)[0])
         for condition in plan.conditions_of(system)
     ]

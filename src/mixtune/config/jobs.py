@@ -73,6 +73,8 @@ def prepare_benchmark(plan: MatrixPlan, benchmark: str) -> PrepareBenchmarkSetti
         label_map=entry.label_map,
         options=entry.options(),
         files={**entry.files},
+        evaluation_only=entry.evaluation_only,
+        given_labels=entry.labels or [],
         splits=SplitShares(**plan.config.splits.model_dump()),
         data_seed=plan.config.data_seed,
     )
@@ -101,7 +103,9 @@ def render_training(plan: MatrixPlan, shots: str) -> RenderTrainingSettings:
 
 
 def render_prompts(plan: MatrixPlan, shots: str) -> RenderPromptsSettings:
-    return RenderPromptsSettings(shots=int(shots), max_length=plan.config.prediction.max_length, **_test_rows(plan))
+    without = [name for name in plan.benchmarks if plan.config.benchmarks[name].zero_shot and int(shots)]
+    limit = plan.config.prediction.max_length
+    return RenderPromptsSettings(shots=int(shots), zero_shot=without, max_length=limit, **_test_rows(plan))
 
 
 def finetune(plan: MatrixPlan, model: str, seed: str) -> FinetuneSettings:
@@ -146,7 +150,7 @@ def score(plan: MatrixPlan, system: str) -> ScoreSettings:
     return ScoreSettings(
         system=plan.systems[system],
         conditions=plan.conditions_of(system),
-        benchmarks=sorted(plan.benchmarks),
+        benchmarks=sorted(plan.benchmarks_of(system)),
         negatives=plan.config.scoring.negatives,
     )
 
@@ -156,7 +160,8 @@ def intervals(plan: MatrixPlan, series: str) -> IntervalsSettings:
     for name, paths in groupby(plan.series[series], key=arm):
         systems = list(paths)
         conditions, overall = plan.conditions_of(systems[0]), plan.averaged(systems[0])
-        arms.append(ArmSettings(arm=name, systems=systems, conditions=conditions, overall=overall))
+        excluded = _excluded(plan, systems[0])
+        arms.append(ArmSettings(arm=name, systems=systems, conditions=conditions, overall=overall, excluded=excluded))
     return IntervalsSettings(arms=arms, **_resampling(plan))
 
 
@@ -164,6 +169,7 @@ def compare(plan: MatrixPlan) -> CompareSettings:
     return CompareSettings(
         comparisons=[ComparisonSettings(**pairing) for pairing in plan.config.statistics.pairings()],
         systems={system: plan.conditions_of(system) for system in plan.compared},
+        excluded={system: names for system in plan.compared if (names := _excluded(plan, system))},
         **_resampling(plan),
     )
 
@@ -251,6 +257,11 @@ class _TestRows(TypedDict):
 def _test_rows(plan: MatrixPlan) -> _TestRows:
     """Return what chooses the test rows of every system."""
     return {"test_rows": plan.config.prediction.test_rows, "data_seed": plan.config.data_seed}
+
+
+def _excluded(plan: MatrixPlan, system: str) -> list[str]:
+    """Return the benchmarks that a system is not evaluated on."""
+    return [name for name in plan.benchmarks if name not in plan.benchmarks_of(system)]
 
 
 def _resampling(plan: MatrixPlan) -> dict[str, Any]:

@@ -40,7 +40,8 @@ class MatrixPlan:
         conditions: The conditions of cells and untuned models.
         prompts: The conditions that are rendered: `constrained` has the prompt of `schema`.
         unconstrained: The conditions of frontier models: an API has no constrained decoding.
-        benchmarks: The benchmarks that every system is evaluated on.
+        benchmarks: The benchmarks that systems are evaluated on.
+        trained: Those of them that have a train split.
         floors: Systems that need no model: floors and ceilings.
     """
 
@@ -50,6 +51,7 @@ class MatrixPlan:
         self.prompts = list(dict.fromkeys("schema" if name == "constrained" else name for name in self.conditions))
         self.unconstrained = [name for name in self.conditions if name != "constrained"]
         self.benchmarks = config.matrix.benchmarks
+        self.trained = [name for name in self.benchmarks if not config.benchmarks[name].evaluation_only]
         self.floors = [f"{'ceiling' if name == 'duplicates' else 'floor'}/{name}" for name in config.matrix.floors]
 
     @cached_property
@@ -101,6 +103,10 @@ class MatrixPlan:
     def with_costs(self) -> list[str]:
         """Systems whose costs are measured: untuned models and the cells that are fine-tuned here."""
         return [path for path, system in self.systems.items() if system.kind == UNTUNED] + self.tuned
+
+    def benchmarks_of(self, system: str) -> list[str]:
+        """Return the benchmarks that a system is evaluated on: encoders and floors are made of the train split."""
+        return self.trained if self.systems[system].kind in ("encoder", "floor") else self.benchmarks
 
     def conditions_of(self, system: str) -> list[str]:
         """Return the conditions of a system's predictions.

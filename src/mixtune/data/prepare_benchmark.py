@@ -6,6 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ..artifacts.manifests import write_json, write_manifest
 from ..resources import resource
@@ -17,6 +18,8 @@ from .reading import is_copy, read_folder
 from .registry import REGISTRY, Benchmark
 from .settings import PrepareBenchmarkSettings
 
+WITHOUT_TRAIN = "train has no rows: the benchmark is evaluation-only, without encoders, floors and demonstrations"
+
 
 @dataclass(frozen=True)
 class Prepared:
@@ -26,6 +29,7 @@ class Prepared:
     labels: list[str]
     negative: str | None
     audit: dict[str, object]
+    evaluation_only: bool = False
 
 
 def prepare_benchmark(settings: PrepareBenchmarkSettings, manifest: Path) -> None:
@@ -51,6 +55,8 @@ def prepare_benchmark(settings: PrepareBenchmarkSettings, manifest: Path) -> Non
         label_map=Path(settings.label_map) if settings.label_map else None,
         options=settings.options,
         files=settings.files,
+        evaluation_only=settings.evaluation_only,
+        given_labels=settings.given_labels,
     )
     write_prepared(prepared, manifest.parent)
 
@@ -67,6 +73,8 @@ def prepare(
     label_map: Path | None = None,
     options: Mapping[str, object] | None = None,
     files: Mapping[str, str] | None = None,
+    evaluation_only: bool = False,
+    given_labels: Sequence[str] = (),
 ) -> Prepared:
     """Read all splits, carve those that are missing, fix the label inventory, audit the result.
 
@@ -77,10 +85,12 @@ def prepare(
         expect: "official": other numbers than the official ones, or an unknown label, are errors; "any": they
             are warnings in the audit; "sample": no number is expected.
         label_map: CSV with the columns `label` and `becomes`; labels that it does not name stay.
+        evaluation_only: Whether there is no train split: no split is carved, and the missing ones are empty.
+        given_labels: The label inventory; empty: the one that ships, or that of train and validation.
 
     Raises:
         ReadError: A file cannot be read or is not the official one, an id is a duplicate, a label is not in a
-            closed inventory.
+            closed inventory, there is no label, or an evaluation-only benchmark has a train split.
     """
     known, options, files = REGISTRY.get(benchmark), dict(options or {}), dict(files or {})
     if known:
@@ -91,17 +101,14 @@ def prepare(
     mapping = read_label_map(label_map) if label_map else {}
     splits: dict[str, list[Example]] = {}
     carved: dict[str, str] = {}
-    warnings: list[str] = []
+    warnings = [WITHOUT_TRAIN] if evaluation_only else []
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
     for split in SPLITS:
         reading = {"negative": negative, "config": config, "options": options, "files": files}
-        try:
-            examples = list(read_folder(benchmark, folder, split, counts[split], **reading))
-        except MissingSplit:
-            if split == "train" or split in files:
-                raise
+        examples = _read_split(benchmark, folder, split, counts[split], reading, evaluation_only)
+        if examples is None:
             continue
-        if known and expect != "sample":
+        if examples and known and expect != "sample":
             warnings += _compare_official(known, folder, split, examples, options, copied, expect)
         splits[split] = map_labels(examples, mapping, counts[split])
     for split in ("test", "validation"):
@@ -109,10 +116,42 @@ def prepare(
             splits["train"], splits[split] = carve_split(splits["train"], split, shares[split], seed)
             carved[split] = f"{shares[split]} of the train rows, by group, seed {seed}"
     closed = bool(known and known.closed and expect != "any")
-    labels = _inventory(known, folder, splits, negative, mapping, copied, closed)
+    labels = _inventory(known, folder, splits, negative, mapping, copied, closed, given_labels)
     audit = {"benchmark": benchmark, "splits": {}, "carved": carved, "warnings": warnings}
     audit |= _audit(folder, splits, negative, labels, counts)
-    return Prepared(splits, labels, negative, audit)
+    return Prepared(splits, labels, negative, audit, evaluation_only)
+
+
+def _read_split(
+    benchmark: str,
+    folder: Path,
+    split: str,
+    counts: Counter[str],
+    reading: Mapping[str, Any],
+    evaluation_only: bool,
+) -> list[Example] | None:
+    """Return the examples of a split; of a missing one none if the benchmark is evaluation-only, else None."""
+    try:
+        examples = list(read_folder(benchmark, folder, split, counts, **reading))
+    except MissingSplit as error:
+        if split in reading["files"]:
+            raise
+        if split == ("test" if evaluation_only else "train"):
+            raise _with_proposal(error, benchmark, folder, reading) from None
+        return [] if evaluation_only else None
+    if evaluation_only and split == "train":
+        raise ReadError(folder, None, f"a train split found; remove benchmarks.{benchmark}.evaluation_only")
+    return examples
+
+
+def _with_proposal(error: MissingSplit, benchmark: str, folder: Path, reading: Mapping[str, Any]) -> MissingSplit:
+    """Return the error about a missing train split with one more remedy if there is a test split; others unchanged."""
+    try:
+        next(read_folder(benchmark, folder, "test", **reading), None)
+    except ReadError:
+        return error
+    remedy = f"correct its file's name, or, if there is none, set benchmarks.{benchmark}.evaluation_only: true"
+    return MissingSplit(folder, None, f"{str(error).removeprefix(f'{folder}: ')}; {remedy}")
 
 
 def _compare_official(
@@ -153,6 +192,7 @@ def _audit(
     shared = {
         f"{split} in {earlier}": count_shared_texts(texts[earlier], texts[split])
         for earlier, split in (("train", "validation"), ("train", "test"), ("validation", "test"))
+        if splits[earlier]
     }
     return {"splits": numbers, "shared texts": shared}
 
@@ -218,14 +258,23 @@ def _inventory(
     mapping: Mapping[str, str],
     copied: bool,
     closed: bool,
+    given: Sequence[str],
 ) -> list[str]:
-    """Return the shipped labels; train's where none ship; a hub copy's own, from train and validation."""
+    """Return the given labels; else the shipped ones; train's where none ship; a copy's own, of train and validation.
+
+    It never comes from the test split.
+    """
     shipped = known.labels if known and not copied else None  # copies spell and choose labels in their own way
-    if shipped:
+    if given:
+        labels = list(dict.fromkeys(given))
+    elif shipped:
         labels = list(dict.fromkeys(mapping.get(label, label) for label in shipped))
     else:
         sources = ("train",) if known and known.labels is None else ("train", "validation")
         labels = sorted({e.relation for split in sources for e in splits[split]})
+    if not labels:
+        problem = "no train and no validation rows that would give the label list"
+        raise ReadError(folder, None, f"{problem}; set benchmarks.<name>.labels")
     if negative and negative.casefold() not in map(str.casefold, labels):
         labels.append(negative)
     inside = set(labels)
@@ -244,4 +293,5 @@ def write_prepared(prepared: Prepared, folder: Path) -> None:
         write_examples(files[-1], examples)
     write_json(folder / "labels.json", {"labels": prepared.labels, "negative": prepared.negative})
     write_json(folder / "audit.json", prepared.audit)
-    write_manifest(folder / "manifest.json", [*files, folder / "labels.json", folder / "audit.json"])
+    facts = {"evaluation_only": True} if prepared.evaluation_only else {}
+    write_manifest(folder / "manifest.json", [*files, folder / "labels.json", folder / "audit.json"], **facts)

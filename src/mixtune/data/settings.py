@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 
 from ..artifacts.settings import HubSource, Part, Settings
 
@@ -28,6 +28,8 @@ class PrepareBenchmarkSettings(Settings):
         labels: SHA-256 of the label inventory that ships; None for a benchmark without one.
         options: Keyword arguments of its reader.
         files: The file of each split that has another name than its format's.
+        evaluation_only: Whether it has no train split.
+        given_labels: Its label list; empty: the one that ships, or that of train and validation.
     """
 
     benchmark: str
@@ -40,6 +42,8 @@ class PrepareBenchmarkSettings(Settings):
     label_map: str | None
     options: dict[str, JsonValue]
     files: dict[str, str]
+    evaluation_only: bool = False
+    given_labels: list[str] = Field(default_factory=list)
     splits: SplitShares
     data_seed: int
 

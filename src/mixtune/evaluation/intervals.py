@@ -71,9 +71,9 @@ def _condition_intervals(
     systems: Mapping[str, Path],
     benchmarks: Mapping[str, Path],
 ) -> Iterator[Interval]:
-    """Yield the intervals of every benchmark under one condition, and of the averages over benchmarks."""
+    """Yield the intervals of every benchmark of an arm under one condition, and of the averages over benchmarks."""
     micro: dict[str, tuple[np.ndarray, np.ndarray, int, int]] = {}
-    for name in settings.benchmarks:
+    for name in (name for name in settings.benchmarks if name not in arm.excluded):
         labels = {
             system: read_predictions(folder / condition / f"{name}.parquet") for system, folder in systems.items()
         }
@@ -93,7 +93,7 @@ def _condition_intervals(
                 micro[name] = values, resampled, n, units
     members = average_members(settings.benchmarks, list(settings.benchmarks)) | {"overall": arm.overall}
     for average, names in members.items():
-        if names:
+        if names and not set(names) & set(arm.excluded):
             values, resampled, ns, units_of = zip(*(micro[name] for name in names), strict=True)
             name, n, units = f"{average}_avg", sum(ns), sum(units_of)
             for row in _estimates(arm.systems, np.mean(values, axis=0), np.mean(resampled, axis=0), settings.level):

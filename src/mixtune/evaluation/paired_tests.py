@@ -20,7 +20,7 @@ COLUMNS = [
 
 
 def compare(settings: CompareSettings, predictions: Path, benchmarks: Mapping[str, Path]) -> pd.DataFrame:
-    """Test every pair of the comparisons on every benchmark, and on the averages over benchmarks.
+    """Test every pair of the comparisons on every benchmark of both, and on the averages over benchmarks.
 
     Args:
         settings: The comparisons, their systems, and resampling.
@@ -70,8 +70,9 @@ class _PairTests:
         """Yield the row of each benchmark and average."""
         settings, keys = self._settings, ((a.system, a.condition), (b.system, b.condition))
         pair = dict(zip(COLUMNS[1:5], keys[0] + keys[1], strict=True))
+        excluded = {*settings.excluded.get(a.system, ()), *settings.excluded.get(b.system, ())}
         parts: dict[str, tuple[Paired, int, int]] = {}
-        for name in settings.benchmarks:
+        for name in (name for name in settings.benchmarks if name not in excluded):
             (ids, first), (other_ids, second) = (self._read(*key, name) for key in keys)
             check_ids({", ".join((*key, name)): of_key for key, of_key in zip(keys, (ids, other_ids), strict=True)})
             groups = self._groups(ids, name)
@@ -82,6 +83,8 @@ class _PairTests:
             tests = {**paired.tests(settings.level), "p_mcnemar": mcnemar(first, second)}
             yield {"family": family, **pair, "benchmark": name, **tests, "n": n, "units": units}
         for average, names in self._averages.items():
+            if excluded & set(names):  # an average over some of its benchmarks is another one
+                continue
             paired, n, units = zip(*(parts[name] for name in names), strict=True)
             tests = {**Paired.mean(paired).tests(settings.level), "n": sum(n), "units": sum(units)}
             yield {"family": f"{family} averages", **pair, "benchmark": f"{average}_avg", **tests}

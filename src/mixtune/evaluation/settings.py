@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+from pydantic import Field
+
 from ..artifacts.settings import Part, Settings
 
 Negatives = Literal["benchmark", "paper"]
@@ -38,12 +40,18 @@ class ResamplingSettings(Settings):
 
 
 class ArmSettings(Part):
-    """Systems that differ in the seed alone; `overall` lists the benchmarks of their overall average."""
+    """Systems that differ in the seed alone.
+
+    Attributes:
+        overall: The benchmarks of their overall average.
+        excluded: The benchmarks that they are not evaluated on; no average over one of these is computed.
+    """
 
     arm: str
     systems: list[str]
     conditions: list[str]
     overall: list[str]
+    excluded: list[str] = Field(default_factory=list)
 
 
 class IntervalsSettings(ResamplingSettings):
@@ -62,7 +70,12 @@ class ComparisonSettings(Part):
 
 
 class CompareSettings(ResamplingSettings):
-    """The families of paired tests, and the conditions of each system in one of them."""
+    """The families of paired tests, and the conditions of each system in one of them.
+
+    Attributes:
+        excluded: The benchmarks that a system is not evaluated on, if there are any.
+    """
 
     comparisons: list[ComparisonSettings]
     systems: dict[str, list[str]]
+    excluded: dict[str, list[str]] = Field(default_factory=dict)

@@ -42,7 +42,7 @@ def render_prompts(
             pools,
             labels,
             condition=condition,
-            shots=settings.shots,
+            shots=0 if benchmark in settings.zero_shot else settings.shots,
             seed=settings.data_seed,
             max_length=min(settings.max_length, renderer.context or settings.max_length),
             training=False,

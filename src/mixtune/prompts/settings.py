@@ -1,5 +1,7 @@
 """Settings of the jobs that render prompts."""
 
+from pydantic import Field
+
 from ..artifacts.settings import Settings
 
 
@@ -14,9 +16,14 @@ class RenderTrainingSettings(Settings):
 
 
 class RenderPromptsSettings(Settings):
-    """Prompts of test rows: longest prompt in tokens, cap on the rows per benchmark (None: all)."""
+    """Prompts of test rows: longest prompt in tokens, cap on the rows per benchmark (None: all).
+
+    Attributes:
+        zero_shot: Benchmarks whose prompts have no demonstrations in spite of `shots`.
+    """
 
     shots: int
+    zero_shot: list[str] = Field(default_factory=list)
     max_length: int
     test_rows: int | None
     data_seed: int

@@ -83,10 +83,14 @@ def _check_native_files(name: str, folder: Path, entry: Benchmark) -> Check:
             options, files = entry.options(), {**entry.files}
             next(read_folder(name, folder, split, negative=entry.negative, options=options, files=files), None)
             splits.append(split)
+            if split == "train" and entry.evaluation_only:
+                fact = f"{folder}: a train split found; remove benchmarks.{name}.evaluation_only"
+                return Check(FAIL, subject, fact, benchmarks=frozenset([name]))
         except (ReadError, OSError) as error:
-            if not isinstance(error, MissingSplit) or split == "train" or split in entry.files:
+            required = "test" if entry.evaluation_only else "train"
+            if not isinstance(error, MissingSplit) or split == required or split in entry.files:
                 return Check(FAIL, subject, str(error), benchmarks=frozenset([name]))
-    carved = [split for split in SPLITS if split not in splits]
+    carved = [split for split in SPLITS if split not in splits and not entry.evaluation_only]
     note = f"; {' and '.join(carved)} sampled from train" if carved else ""
     return Check(OK, subject, f"{folder}: {', '.join(splits)}{note}")
 

@@ -31,3 +31,16 @@ def test_predictions_are_files_like_any_others(typed_rows, train, tmp_path):
     assert set(tables[0]["predicted"].to_pylist()) <= {"NA", "works"}
     assert tables[0]["raw"].equals(tables[0]["predicted"])
     assert tables[0]["confidence"].null_count == 4
+
+
+def test_a_benchmark_without_train_rows_has_the_ceiling_alone(typed_rows, tmp_path):
+    folder = tmp_path / "benchmarks" / "toy"
+    folder.mkdir(parents=True)
+    write_examples(folder / "train.parquet", [])
+    write_examples(folder / "test.parquet", typed_rows(*TYPES * 3))
+    write_json(folder / "labels.json", {"labels": ["lives", "born", "works", "NA"], "negative": "NA"})
+    outputs = [tmp_path / "ceiling/duplicates" / "any" / "toy.parquet"]
+    manifests = [tmp_path / name / "manifest.json" for name in ("floor/type-pair", "ceiling/duplicates")]
+    predict_floors(PredictFloorsSettings(test_rows=None, data_seed=7), [folder], outputs, manifests)
+    assert pq.read_table(outputs[0]).num_rows == 9
+    assert all(is_complete(manifest) for manifest in manifests)

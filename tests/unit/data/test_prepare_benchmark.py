@@ -488,3 +488,79 @@ def test_the_job_takes_the_config_of_a_copy_and_a_label_map(tmp_path):
     manifest = tmp_path / "results" / "benchmarks" / "own" / "manifest.json"
     prepare_benchmark(settings("own", "hub", hub=hub, label_map=str(table)), manifest)
     assert read_json(manifest.with_name("labels.json")) == {"labels": ["c"], "negative": None}
+
+
+# Evaluation-only benchmarks
+
+
+def test_without_a_train_split_nothing_is_carved_and_the_labels_are_given(tmp_path):
+    folder = hub_copy(tmp_path / "own", test=rows("a", *range(8)) + rows("c", 9))
+    manifest = tmp_path / "results" / "own" / "manifest.json"
+    given = {"path": str(folder), "negative": "none", "evaluation_only": True, "given_labels": ["b", "a"]}
+    prepare_benchmark(settings("own", "path", **given), manifest)
+    assert {split: len(read_examples(manifest.with_name(f"{split}.parquet"))) for split in SPLITS} == {
+        "train": 0, "validation": 0, "test": 9,
+    }  # fmt: skip
+    assert read_json(manifest.with_name("labels.json")) == {"labels": ["b", "a", "none"], "negative": "none"}
+    audit = read_json(manifest.with_name("audit.json"))
+    assert audit["carved"] == {}
+    assert (audit["splits"]["train"]["rows"], audit["splits"]["test"]["outside the inventory"]) == (0, 1)
+    assert audit["shared texts"] == {}
+    assert audit["warnings"][0].startswith("train has no rows: the benchmark is evaluation-only")
+    assert read_json(manifest)["evaluation_only"] is True
+    assert is_complete(manifest)
+
+
+def test_a_manifest_of_any_other_benchmark_is_as_it_was(tmp_path):
+    manifest = tmp_path / "gids" / "manifest.json"
+    prepare_benchmark(settings("gids", "sample"), manifest)
+    assert list(read_json(manifest)) == ["files"]
+
+
+def test_labels_without_a_train_split_are_those_of_validation_or_ship_and_never_those_of_test(tmp_path):
+    folder = hub_copy(tmp_path / "own", test=rows("a", *range(8)))
+    with pytest.raises(ReadError, match=r"no train and no validation rows .* set benchmarks\.<name>\.labels"):
+        prepared("own", folder, evaluation_only=True)
+    hub_copy(folder, validation=rows("b", 20))
+    result = prepared("own", folder, evaluation_only=True)
+    assert (result.labels, len(result.splits["validation"]), result.audit["carved"]) == (["b"], 1, {})
+    shutil.copytree(resource("sample", "gids"), tmp_path / "gids")
+    for split in ("train", "dev"):
+        (tmp_path / "gids" / f"{split}.tsv").unlink()
+    result = prepared("gids", tmp_path / "gids", evaluation_only=True)
+    assert (result.labels, result.splits["train"]) == (list(REGISTRY["gids"].labels), [])
+
+
+def test_a_missing_train_split_proposes_the_key_if_there_is_a_test_split(tmp_path):
+    folder = hub_copy(tmp_path / "own", test=rows("a", *range(8)))
+    proposal = "correct its file's name, or, if there is none, set benchmarks.own.evaluation_only: true"
+    with pytest.raises(MissingSplit, match=r"split 'train' not found \(looked for: .*train\.csv.*\); ") as error:
+        prepared("own", folder)
+    assert str(error.value).endswith(proposal)
+    assert str(error.value).count(str(folder)) == 1
+    (folder / "test.csv").rename(folder / "validation.csv")
+    with pytest.raises(MissingSplit) as error:
+        prepared("own", folder)
+    assert "evaluation_only" not in str(error.value)
+    with pytest.raises(MissingSplit, match="split 'test' not found"):
+        prepared("own", folder, evaluation_only=True)
+
+
+def test_a_train_split_of_an_evaluation_only_benchmark_is_not_left_unread(tmp_path):
+    folder = hub_copy(tmp_path / "own", train=rows("a", 1), test=rows("a", 2))
+    with pytest.raises(ReadError, match=r"a train split found; remove benchmarks\.own\.evaluation_only"):
+        prepared("own", folder, evaluation_only=True, given_labels=["a"])
+
+
+def test_options_of_the_form_reach_the_reader_and_the_audit(tmp_path):
+    (tmp_path / "train.jsonl").write_text(
+        "".join(json.dumps({"text": text, "label": "r"}) + "\n" for text in ("<< a >> [[ b ]]", "a", "[[ c ]] << d >>"))
+    )
+    options = {
+        "columns": {"text": "text", "relation": "label"},
+        "markers": {"head": ["<<", ">>"], "tail": ["[[", "]]"]},
+    }
+    result = prepared("own", tmp_path, options=options)
+    assert result.audit["splits"]["train"]["counts"] == {
+        "row rejected, marker missing: <<, >>, [[, ]] (first: train.jsonl, row 1)": 1
+    }

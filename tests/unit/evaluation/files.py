@@ -71,7 +71,7 @@ class Files:
     def intervals(self, arm, *systems, **changes):
         """The content of a file of one arm."""
         output = self.folder / "intervals.json"
-        one = {"arm": arm, "systems": systems, "conditions": ["schema"], "overall": list(BENCHMARKS)}
+        one = {"arm": arm, "systems": systems, "conditions": ["schema"], "overall": list(BENCHMARKS), "excluded": []}
         one |= {key: changes.pop(key) for key in list(changes) if key in one}
         settings = IntervalsSettings(**{**SETTINGS, "arms": [one], **changes})
         intervals(settings, list(map(self.manifest, systems)), self.benchmarks, output)

@@ -159,3 +159,13 @@ def test_three_seeds_in_the_shown_matrix(files):
     assert "means over 3 training seeds ± their sample standard deviation" in text
     assert "95 % confidence interval" in text and "400 resamples of its rows" in text
     assert "It does not cover other training runs." in text
+
+
+def test_a_benchmark_that_an_arm_is_not_evaluated_on_has_no_interval_and_no_average(files):
+    folder = files.predict(ONE, 0.6)
+    whole = files.intervals("small/mixtune/0-shot", ONE)["intervals"]
+    (folder / "schema" / "gids.parquet").unlink()
+    rows = files.intervals("small/mixtune/0-shot", ONE, excluded=["gids"])["intervals"]
+    left_out = ("gids", "general_avg", "overall_avg")
+    assert rows == [row for row in whole if row["benchmark"] not in left_out]
+    assert {row["benchmark"] for row in rows} == {"tacred", "pg_fiction", "literary_avg"}

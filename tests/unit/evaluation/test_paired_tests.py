@@ -134,3 +134,14 @@ def test_a_pairs_numbers_are_those_of_its_counts(files):
     rng = generator("comparison", PAIR[0], "schema", PAIR[1], "schema", "gids")
     told = Paired.of(a, b, rng, SETTINGS["resamples"]).tests(0.95)
     assert {key: row[key] for key in told} == told
+
+
+def test_a_pair_is_tested_on_the_benchmarks_of_both(files):
+    files.predict(PAIR[0], 0.4, 1)
+    folder = files.predict(PAIR[1], 0.8, 2)
+    whole = files.compare(SHOTS, systems=PAIR)
+    (folder / "schema" / "gids.parquet").unlink()
+    table = files.compare(SHOTS, systems=PAIR, excluded={PAIR[1]: ["gids"]})
+    assert table["benchmark"].tolist() == ["tacred", "pg_fiction", "literary_avg"]
+    same = whole[whole["benchmark"].isin(table["benchmark"])].reset_index(drop=True)
+    assert table.drop(columns="p_holm").equals(same.drop(columns="p_holm"))  # Holm's factor is smaller

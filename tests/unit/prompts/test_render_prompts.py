@@ -1,6 +1,7 @@
 """Prompts of test rows: every condition and benchmark, the cap, own labels and demonstrations, the limit."""
 
 import json
+import shutil
 from collections import Counter
 
 import numpy as np
@@ -153,3 +154,15 @@ def test_a_prompt_that_does_not_fit_leaves_no_manifest(ask, tmp_path):
     with pytest.raises(RenderError, match=r"^prediction\.max_length: .*; raise it"):
         ask(tmp_path, max_length=250)
     assert not (tmp_path / "manifest.json").exists()
+
+
+def test_a_zero_shot_benchmark_has_prompts_without_demonstrations_in_spite_of_the_shots(ask, prepared, tmp_path):
+    folders, _ = prepared
+    shot, plain = ask(tmp_path / "shot", zero_shot=["gids"]), ask(tmp_path / "plain", shots=0)
+    assert [row["input_ids"] for row in shot["schema/gids"]] == [row["input_ids"] for row in plain["schema/gids"]]
+    assert shot["schema/conll04"] != plain["schema/conll04"]
+    empty = tmp_path / "benchmarks" / "gids"  # as prepared of an evaluation-only benchmark
+    shutil.copytree(folders[1], empty)
+    write_examples(empty / "train.parquet", [])
+    again = ask(tmp_path / "again", folders=[empty], zero_shot=["gids"])
+    assert again["schema/gids"] == shot["schema/gids"]

@@ -72,6 +72,21 @@ def test_a_named_file_is_read_and_a_missing_one_is_not_carved(benchmark, tmp_pat
     assert check.fact.endswith("gone.csv: file not found; correct benchmarks.own.files.test")
 
 
+def test_an_evaluation_only_benchmark_has_a_test_split_and_nothing_is_carved(benchmark, tmp_path):
+    changes = {
+        "benchmarks": {"own": {"origin": "path", "path": str(benchmark), "domain": "general", "evaluation_only": True}},
+        "matrix": {"benchmarks": ["own"], "mixtures": [], "untuned": True, "shots": [0], "encoders": [], "floors": []},
+    }
+    (check,) = matrix_checks.check_benchmarks(configured(**changes), tmp_path)
+    assert (check.state, check.fact.endswith("remove benchmarks.own.evaluation_only")) == (FAIL, True)
+    (benchmark / "train.csv").unlink()
+    (check,) = matrix_checks.check_benchmarks(configured(**changes), tmp_path)
+    assert (check.state, check.fact) == (OK, f"{benchmark}: test")
+    (benchmark / "test.csv").rename(benchmark / "validation.csv")
+    (check,) = matrix_checks.check_benchmarks(configured(**changes), tmp_path)
+    assert (check.state, "split 'test' not found" in check.fact) == (FAIL, True)
+
+
 def test_a_missing_label_map_is_named(benchmark, tmp_path):
     (check,) = matrix_checks.check_benchmarks(own(benchmark, label_map="nowhere.csv"), tmp_path)
     assert "nowhere.csv" in check.fact

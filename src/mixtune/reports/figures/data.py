@@ -25,11 +25,12 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     rows = data.pivot(index="benchmark", columns="split").loc[list(dict.fromkeys(data["benchmark"]))]
     kinds = ("missing", "repeated")
     counts = ["rows", *(f"mentions_{kind}" for kind in kinds)]
+    counted = rows["rows"].astype(float).where(rows["rows"] > 0)  # evaluation-only benchmarks lack splits
     totals = pd.DataFrame(data.groupby("benchmark", sort=False)[counts].sum())
     mentions = {kind: 50 * totals[f"mentions_{kind}"] / totals["rows"] for kind in kinds}  # two mentions per row
     shared = 100 * rows["rows_in_train", "test"].astype(float) / rows["rows", "test"]
     panels = [
-        ("rows", {split: rows["rows", split] for split in SPLITS}, True),
+        ("rows", {split: counted[split] for split in SPLITS}, True),
         ("mentions missing in the text\nor repeated in it (%)", mentions, False),
         ("accuracy ceiling of\nduplicate test inputs (%)", {"": 100 * rows["ceiling", "test"].astype(float)}, False),
         ("test rows whose text\nalso occurs in train (%)", {"": shared}, False),
@@ -49,7 +50,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
             axes.set_yticklabels(shown if index == 0 else [], parse_math=False)
             axes.tick_params(axis="y", length=0)
             if logarithmic:
-                decades = floor(log10(rows["rows"].min(axis=None))), ceil(log10(rows["rows"].max(axis=None) + 1))
+                decades = floor(log10(counted.min(axis=None))), ceil(log10(counted.max(axis=None) + 1))
                 axes.set(xscale="log", xlim=[10**decade for decade in decades])
                 axes.xaxis.set_major_formatter(EngFormatter(sep=""))
                 axes.xaxis.set_minor_locator(NullLocator())

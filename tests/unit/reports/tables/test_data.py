@@ -9,9 +9,12 @@ from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.cli import main
 from mixtune.data import REGISTRY
 from mixtune.data.build_mixture import build_mixture
+from mixtune.data.prepare_benchmark import prepare, write_prepared
 from mixtune.data.settings import BuildMixtureSettings
 from mixtune.reports.figures.data import draw
+from mixtune.reports.latex.typeset import data as typeset_data
 from mixtune.reports.tables import data as audits
+from mixtune.reports.tables.files import read_table
 from mixtune.resources import resource
 
 NAMES = ["gids", "conll04"]
@@ -109,3 +112,35 @@ def test_the_command_says_what_is_missing(arguments, message):
 def test_audits_are_json_all_through(folders):
     audit = read_json(folders[0] / "audit.json")
     assert json.loads(json.dumps(audit)) == audit
+
+
+@pytest.fixture
+def held_out(tmp_path):
+    """An evaluation-only benchmark, prepared."""
+    (tmp_path / "held_out").mkdir()
+    (tmp_path / "test.csv").write_text("text,entity1,entity2,relation\nAnn met Bo.,Ann,Bo,met\n")
+    options = {"shares": {}, "seed": 1, "evaluation_only": True, "given_labels": ["met"]}
+    write_prepared(prepare("held_out", tmp_path, **options), tmp_path / "held_out")
+    return tmp_path / "held_out"
+
+
+def test_a_train_split_that_is_not_there_is_in_the_table_the_figure_and_the_terminal(folders, held_out):
+    table = audits.data([*folders, held_out], {**DOMAINS, "held_out": "literary"})
+    train, _, test = table[table["benchmark"] == "held_out"].to_dict("records")
+    assert (train["rows"], train["warnings"][:16]) == (0, "train has no row")
+    assert test["rows"] == 1 and pd.isna(test["rows_in_train"])
+    assert "warning: train has no rows: the benchmark is evaluation-only" in audits.format_audit(
+        read_json(held_out / "audit.json")
+    )
+    setup = {"benchmarks": {name: {"title": name} for name in table["benchmark"]}, "sample": [], "names": {}}
+    rows = draw({"data": table}, setup).axes[0]
+    assert 0 < rows.get_xlim()[0] <= 1
+    assert rows.collections[0].get_offsets().mask[-1].any()  # no marker for no rows
+
+
+def test_no_share_of_a_train_split_that_is_not_there_is_typeset(folders, held_out, tmp_path):
+    path = tmp_path / "data.csv"
+    audits.data([*folders, held_out], {**DOMAINS, "held_out": "literary"}).to_csv(path, index=False)
+    setup = {"benchmarks": {}, "sample": [], "names": {}, "caps": {"test_rows": None}}
+    line = next(line for line in typeset_data({"data": read_table(path)}, setup).splitlines() if "held" in line)
+    assert line.count("--") == 1
