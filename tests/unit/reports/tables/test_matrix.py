@@ -15,6 +15,7 @@ from tests.unit.reports.score_files import (
     F1,
     NAN,
     SETUP,
+    baseline_file,
     equal,
     file_of,
     matrix_of,
@@ -195,3 +196,13 @@ def test_a_matrix_reads_back_as_it_was_written(tmp_path):
     table = matrix_of(*files, file_of("littune", {}), setup=SETUP | {"models": models})
     table.to_csv(tmp_path / "matrix.csv", index=False)
     pd.testing.assert_frame_equal(read_table(tmp_path / "matrix.csv"), table, check_exact=True)
+
+
+def test_a_baseline_without_an_evaluation_only_benchmark_has_blanks_and_no_average_over_it():
+    files = [file_of("mixtune", F1), baseline_file("encoder", "roberta-base", {"tacred": 0.5, "pg_fiction": 0.25})]
+    table = matrix_of(*files, baseline_file("ceiling", "duplicates", F1))
+    assert equal(table.loc[1, [*F1, *AVERAGES]], [0.5, NAN, 0.25, NAN, 0.25, NAN])
+    assert list(table["missing"]) == ["", "gids", ""]
+    assert equal(table.loc[2, AVERAGES], [0.625, 0.25, 0.5])
+    text = markdown(format_matrix(table, SETUP))
+    assert "| roberta-base | encoder | 0 | 0.5000 |  | 0.2500 |  | 0.2500 |  | gids |" in text
