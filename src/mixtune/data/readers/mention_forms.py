@@ -10,7 +10,6 @@ import reprlib
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from ..example import Span
 from .parsing import ABSENT, join_tokens, nested
@@ -228,16 +227,13 @@ def _join(tokens: object) -> tuple[str, list[Span]]:
 def _parse_position(position: object, in_tokens: bool) -> Span:
     """Return first and exclusive last place of `[start, end]`, or of the first list of token indices in a list."""
     match position:
-        case [[int(start), *_] as indices, *_] if in_tokens and type(start) is int and _is_run(indices):
-            return start, start + len(indices)
+        case [[int(start), *_] as indices, *_] if in_tokens and type(start) is int:
+            if [*indices] == [*range(start, start + len(indices))]:
+                return start, start + len(indices)
         case [int(start), int(end)] if bool not in (type(start), type(end)):
             return start, end
     expected = "[start, end] or [[index, next index, …]]" if in_tokens else "[start, end]"
     raise ValueError(f"a position is {reprlib.repr(position)}, expected {expected}")
-
-
-def _is_run(indices: list[Any]) -> bool:
-    return indices == list(range(indices[0], indices[0] + len(indices)))
 
 
 def _in_characters(span: Span, units: Sequence[Span]) -> Span:
