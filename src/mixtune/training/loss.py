@@ -69,8 +69,11 @@ def check_packing(model: Any, device: Device) -> SelfCheck:
     rows = [ids, [*ids[: SHORTEST + 4], *reversed(ids[-5:])], ids[: SHORTEST + 3]]
 
     def fast() -> torch.Tensor:
+        batch = [{"input_ids": row, "answer": 2} for row in rows]
         with torch.no_grad(), device.autocast():
-            return answer_logits(model, [{"input_ids": row, "answer": 2} for row in rows])[0]
+            with torch.random.fork_rng([model.device] if device.name == "cuda" else []):
+                answer_logits(model.train(), batch)  # attention with dropout is not implemented
+            return answer_logits(model.eval(), batch)[0]
 
     was_training = model.training
     model.eval()

@@ -63,6 +63,12 @@ def test_a_model_whose_plain_pass_fails_is_refused(model, monkeypatch):
         Decoder(model, CPU, [END], 0, 3)
 
 
+def test_attention_with_dropout_is_not_packed():
+    model = random_model(LlamaConfig(**tiny_shape(), attention_dropout=0.1)).eval()
+    assert "attention with dropout" in check_packing(model, CPU).reason
+    assert Decoder(model, CPU, [END], 0, 3).check.passed
+
+
 def test_the_check_leaves_no_trace(model):
     state = torch.get_rng_state()
     assert check_packing(model.train(), CPU).passed
