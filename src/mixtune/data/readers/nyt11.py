@@ -14,7 +14,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from ..example import Example, ReadError
 from ..mentions import locate_mentions
@@ -36,8 +36,9 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
     """Yield one example per triple, exact repetitions included; ids number records and triples from 0."""
     path = native_file(path, split, FILES)
     for number, (where, record) in enumerate(_records(path)):
+        sentence = cast(_Sentence, record)
         try:
-            text, triples = record["text"], record["triple_list"]
+            text, triples = sentence["text"], sentence["triple_list"]
             _check(text, triples)
             counts["sentences"] += 1
             counts["sentences without a relation"] += not triples
@@ -60,7 +61,7 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
             raise ReadError(path, where, f"not a PRGC sentence ({error!r})") from error
 
 
-def _records(path: Path) -> Iterator[tuple[int | str, _Sentence]]:
+def _records(path: Path) -> Iterator[tuple[int | str, object]]:
     """Yield records with their place in the file: the line of JSON Lines, or the record number of an array."""
     with path.open("rb") as file:
         first = file.read(1)

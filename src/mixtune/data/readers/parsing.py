@@ -7,10 +7,11 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO, TypeVar
 
 from ..example import LONGEST, MissingSplit, ReadError, Span
 
+_T = TypeVar("_T")
 _BLOCK = 2**16  # bytes of a JSON array that are read at a time
 _DECODER = json.JSONDecoder()
 ABSENT = object()  # what a path finds that leads nowhere
@@ -58,7 +59,7 @@ def utf8_lines(path: Path, counts: Counter[str] | None = None) -> Iterator[tuple
                 raise ReadError(path, number, f"not UTF-8 ({error.reason}); convert the file to UTF-8") from None
 
 
-def json_records(path: Path) -> Iterator[tuple[int, Any]]:
+def json_records(path: Path) -> Iterator[tuple[int, object]]:
     """Yield the records of a file that is one JSON array, streamed and numbered from 0.
 
     Raises:
@@ -154,18 +155,17 @@ class _Text:
         self._text, self._start = "", 0
         self._broken: ValueError | None = None
 
-    def take(self, parse: Callable[[str, int], tuple[object, int]]) -> Any:
+    def take(self, parse: Callable[[str, int], tuple[_T, int]]) -> _T:
         """Return the next value of `parse`. One that ends with the text may continue, so more is read first."""
         while True:
-            value, problem = None, None
             try:
                 value, end = parse(self._text, self._start)
             except json.JSONDecodeError as error:
-                end, problem = len(self._text), ValueError(error.msg)
+                if self._extend():
+                    continue
+                raise ValueError(error.msg) from None
             if end == len(self._text) and self._extend():
                 continue
-            if problem:
-                raise problem
             self._start = end
             return value
 
@@ -185,7 +185,7 @@ class _Text:
         return bool(block or self._broken)
 
 
-def json_lines(path: Path) -> Iterator[tuple[int, Any]]:
+def json_lines(path: Path) -> Iterator[tuple[int, object]]:
     """Yield the objects of a JSON Lines file, numbered by line from 1; blank lines are skipped.
 
     Raises:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from itertools import permutations, product
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any, NamedTuple, TypedDict, TypeVar
+from typing import NamedTuple, TypedDict, TypeVar, cast
 
 from ...resources import resource
 from ..example import Example, ReadError, Span
@@ -41,6 +41,13 @@ class _Triple(TypedDict):
     t: int
     r: str
     evidence: list[int]
+
+
+class _DocumentRecord(TypedDict):
+    title: str
+    sents: list[list[str]]
+    vertexSet: list[list[_MentionRecord]]
+    labels: list[_Triple]
 
 
 class _Mention(NamedTuple):
@@ -112,10 +119,11 @@ def read(
         raise ReadError(path, None, f"negative_share is {negative_share} and unit {unit}; {remedy}")
     path = native_file(path, split, FILES)
     names = json.loads(resource("labels", "re_docred.json").read_text(encoding="utf-8"))
-    for number, record in json_records(path):
+    for number, value in json_records(path):
         where = f"record {number}"
-        if isinstance(record, dict) and "labels" not in record:
+        if isinstance(value, dict) and "labels" not in value:
             raise ReadError(path, where, "no labels (DocRED's test.json has none); use Re-DocRED's files")
+        record = cast(_DocumentRecord, value)
         with _errors_at(path, where):
             document = _document(record, split, number, counts)
             triples = _list(record["labels"])
@@ -187,7 +195,7 @@ def _is_sampled(seed: int, id: str, share: float) -> bool:
     return int.from_bytes(digest[:8], "big") < share * 2**64
 
 
-def _document(record: dict[str, Any], split: str, number: int, counts: Counter[str]) -> _Document:
+def _document(record: _DocumentRecord, split: str, number: int, counts: Counter[str]) -> _Document:
     parts = [join_tokens(_list(tokens)) for tokens in _list(record["sents"])]
     text, sentences = join_tokens(sentence for sentence, _ in parts)
     tokens = [

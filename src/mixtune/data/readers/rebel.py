@@ -1,10 +1,10 @@
 """REBEL: CROCODILE's JSON Lines (one document per line, triples aligned to its text) or the Hugging Face form."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from reprlib import repr as shorten
-from typing import Any, TypedDict
+from typing import TypedDict, cast
 
 from ..example import Example, MissingSplit, ReadError, Span
 from ..mentions import find_mention, is_overlap, locate_mentions
@@ -18,6 +18,22 @@ FILES = {"train": ("en_train.jsonl",), "validation": ("en_val.jsonl",), "test": 
 class _Entity(TypedDict):
     surfaceform: str
     boundaries: list[int] | None
+
+
+class _Predicate(TypedDict):
+    surfaceform: str
+
+
+class _Triple(TypedDict):
+    subject: _Entity
+    predicate: _Predicate
+    object: _Entity
+
+
+class _Document(TypedDict):
+    docid: str
+    text: str
+    triples: list[_Triple]
 
 
 def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
@@ -44,7 +60,10 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
         for where, record in read_records(file):
             linearised = isinstance(record, dict) and "triplets" in record
             try:
-                yield from (parse_record if linearised else _parse_document)(record, split, counts)
+                if linearised:
+                    yield from parse_record(cast(Mapping[str, str], record), split, counts)
+                else:
+                    yield from _parse_document(cast(_Document, record), split, counts)
             except (KeyError, AttributeError, TypeError, ValueError) as error:
                 form = "a record with linearised triplets" if linearised else "a CROCODILE document"
                 raise ReadError(file, where, f"not {form} ({error!r})") from error
@@ -63,7 +82,7 @@ def _files(path: Path, split: str) -> list[Path]:
         raise MissingSplit(path, None, f"split {split!r} not found (looked for: {' or '.join(names)})") from None
 
 
-def _parse_document(record: dict[str, Any], split: str, counts: Counter[str]) -> Iterator[Example]:
+def _parse_document(record: _Document, split: str, counts: Counter[str]) -> Iterator[Example]:
     """Yield one example per triple of a CROCODILE document."""
     docid, text, triples = record["docid"], record["text"], record["triples"]
     if not (isinstance(docid, str) and isinstance(text, str) and isinstance(triples, list)):

@@ -10,7 +10,6 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -22,7 +21,7 @@ from .parsing import json_lines
 COLUMNS = ("id", "context", "triplets")
 
 
-def read_records(path: Path) -> Iterator[tuple[int | str, Any]]:
+def read_records(path: Path) -> Iterator[tuple[int | str, object]]:
     """Return the records of a JSON Lines or parquet file, each with its place for messages: line from 1, row from 0."""
     if path.suffix == ".csv":
         raise ReadError(path, None, "REBEL is not read from CSV; convert the file to .jsonl or .parquet")

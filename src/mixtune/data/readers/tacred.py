@@ -9,7 +9,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TypedDict
+from typing import TypedDict, cast
 
 from ..example import Example, ReadError, Span
 from ..mentions import is_overlap
@@ -53,7 +53,8 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
     """
     path = native_file(path, split, FILES)
     seen: Counter[str] = Counter()
-    for number, record in json_records(path):
+    for number, value in json_records(path):
+        record = cast(_Record, value)
         try:
             example, escaped = _example(record, split, seen)
         except (KeyError, TypeError, ValueError) as error:
