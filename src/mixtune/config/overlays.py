@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import yaml
 
@@ -12,7 +12,15 @@ from .config import Config, load
 BASE = Path("config.yaml")
 
 
-def read_profile(folder: Path | None) -> tuple[dict[str, Any], list[Path]]:
+class Profile(TypedDict, total=False):
+    """The settings of a Snakemake profile, as far as they are read here."""
+
+    executor: str
+    configfile: str | list[str]
+    resources: dict[str, int]
+
+
+def read_profile(folder: Path | None) -> tuple[Profile, list[Path]]:
     """Return the settings of a profile, and the overlays that it names.
 
     Raises:
@@ -23,7 +31,7 @@ def read_profile(folder: Path | None) -> tuple[dict[str, Any], list[Path]]:
     files = [path for path in sorted(folder.glob("*.yaml")) if path.name in ("profile.yaml", "config.yaml")]
     if not files:
         raise UserError(f"{folder}: profile.yaml not found; correct --profile")
-    profile = yaml.safe_load(files[-1].read_text(encoding="utf-8")) or {}
+    profile: Profile = yaml.safe_load(files[-1].read_text(encoding="utf-8")) or {}
     names = profile.get("configfile") or []
     return profile, [Path(name) for name in ([names] if isinstance(names, str) else names)]
 

@@ -1,12 +1,13 @@
 """Section `statistics`: confidence intervals and paired significance tests."""
 
-from typing import Any, Literal
+from typing import Literal, TypedDict
 
 from pydantic import Field
 
 from .section import Section, Share, Slug
 
 Patterns = list[int | str]
+Varied = Literal["model", "mixture", "shots", "condition", "system"]
 
 
 class Where(Section):
@@ -24,9 +25,18 @@ class Comparison(Section):
     """Pairs of systems that differ in one field, tested as one family."""
 
     name: Slug = Field(description="Name of its families in the table.")
-    vary: Literal["model", "mixture", "shots", "condition", "system"] = Field(description="The field that differs.")
+    vary: Varied = Field(description="The field that differs.")
     of: Patterns = Field(min_length=2, description="Its values; each is compared with every later one.")
     where: Where = Field(Where(), description="Patterns that the other fields must match.")
+
+
+class Pairing(TypedDict):
+    """The fields of a `Comparison`; `where` holds those that are set."""
+
+    name: str
+    vary: Varied
+    of: Patterns
+    where: dict[str, Patterns]
 
 
 class Statistics(Section):
@@ -37,6 +47,14 @@ class Statistics(Section):
     cluster: bool = Field(description="Resample whole groups of rows instead of rows.")
     comparisons: list[Comparison] = Field(description="Families of paired tests.")
 
-    def pairings(self) -> list[dict[str, Any]]:
+    def pairings(self) -> list[Pairing]:
         """Return the comparisons without unset fields."""
-        return [comparison.model_dump(exclude_none=True) for comparison in self.comparisons]
+        return [
+            {
+                "name": chosen.name,
+                "vary": chosen.vary,
+                "of": chosen.of,
+                "where": chosen.where.model_dump(exclude_none=True),
+            }
+            for chosen in self.comparisons
+        ]

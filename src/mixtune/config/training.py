@@ -1,6 +1,6 @@
 """Sections for fine-tuning and prediction."""
 
-from typing import Literal
+from typing import Literal, TypedDict
 
 from pydantic import Field
 
@@ -14,6 +14,20 @@ class Lora(Section):
     alpha: int = Field(ge=1, description="Scaling numerator: updates are scaled by alpha / r.")
     dropout: float = Field(ge=0, lt=1, description="Dropout on the adapter's input.")
     targets: list[str] = Field(min_length=1, description="Linear layers that get an adapter.")
+
+
+class LoraTargets(TypedDict):
+    """The hyperparameters that give the number of an adapter's weights."""
+
+    r: int
+    targets: list[str]
+
+
+class LoraFields(LoraTargets):
+    """The fields of `Lora`."""
+
+    alpha: int
+    dropout: float
 
 
 class LoraOverride(Section):
