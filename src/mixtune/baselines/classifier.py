@@ -119,7 +119,7 @@ class _TimedCheckpoints(TrainerCallback):
     def __init__(self, seconds: float):
         self.seconds, self.last = seconds, time.monotonic()
 
-    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_step_end(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         if time.monotonic() - self.last >= self.seconds:
             self.last, control.should_save = time.monotonic(), True
 

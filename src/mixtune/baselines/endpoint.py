@@ -1,16 +1,29 @@
 """A language model behind an OpenAI-compatible endpoint: each request gets one reply, or fails with a reason."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, NotRequired, TypedDict, cast
 
 import httpx2
 import openai
 
+from ..prompts.messages import Messages
+
+if TYPE_CHECKING:
+    from openai.types.chat import ChatCompletionMessageParam
+
 FINISH_REASONS = ("stop", "length", None)  # None: some servers give no reason
 MAX_REASON = 300  # characters of an endpoint's error message that are reported
 MIN_SECRET = 12  # least characters of a key; shorter ones, e.g. a local server's `EMPTY`, may be any word
+
+
+class Body(TypedDict):
+    """A request, of which these fields are read; it may have others."""
+
+    model: str
+    messages: Messages
+    max_tokens: NotRequired[int]
+    max_completion_tokens: NotRequired[int]
 
 
 @dataclass(frozen=True)
@@ -65,19 +78,17 @@ class Endpoint:
             base_url=base_url, api_key=key or "none", timeout=timeout, max_retries=retries, http_client=http
         )
 
-    def send(self, body: Mapping[str, Any]) -> Reply:
+    def send(self, body: Body) -> Reply:
         """Send a request and return its reply.
-
-        Args:
-            body: `model`, `messages`, and other fields of a request.
 
         Raises:
             NoAnswer: The retries are used up, the endpoint refuses the request, or its reply holds no answer.
         """
-        fields = dict(body)
+        messages = cast("list[ChatCompletionMessageParam]", body["messages"])
+        others = {name: value for name, value in body.items() if name not in ("model", "messages")}
         try:
             raw = self._client.chat.completions.with_raw_response.create(
-                model=fields.pop("model"), messages=fields.pop("messages"), extra_body=fields
+                model=body["model"], messages=messages, extra_body=others
             )
         except openai.APIStatusError as error:
             # 429 and 5xx are transient; a wrong key, address or model name is not.
@@ -102,7 +113,7 @@ def _refuse_garbage(response: httpx2.Response) -> None:
         raise httpx2.RemoteProtocolError("the reply is no JSON", request=response.request) from None
 
 
-def read_reply(body: Any) -> Reply:
+def read_reply(body: object) -> Reply:
     """Return the reply in a response body.
 
     An answer truncated at the token limit counts; one truncated before it began (by reasoning) does not.
@@ -113,10 +124,11 @@ def read_reply(body: Any) -> Reply:
     Raises:
         NoAnswer: The body holds no answer.
     """
-    usage = _read_usage(body.get("usage") if isinstance(body, dict) else None)
+    fields = body if isinstance(body, dict) else {}
+    usage = _read_usage(fields.get("usage"))
     try:
-        choice = body["choices"][0]
-        text, reason, model = choice["message"].get("content"), choice.get("finish_reason"), body.get("model")
+        choice = fields["choices"][0]
+        text, reason, model = choice["message"].get("content"), choice.get("finish_reason"), fields.get("model")
     except (LookupError, TypeError, AttributeError):
         raise NoAnswer(f"the reply holds no answer: {body}", usage) from None
     if reason not in FINISH_REASONS:

@@ -5,10 +5,9 @@ import time
 from collections import Counter, deque
 from collections.abc import Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from typing import Any
 
 from ..errors import UserError
-from .endpoint import Endpoint, NoAnswer, Reply
+from .endpoint import Body, Endpoint, NoAnswer, Reply
 from .paid_answers import Charge, PaidAnswers
 from .settings import FrontierTerms
 
@@ -16,8 +15,6 @@ BYTES_PER_TOKEN = 3  # of UTF-8, for estimates: few tokenizers need more tokens,
 TOKENS_PER_MESSAGE = 8  # estimated tokens of the chat template around each message
 MAX_FAILURES = 20  # consecutive failed requests before no more are sent
 REPORT_SECONDS = 10  # between two lines of progress
-
-Body = dict[str, Any]
 
 
 class Budget:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import cast
 
 from ..artifacts.locks import exclusive
 from ..artifacts.manifests import canonical, digest, write_json, write_manifest
@@ -17,8 +18,8 @@ from ..data.sampling import sample_examples
 from ..errors import UserError
 from ..inference.predictions import write_predictions
 from ..prompts.messages import messages
-from .endpoint import Endpoint
-from .frontier import Batch, Body, Budget, check_answered, check_budget
+from .endpoint import Body, Endpoint
+from .frontier import Batch, Budget, check_answered, check_budget
 from .paid_answers import Charge, PaidAnswers, StoredAnswer
 from .settings import FrontierTerms, PredictFrontierSettings
 
@@ -92,7 +93,7 @@ def _build_requests(
         condition, name = path.parent.name, path.stem
         for row in rows[name]:
             turns = messages(condition, labels[name], [], (row.text, row.head, row.tail))
-            body = {"model": settings.model, "messages": turns, **settings.body}
+            body = cast(Body, {"model": settings.model, "messages": turns, **settings.body})
             key = digest(canonical(body))
             keys[path].append(key)
             requests[key] = body
