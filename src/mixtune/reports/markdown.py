@@ -3,7 +3,6 @@
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 
@@ -52,11 +51,11 @@ def markdown(frame: pd.DataFrame, digits: int = 4) -> str:
     | age | 0.6667 |
     """
 
-    def format_cell(value: Any) -> str:
+    def format_cell(value: object, is_missing: bool) -> str:
+        if is_missing:
+            return ""
         if isinstance(value, ScoreEstimate):
             return str(value)
-        if pd.isna(value):
-            return ""
         return f"{value:.{digits}f}" if isinstance(value, float) else escape(str(value))
 
     def is_numeric(column: pd.Series) -> bool:
@@ -64,7 +63,8 @@ def markdown(frame: pd.DataFrame, digits: int = 4) -> str:
         return pd.api.types.is_numeric_dtype(column.dtype) or bool(is_estimate.any())
 
     rule = ["---:" if is_numeric(frame[name]) else "---" for name in frame]
-    rows = [[format_cell(value) for value in row] for row in frame.itertuples(index=False)]
+    cells = zip(frame.itertuples(index=False), frame.isna().itertuples(index=False), strict=True)
+    rows = [list(map(format_cell, *row)) for row in cells]
     return "".join(f"| {' | '.join(row)} |\n" for row in [[escape(str(name)) for name in frame.columns], rule, *rows])
 
 

@@ -1,7 +1,7 @@
 """Scores and intervals of every system on every benchmark."""
 
-from collections.abc import Hashable, Mapping
-from typing import Any
+from collections.abc import Mapping
+from typing import TypedDict, cast
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -13,9 +13,21 @@ from ..experiment import Setup, by_domain, trained_domains
 from ..tables.seeds import ARM
 from .layout import empty_figure, footnotes, legend_rows, score_notes, write_legends, write_notes
 from .rows import draw_rows, label_margin, row_labels
-from .style import LETTER, LIGHT, LINE, SCORE, SLANTED, TEXT, WIDE, Style, figure_style, shot_styles
+from .style import LETTER, LIGHT, LINE, SCORE, SLANTED, TEXT, WIDE, Dot, LegendStyle, figure_style, shot_styles
 
 GAP = 15  # points of F1: space between two panels of 100
+
+
+class _Score(TypedDict):
+    model: str
+    mixture: str
+    shots: int
+    benchmark: str
+    value: float
+    low: float
+    high: float
+    in_domain: bool
+    is_baseline: bool
 
 
 def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
@@ -53,7 +65,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
         for start, title in zip(starts.values(), titles, strict=True):
             axes.text(start + 30, -0.3, title, color=TEXT, **SLANTED)
         heights = dict(zip(zip(lines["model"], lines["mixture"], strict=True), middles, strict=True))
-        for score in scores.to_dict("records"):
+        for score in cast(list[_Score], scores.to_dict("records")):
             _draw_dot(axes, score, starts[score["benchmark"]], heights[score["model"], score["mixture"]], styles)
         write_legends(figure, legend)
         write_notes(figure, notes)
@@ -80,7 +92,7 @@ def _scores(intervals: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     return frame.sort_values(["kind", "model", "mixture", "shots"], key=rank, kind="stable", ignore_index=True)
 
 
-def _legend(styles: Mapping[int, Style]) -> dict[str, Style]:
+def _legend(styles: Mapping[int, Dot]) -> dict[str, LegendStyle]:
     sizes = {n: 0.9 * style["s"] ** 0.5 for n, style in styles.items()}
     return {
         f"{n}-shot": {"marker": "o", "color": style["color"], "markersize": sizes[n], "markeredgewidth": 0}
@@ -88,16 +100,16 @@ def _legend(styles: Mapping[int, Style]) -> dict[str, Style]:
     }
 
 
-def _draw_dot(axes: Axes, score: Mapping[Hashable, Any], start: float, y: float, styles: Mapping[int, Style]) -> None:
+def _draw_dot(axes: Axes, score: _Score, start: float, y: float, styles: Mapping[int, Dot]) -> None:
     """Draw one score with its interval; dots of different shots are offset vertically within their row."""
-    style: Style = {"color": TEXT, "s": 8, "marker": "D"}
-    offset = 0.0
+    colour, area, marker, offset = TEXT, 8.0, "D", 0.0
     if not score["is_baseline"]:
         shots = score["shots"]
-        style = styles[shots] | {"s": 0.35 * styles[shots]["s"]}
+        colour, area, marker = styles[shots]["color"], 0.35 * styles[shots]["s"], "o"
         offset = 0.4 * (list(styles).index(shots) - (len(styles) - 1) / 2) / max(len(styles) - 1, 1)
-    colour = style.pop("color")
     axes.hlines(y + offset, start + 100 * score["low"], start + 100 * score["high"], color=colour, linewidth=1)
     face = colour if score["in_domain"] else "white"
     point = start + 100 * score["value"], y + offset
-    axes.scatter(*point, facecolors=[face], edgecolors=[colour], linewidth=0.7, zorder=3, clip_on=False, **style)
+    axes.scatter(
+        *point, s=area, marker=marker, facecolors=[face], edgecolors=[colour], linewidth=0.7, zorder=3, clip_on=False
+    )

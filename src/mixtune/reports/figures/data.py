@@ -11,7 +11,7 @@ from ...data.example import SPLITS
 from ..experiment import Setup
 from .layout import footnotes, write_notes
 from .rows import ROW
-from .style import COLOURS, EDGE, LETTER, LINE, WIDE, Style, figure_style
+from .style import COLOURS, EDGE, LETTER, LINE, WIDE, figure_style
 
 
 def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
@@ -64,7 +64,9 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
                     values, range(len(rows)), s=14, color=colour, marker="os^"[rank], label=name, linewidth=0, zorder=3
                 )
             if len(series) > 1:
-                spacing: Style = {"handletextpad": -0.4, "columnspacing": 0.4}
-                axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=len(series), **spacing)
+                axes.legend(
+                    loc="lower center", bbox_to_anchor=(0.5, 1.02), ncols=len(series), handletextpad=-0.4,
+                    columnspacing=0.4,
+                )  # fmt: skip
         write_notes(figure, notes)
     return figure

@@ -31,7 +31,9 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     by_model: dict[str, Style] = {
         model: {"color": FAINT, "marker": MARKERS[n % len(MARKERS)]} for n, model in enumerate(models)
     }
-    by_mixture = {mixture: every[mixture] | ({"marker": "o"} if several else {}) for mixture in mixtures}
+    by_mixture: dict[str, Style] = {
+        mixture: {**every[mixture], "marker": "o"} if several else every[mixture] for mixture in mixtures
+    }
     legends = [{name(mixture): style for mixture, style in by_mixture.items()}]
     legends += [{name(model): style for model, style in by_model.items()}] if several else []
     shots = [n for n in sorted(setup["shots"]) if n in set(systems["shots"])]
@@ -46,8 +48,10 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
             axes.set(xlim=(-4, 104), ylim=(-4, 104), xticks=range(0, 101, 20), yticks=range(0, 101, 20))
             axes.plot([0, 100], [0, 100], color=FAINT, linewidth=0.6, zorder=1)
             for system in systems.loc[systems["shots"] == n].to_dict("records"):
-                marker: Style = {"marker": by_model[system["model"]]["marker"]} if several else {}
-                style: Style = by_mixture[system["mixture"]] | marker
-                point = system["general_avg"], system["literary_avg"]
-                axes.scatter(*point, s=18, linewidth=0.4, edgecolors="white", zorder=3, **style)
+                style = by_mixture[system["mixture"]]
+                marker = (by_model[system["model"]] if several else style).get("marker")
+                axes.scatter(
+                    system["general_avg"], system["literary_avg"], s=18, linewidth=0.4, edgecolors="white", zorder=3,
+                    color=style["color"], marker=marker,
+                )  # fmt: skip
     return figure

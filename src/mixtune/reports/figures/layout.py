@@ -1,16 +1,14 @@
 """Layout of figures, in inches: panels, legends above them, notes below them."""
 
 import textwrap
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
 
-import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from ..experiment import SAMPLE, Setup
-from .style import EDGE, FAINT, LETTER, LINE, NARROW, TEXT, WIDE, Style, figure_style
+from .style import EDGE, FAINT, LETTER, LINE, NARROW, TEXT, WIDE, LegendStyle, Style, figure_style
 
 
 def score_notes(setup: Setup) -> list[str]:
@@ -68,8 +66,8 @@ def write_legends(figure: Figure, rows: Sequence[Mapping[str, Style]]) -> None:
     """Write rows of legend entries at the top of a figure; their styles are arguments of `Line2D`."""
     width, height = figure.get_size_inches()
     for index, row in enumerate(rows):
-        default: Style = {"linestyle": "", "markersize": 4}
-        handles = [Line2D([], [], label=name, **default | style) for name, style in row.items()]
+        lines: list[LegendStyle] = [{"linestyle": "", "markersize": 4, **style} for style in row.values()]
+        handles = [Line2D([], [], label=name, **line) for name, line in zip(row, lines, strict=True)]
         anchor = EDGE / width, 1 - (EDGE + index * LINE) / height
         length = 2 if any(style.get("linestyle") for style in row.values()) else 0.8
         legend = figure.legend(
@@ -77,11 +75,6 @@ def write_legends(figure: Figure, rows: Sequence[Mapping[str, Style]]) -> None:
         )
         for text in legend.get_texts():
             text.set_parse_math(False)
-
-
-def groups(frame: pd.DataFrame, columns: list[str]) -> Iterator[tuple[Any, pd.DataFrame]]:
-    """Yield the values of some columns, and the rows that have them; typed, unlike `groupby` of pandas' own hints."""
-    yield from frame.groupby(columns)
 
 
 def draw_panels(

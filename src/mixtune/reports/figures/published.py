@@ -59,8 +59,10 @@ def _draw_points(axes: Axes, points: pd.DataFrame, styles: Mapping[str, Style]) 
         x, colour = 100 * point["published"], style["color"]
         axes.vlines(x, 100 * point["low"], 100 * point["high"], color=colour, linewidth=0.6)
         face = "white" if point["note"] else colour
-        marker: Style = {"facecolors": [face], "edgecolors": colour, "marker": style["marker"], "linewidth": 0.8}
-        axes.scatter(x, 100 * point["ours"], s=12, zorder=3, **marker)
+        axes.scatter(
+            x, 100 * point["ours"], s=12, zorder=3, facecolors=[face], edgecolors=colour, marker=style.get("marker"),
+            linewidth=0.8,
+        )  # fmt: skip
 
 
 def _notes(shown: pd.DataFrame) -> list[str]:

@@ -1,7 +1,7 @@
 """Layout of figures with one row per system: mean scores, names on the left, headings per model."""
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Literal, TypedDict, Unpack
 
 import pandas as pd
 from matplotlib.axes import Axes
@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from ...systems import BASELINES
 from ..experiment import Setup, display_name
 from ..tables.matrix import AVERAGES, SIZES, headline
-from .style import EDGE, FAINT, HIGH, LETTER, TEXT, Style
+from .style import EDGE, FAINT, HIGH, LETTER, TEXT
 
 ROW, LEAST, MODEL_GAP = 0.165, 0.125, 0.35  # inches: height of a row, and the minimum; in rows: space above a heading
 
@@ -39,11 +39,22 @@ def row_labels(systems: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     return pd.DataFrame({"heading": headings, "label": labels, "is_baseline": is_baseline})
 
 
-def write_label(axes: Axes, x: float, y: float, text: str, **style: Any) -> None:
+class LabelStyle(TypedDict, total=False):
+    """Arguments of `Axes.annotate` in which labels differ."""
+
+    ha: Literal["right"]
+    color: str
+    weight: Literal["bold"]
+    bbox: dict[str, object]
+
+
+def write_label(axes: Axes, x: float, y: float, text: str, **style: Unpack[LabelStyle]) -> None:
     """Write outside the axes: `x` in inches from their left edge, `y` in rows from the top."""
-    style = {"va": "center_baseline", "color": TEXT, "annotation_clip": False, "parse_math": False} | style
-    across = axes.get_yaxis_transform()
-    axes.annotate(text, (0, y), (72 * x, 0), xycoords=across, textcoords="offset points", **style)
+    style = {"color": TEXT, **style}
+    axes.annotate(
+        text, (0, y), (72 * x, 0), xycoords=axes.get_yaxis_transform(), textcoords="offset points",
+        va="center_baseline", annotation_clip=False, parse_math=False, **style,
+    )  # fmt: skip
 
 
 def draw_rows(
@@ -78,7 +89,8 @@ def draw_rows(
     figure = Figure(figsize=size)
     axes = figure.add_axes(box, ylim=(height, 0), yticks=[])
     axes.spines[:].set_visible(False)
-    background: Style = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}  # long headings overlap the axes
+    # Long headings overlap the axes.
+    background: dict[str, object] = {"facecolor": "white", "edgecolor": "none", "pad": 0.5}
     for heading, y in heading_heights.items():
         write_label(axes, EDGE - left, y, heading, weight="bold", bbox=background)
     above = None

@@ -11,8 +11,8 @@ from matplotlib.figure import Figure
 from ...systems import UNTUNED
 from .. import chart_data
 from ..experiment import Setup, display_name
-from .layout import draw_panels, empty_figure, groups, score_notes
-from .style import DASHES, FAINT, figure_style, value_styles
+from .layout import draw_panels, empty_figure, score_notes
+from .style import FAINT, LegendStyle, figure_style, shot_dashes, value_styles
 
 
 def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
@@ -27,8 +27,9 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
         return empty_figure("No model family has several sizes (sizes are read from the models' names).", setup)
     mixtures = [name for name in [*setup["mixtures"], UNTUNED] if name in set(systems["mixture"])]
     families = value_styles(systems["family"].unique())
-    dashes = {n: DASHES[rank % len(DASHES)] for rank, n in enumerate(sorted(systems["shots"].unique()))}
-    legends = [families, {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}]
+    dashes = shot_dashes(systems["shots"].unique())
+    lines: dict[str, LegendStyle] = {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}
+    legends = [families, lines]
     sizes = {mixture: systems.loc[systems["mixture"] == mixture, "overall_n"].max() for mixture in mixtures}
     name = display_name(setup)
     averages = systems["overall_avg"].to_numpy()
@@ -42,9 +43,11 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
             _set_ticks(axes, systems["millions"].to_numpy())
             axes.set_ylim(low - 3, high + 3)
             shown = systems.loc[systems["mixture"] == mixture]
-            for (family, shots), line in groups(shown, ["family", "shots"]):
+            for (family, shots), line in shown.groupby(["family", "shots"]):
                 means = pd.Series(line.groupby("millions")["overall_avg"].mean())
-                axes.plot(means.index, means, linestyle=dashes[shots], linewidth=1, markersize=4, **families[family])
+                axes.plot(
+                    means.index, means, linestyle=dashes[shots], linewidth=1, markersize=4, **families[str(family)]
+                )
     return figure
 
 

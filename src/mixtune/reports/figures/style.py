@@ -1,13 +1,14 @@
 """Style of all figures: print widths, fonts, and colours that are distinct for colour-blind readers."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Hashable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Literal, NotRequired, TypedDict
 
 import matplotlib
 from matplotlib import style
 from matplotlib.figure import Figure
+from matplotlib.typing import ColorType, LineStyleType
 
 from ...artifacts.manifests import replacing
 from ...systems import BASELINES, UNTUNED
@@ -42,11 +43,42 @@ TEXT, FAINT, LIGHT = "#1a1a1a", "#767676", "#ededed"
 COLOURS = matplotlib.colormaps["viridis_r"]  # for scores: perceptually uniform, safe for colour-blind readers
 PALETTE = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#000000")  # Okabe and Ito
 MARKERS = "osD^vPX*"
-SLANTED: dict[str, Any] = {"rotation": 45, "rotation_mode": "anchor", "va": "center", "parse_math": False}
-DASHES = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
+
+
+class Slanted(TypedDict):
+    """Arguments of a text on a slope that ends at its position."""
+
+    rotation: float
+    rotation_mode: Literal["anchor"]
+    va: Literal["center"]
+    parse_math: bool
+
+
+SLANTED: Slanted = {"rotation": 45, "rotation_mode": "anchor", "va": "center", "parse_math": False}
+DASHES: tuple[LineStyleType, ...] = ("-", (0, (4, 1.5)), (0, (1, 1)), (0, (5, 1, 1, 1)))
 SCORE = "positive-class micro-F1 (× 100)"
-Style = dict[str, Any]
-"""Keyword arguments of a matplotlib artist."""
+
+
+class Style(TypedDict):
+    """Arguments of the points or the line of a series."""
+
+    color: ColorType
+    marker: NotRequired[str]
+
+
+class LegendStyle(Style):
+    """Arguments of a series' entry in a legend, a `Line2D`."""
+
+    linestyle: NotRequired[LineStyleType]
+    markersize: NotRequired[float]
+    markeredgewidth: NotRequired[float]
+
+
+class Dot(TypedDict):
+    """Arguments of `Axes.scatter`: colour, and area in square points."""
+
+    color: ColorType
+    s: float
 
 
 @contextmanager
@@ -79,12 +111,17 @@ def value_styles(values: Iterable[str]) -> dict[str, Style]:
 
 def mixture_styles(setup: Setup) -> dict[str, Style]:
     """Return the colour and marker of each mixture and kind of baseline, the same in all figures."""
-    baselines = {kind: {"color": TEXT, "marker": MARKERS[-1 - n]} for n, kind in enumerate(BASELINES)}
+    baselines: dict[str, Style] = {kind: {"color": TEXT, "marker": MARKERS[-1 - n]} for n, kind in enumerate(BASELINES)}
     return {**value_styles(setup["mixtures"]), UNTUNED: {"color": FAINT, "marker": "X"}, **baselines}
 
 
-def shot_styles(shots: Iterable[int]) -> dict[int, Style]:
+def shot_styles(shots: Iterable[int]) -> dict[int, Dot]:
     """Return the dot of each number of shots: darker and smaller for more, so that equal scores stay visible."""
     shots = sorted(shots)
     steps = [rank / max(len(shots) - 1, 1) for rank in range(len(shots))]
     return {n: {"color": COLOURS(0.5 + 0.4 * step), "s": 28 - 15 * step} for n, step in zip(shots, steps, strict=True)}
+
+
+def shot_dashes(shots: Iterable[int]) -> dict[Hashable, LineStyleType]:
+    """Return the line style of each number of shots."""
+    return {n: DASHES[rank % len(DASHES)] for rank, n in enumerate(sorted(shots))}

@@ -7,8 +7,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from ..experiment import Setup, display_name
-from .layout import draw_panels, empty_figure, groups
-from .style import DASHES, FAINT, Style, figure_style, mixture_styles
+from .layout import draw_panels, empty_figure
+from .style import FAINT, LegendStyle, figure_style, mixture_styles, shot_dashes
 
 
 def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
@@ -23,9 +23,9 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
         return empty_figure("No cell was fine-tuned: there are no training logs.", setup)
     name, every = display_name(setup), mixture_styles(setup)
     styles = {mixture: every[mixture] for mixture in setup["mixtures"] if mixture in set(log["mixture"])}
-    dashes = {n: DASHES[rank % len(DASHES)] for rank, n in enumerate(sorted(log["shots"].unique()))}
-    legends = [{name(mixture): {**style, "linestyle": "-"} for mixture, style in styles.items()}]
-    legends[0] |= {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}
+    dashes = shot_dashes(log["shots"].unique())
+    legend: dict[str, LegendStyle] = {name(mixture): {**style, "linestyle": "-"} for mixture, style in styles.items()}
+    legend |= {f"{n}-shot": {"linestyle": dash, "color": FAINT} for n, dash in dashes.items()}
     models = [model for model in setup["models"] if model in set(log["model"])]
     losses = log["loss"].to_numpy()
     lowest, highest = float(losses.min()), float(losses.max())
@@ -34,7 +34,7 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
     notes += ["The scale is logarithmic."] if positive else []
     with figure_style():
         figure, drawn = draw_panels(
-            list(map(name, models)), legends, notes, setup, x="epoch", y="loss", across=3, height=1.35
+            list(map(name, models)), [legend], notes, setup, x="epoch", y="loss", across=3, height=1.35
         )
         spread = highest / lowest if positive else 1
         limits = (lowest / spread**0.05, highest * spread**0.05) if positive else (0, None)
@@ -46,12 +46,15 @@ def draw(tables: Mapping[str, pd.DataFrame], setup: Setup) -> Figure:
                 axes.yaxis.set_major_locator(LogLocator(subs=subs))
                 axes.yaxis.set_major_formatter("{x:g}")
                 axes.yaxis.set_minor_formatter(NullFormatter())
-            lines = groups(log.loc[log["model"] == model], ["mixture", "shots", "seed", "what"])
+            lines = log.loc[log["model"] == model].groupby(["mixture", "shots", "seed", "what"])
             for (mixture, shots, _, what), line in lines:
-                colour, marker = styles[mixture]["color"], styles[mixture]["marker"]
+                style = styles[str(mixture)]
+                colour, marker = style["color"], style.get("marker")
                 if what == "training":
                     axes.plot(line["epoch"], line["loss"], color=colour, linestyle=dashes[shots], linewidth=0.8)
                 else:
-                    face: Style = {"facecolors": "white", "edgecolors": colour, "linewidth": 0.8}
-                    axes.scatter(line["epoch"], line["loss"], marker=marker, s=12, zorder=3, clip_on=False, **face)
+                    axes.scatter(
+                        line["epoch"], line["loss"], marker=marker, s=12, zorder=3, clip_on=False,
+                        facecolors="white", edgecolors=colour, linewidth=0.8,
+                    )  # fmt: skip
     return figure

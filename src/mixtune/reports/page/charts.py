@@ -107,7 +107,7 @@ def tests_chart(tables: Tables, setup: Setup) -> Chart | None:
         return None
     columns = {"family": "Family", "pair": "Pair", "difference": "Difference × 100", "low": "From", "high": "To"}
     columns |= {"p_holm": "p (Holm)", "verdict": "Verdict"}
-    by = colour_and_shape("verdict", None, chart_data.VERDICTS, range=VERDICT_COLOURS)
+    by = colour_and_shape("verdict", None, chart_data.VERDICTS, VERDICT_COLOURS)
     base = alt.Chart().encode(y=alt.Y("pair:N", title=None, sort=None), color=by["color"])
     x = alt.X("low:Q", title=f"Difference, {F1}")
     zero = alt.Chart().mark_rule(strokeDash=[3, 3], color="gray").encode(x=alt.datum(0))

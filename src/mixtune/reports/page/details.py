@@ -1,8 +1,8 @@
 """Details of a score on the page: labels, confusions, errors, reduced to the size of a page."""
 
-from collections.abc import Collection, Hashable, Mapping
+from collections.abc import Collection, Mapping
 from itertools import pairwise
-from typing import Any
+from typing import NotRequired, TypedDict, cast
 
 import pandas as pd
 
@@ -18,6 +18,18 @@ LIMITS = {
     f"to about {TEXT} characters around the mentions.",
 }
 """Notes on reduced tables."""
+
+
+class Passage(TypedDict):
+    """A text with two mentions; a missing offset is None or NaN."""
+
+    text: str
+    head: str
+    tail: str
+    head_start: NotRequired[float | None]
+    head_end: NotRequired[float | None]
+    tail_start: NotRequired[float | None]
+    tail_end: NotRequired[float | None]
 
 
 def score_details(tables: Mapping[str, pd.DataFrame]) -> dict[str, pd.DataFrame]:
@@ -57,11 +69,12 @@ def _errors(frame: pd.DataFrame) -> pd.DataFrame:
     order = {id: digest(id) for id in frame["id"].unique()}
     frame = frame.assign(order=frame["id"].map(order.get)).sort_values(["score", "order"], kind="stable")
     frame = frame.loc[frame.groupby("score").cumcount() < ERRORS]
-    parts = pd.Series([mark_mentions(row) for row in frame.to_dict("records")], index=frame.index, dtype=object)
+    passages = cast(list[Passage], frame.to_dict("records"))
+    parts = pd.Series([mark_mentions(passage) for passage in passages], index=frame.index, dtype=object)
     return frame.assign(parts=parts).loc[:, ["score", "id", "parts", "head", "tail", "gold", "predicted"]]
 
 
-def mark_mentions(row: Mapping[Hashable, Any]) -> tuple[tuple[str, int], ...]:
+def mark_mentions(row: Passage) -> tuple[tuple[str, int], ...]:
     """Return a text with its mentions marked; a long text is truncated to their surroundings.
 
     Args:
@@ -75,7 +88,10 @@ def mark_mentions(row: Mapping[Hashable, Any]) -> tuple[tuple[str, int], ...]:
     (('Ann', 1), (' met ', 0), ('Bo', 2), ('.', 0))
     """
     text = row["text"]
-    spans = {mark: _span(row, name) for mark, name in ((1, "head"), (2, "tail"))}
+    spans = {
+        1: _span(text, row["head"], row.get("head_start"), row.get("head_end")),
+        2: _span(text, row["tail"], row.get("tail_start"), row.get("tail_end")),
+    }
     spans = {mark: (start, end) for mark, (start, end) in spans.items() if 0 <= start < end <= len(text)}
     parts: list[tuple[str, int]] = []
     last = 0
@@ -90,12 +106,11 @@ def mark_mentions(row: Mapping[Hashable, Any]) -> tuple[tuple[str, int], ...]:
     return tuple(parts + ([("…", 0)] if last < len(text) else []))
 
 
-def _span(row: Mapping[Hashable, Any], name: str) -> tuple[int, int]:
-    offsets: list[Any] = [row.get(f"{name}_start"), row.get(f"{name}_end")]
-    if any(pd.isna(offsets)):
-        start = row["text"].find(row[name]) if row[name] else -1
-        return start, start + len(row[name])
-    return int(offsets[0]), int(offsets[1])
+def _span(text: str, mention: str, start: float | None, end: float | None) -> tuple[int, int]:
+    if start is None or end is None or pd.isna(start) or pd.isna(end):
+        first = text.find(mention) if mention else -1
+        return first, first + len(mention)
+    return int(start), int(end)
 
 
 def _shown_spans(length: int, spans: Collection[tuple[int, int]]) -> list[tuple[int, int]]:

@@ -2,12 +2,24 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypedDict
+from typing import Literal, TypedDict, Unpack, cast
 
 import altair as alt
 import pandas as pd
 from altair import Undefined
 from altair.utils.schemapi import UndefinedType
+
+
+class Facet(TypedDict):
+    """The field with one value per panel."""
+
+    field: str
+
+
+class PanelSpec(TypedDict):
+    """A Vega-Lite specification of panels, as far as the page reads it."""
+
+    facet: Facet
 
 
 @dataclass(frozen=True)
@@ -29,10 +41,17 @@ class Chart:
     tables: Sequence[str]
     columns: Mapping[str, str]
     rows: pd.DataFrame
-    spec: Mapping[str, Any]
+    spec: PanelSpec
 
 
 Scale = Literal["independent", "shared"]
+
+
+class Channels(TypedDict, total=False):
+    """Further channels of points."""
+
+    color: alt.Color
+    shape: alt.Shape
 
 
 class ColourAndShape(TypedDict):
@@ -51,7 +70,7 @@ def panel_spec(
     height: int = 220,
     x: Scale | UndefinedType = Undefined,
     y: Scale | UndefinedType = Undefined,
-) -> dict[str, Any]:
+) -> PanelSpec:
     """Return a specification with one panel for each value of a field that occurs.
 
     Args:
@@ -66,27 +85,31 @@ def panel_spec(
     facet = alt.Facet(field=field, type="nominal", title=None, sort=order)
     chart = alt.layer(*layers, height=height).facet(facet=facet, columns=len(order), data=alt.NamedData("rows"))
     # Panels differ in height and wrap to the width of the screen: each has its own x axis.
-    return chart.resolve_scale(x=x, y=y).resolve_axis(x="independent").to_dict()
+    return cast(PanelSpec, chart.resolve_scale(x=x, y=y).resolve_axis(x="independent").to_dict())
 
 
-def point_layer(base: alt.Chart, columns: Mapping[str, str], rows: pd.DataFrame, **channels: Any) -> alt.Chart:
+def point_layer(
+    base: alt.Chart, columns: Mapping[str, str], rows: pd.DataFrame, **channels: Unpack[Channels]
+) -> alt.Chart:
     """Return points with all columns in their tooltips."""
     fractions = {name for name in columns if pd.api.types.is_float_dtype(rows[name].dtype)}
-    formats: dict[bool, dict[str, Any]] = {
-        True: {"type": "quantitative", "format": ",.3~f"},
-        False: {"type": "nominal"},
-    }
-    tooltip = [alt.Tooltip(field=name, title=title, **formats[name in fractions]) for name, title in columns.items()]
+    tooltip = [
+        alt.Tooltip(field=name, title=title, type="quantitative", format=",.3~f")
+        if name in fractions
+        else alt.Tooltip(field=name, title=title, type="nominal")
+        for name, title in columns.items()
+    ]
     return base.mark_point(filled=True, size=60, opacity=1).encode(tooltip=tooltip, **channels)
 
 
-def colour_and_shape(field: str, title: str | None, values: Iterable[str], **scale: Any) -> ColourAndShape:
+def colour_and_shape(
+    field: str, title: str | None, values: Iterable[str], colours: Sequence[str] | UndefinedType = Undefined
+) -> ColourAndShape:
     """Return colour and shape by a field; explicit domains make Vega-Lite draw one legend for both."""
     domain = list(dict.fromkeys(values))
-    kind: dict[str, Any] = {"field": field, "type": "nominal", "title": title}
     return {
-        "color": alt.Color(**kind, scale=alt.Scale(domain=domain, **scale)),
-        "shape": alt.Shape(**kind, scale=alt.Scale(domain=domain)),
+        "color": alt.Color(field=field, type="nominal", title=title, scale=alt.Scale(domain=domain, range=colours)),
+        "shape": alt.Shape(field=field, type="nominal", title=title, scale=alt.Scale(domain=domain)),
     }
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import cast
 
 import pandas as pd
 
@@ -97,8 +97,7 @@ def _best_average(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFr
     means = pd.Series(complete.groupby(keys, sort=False)[column].mean(skipna=False)).dropna()
     if means.empty:
         return None
-    cell: Any = means.idxmax()
-    model, mixture, shots = cell
+    model, mixture, shots = cast(tuple[str, str, int], means.idxmax())
     is_best = (complete["model"] == model) & (complete["mixture"] == mixture) & (complete["shots"] == shots)
     best = complete.loc[is_best]
     used = ["matrix"]
@@ -116,7 +115,7 @@ def _best_average(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFr
     seeds = f"; mean over {len(best)} seeds" if len(best) > 1 else ""
     return BestAverage(
         title=MEANS[part],
-        value=f"{100 * means.loc[cell]:.1f}",
+        value=f"{100 * means.max():.1f}",
         interval=interval,
         cell=[model, mixture, f"{shots}-shot"],
         note=f"F1 × 100, mean of {_count(n, 'benchmark')}{seeds}.{published_score}",

@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple, TypedDict
 
 import pandas as pd
 
@@ -60,6 +60,21 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
+
+
+class Comparison(TypedDict):
+    """The columns of a published result that depend on it, and on the scores of one system of ours."""
+
+    benchmark: str
+    ours: float | None
+    low: float | None
+    high: float | None
+    published: float
+    n: int | None
+    published_n: int | None
+    note: str
+    differs: list[str]
+    not_compared: str
 
 
 def read_published(folder: Path) -> pd.DataFrame:
@@ -122,42 +137,49 @@ def compare_scores(
         results = [Published(*row) for row in paper[list(Published._fields)].itertuples(index=False, name=None)]
         trained = {result.benchmark for result in results} - set(AVERAGES)  # the paper evaluates on these alone
         for system, ours in _comparable(scores, keys):
-            mixed = setup["mixtures"].get(system.get("mixture", ""), {}).get("benchmarks", [])  # of an encoder: none
+            mixture = str(system.get("mixture", ""))
+            mixed = setup["mixtures"].get(mixture, {}).get("benchmarks", [])  # of an encoder: none
             for result in results:
                 interval = bounds.get((system.get("system"), system.get("condition"), result.benchmark))
                 row = _compare(result, ours, mixed, setup["sample"], interval)
                 if mixed and set(mixed) != trained:
                     row["differs"].append("training benchmarks")
-                row |= {"differs": "; ".join(row["differs"]), "negatives": negatives}
-                rows.append({**keys, **system, **row})
+                rows.append({**keys, **system, **row, "differs": "; ".join(row["differs"]), "negatives": negatives})
     table = pd.DataFrame(rows, columns=COLUMNS).astype(_WHOLE | dict.fromkeys(["ours", "low", "high"], float))
     return table.assign(difference=table["ours"] - table["published"])
 
 
 def _compare(
     result: Published, ours: pd.DataFrame, mixed: Sequence[str], sample: Collection[str], interval: Interval | None
-) -> dict[str, Any]:
-    """Return the columns of one published result and the scores of one system, by benchmark; `differs` is a list."""
+) -> Comparison:
+    """Return the columns of one published result and the scores of one system, by benchmark."""
     name, value, members, note = result
     reason = _reason_not_compared(members, ours, mixed, sample)
     f1, n = ({} if reason else dict(zip(ours.index, ours[key], strict=True)) for key in ("micro_f1", "n"))
     mean = domain_averages(f1, DOMAIN_OF, members)["overall"]["value"]
     copied = {member: REGISTRY[member].copied_rows for member in members}
     other_rows = [member for member in members if n and n[member] != copied[member]]
-    row = {"benchmark": name, "ours": mean, "published": value, "note": note}
-    if interval and mean is not None and math.isclose(interval.value, mean):
-        row |= {"low": interval.low, "high": interval.high}
-    row |= {"n": n.get(name, len(members)) if n else None, "published_n": copied.get(name, len(members))}
-    differs = [f"test rows: {_titles(other_rows)}"] if other_rows else []
-    return {**row, "differs": differs, "not_compared": reason}
+    known = interval if interval and mean is not None and math.isclose(interval.value, mean) else None
+    return {
+        "benchmark": name,
+        "ours": mean,
+        "low": known.low if known else None,
+        "high": known.high if known else None,
+        "published": value,
+        "n": n.get(name, len(members)) if n else None,
+        "published_n": copied.get(name, len(members)),
+        "note": note,
+        "differs": [f"test rows: {_titles(other_rows)}"] if other_rows else [],
+        "not_compared": reason,
+    }
 
 
-def _comparable(scores: pd.DataFrame, keys: Mapping[str, Any]) -> Iterator[tuple[dict[str, Any], pd.DataFrame]]:
+def _comparable(scores: pd.DataFrame, keys: Mapping[str, object]) -> Iterator[tuple[dict[str, object], pd.DataFrame]]:
     """Yield our systems comparable with a published one, with scores by benchmark; an empty pair if there is none."""
     same = scores["kind"] == keys["kind"]
-    for key in _SAME[keys["kind"]]:
+    for key in _SAME[str(keys["kind"])]:
         # Names of ours have no blanks.
-        same &= scores[key] == (keys[key].replace(" ", "-") if key == "model" else keys[key])
+        same &= scores[key] == (str(keys[key]).replace(" ", "-") if key == "model" else keys[key])
     if not same.any():
         yield {}, scores.iloc[:0]
     names = ["system", *KEYS]
