@@ -53,7 +53,7 @@ class SeededTrainer(Trainer):
 class CheckpointManifests(TrainerCallback):
     """Callback that writes a manifest into each checkpoint, last: Trainer alone would resume an incomplete one."""
 
-    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_save(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object) -> None:
         folder = Path(str(args.output_dir)) / f"checkpoint-{state.global_step}"
         write_manifest(folder / "manifest.json", [path for path in folder.iterdir() if path.is_file()])
 
@@ -67,7 +67,7 @@ class Progress(TrainerCallback):
         state: TrainerState,
         control: TrainerControl,
         logs: Mapping[str, object] | None = None,
-        **_: Any,
+        **_: object,
     ) -> None:
         values = {column: value for column, value in (logs or {}).items() if column in LOG_COLUMNS}
         print(f"step {state.global_step}/{state.max_steps} {values}", flush=True)

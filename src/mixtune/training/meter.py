@@ -41,7 +41,9 @@ class Meter(TrainerCallback, ExportableState):
         """Return the part of a checkpoint that `on_train_begin` restores."""
         return {"args": {}, "attributes": asdict(self.costs()) | {"interruptions": self.interruptions}}
 
-    def on_train_begin(self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: Any) -> None:
+    def on_train_begin(
+        self, args: TrainingArguments, state: TrainerState, control: TrainerControl, **_: object
+    ) -> None:
         self.first = time.monotonic()
         if state.global_step:
             callbacks: Any = state.stateful_callbacks
