@@ -61,6 +61,27 @@ TESTED_ELSEWHERE = {
     "version": "unit/test_cli.py",
 }
 SETTINGS = "unit/config/test_jobs.py"  # writes and reads the settings of every room's jobs
+FORMATS = "workflow/test_documented_runs.py"  # compares the files of a run with the formats of every room
+
+# Modules in which `Any` may appear, and how often: it must stand for an object of a library without types for it.
+MODEL, TOKENIZER, TRAINER = "a model or its output", "a tokenizer", "what Trainer passes or takes"
+ANY = {
+    "baselines/classifier": (5, f"{MODEL}; {TOKENIZER}"),
+    "baselines/entity_markers": (1, TOKENIZER),
+    "inference/answering": (1, TOKENIZER),
+    "inference/decoder": (2, MODEL),
+    "inference/predict": (1, TOKENIZER),
+    "inference/prefix_attention": (1, MODEL),
+    "inference/streams": (2, "records of the user's files"),
+    "models/dequantise": (6, f"{MODEL}; the context of an autograd function"),
+    "models/qlora": (1, TOKENIZER),
+    "prompts/chat_template": (1, TOKENIZER),
+    "training/checkpoints": (1, TRAINER),
+    "training/loss": (2, MODEL),
+    "training/meter": (1, TRAINER),
+    "training/packing": (3, "rows of Trainer's data sets; the context of an autograd function"),
+    "training/trainer": (12, f"{MODEL}; {TRAINER}"),
+}
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda path: str(path.relative_to(LIBRARY)))
@@ -75,12 +96,36 @@ def test_a_module_has_at_most_300_lines_and_a_function_60(path):
 def test_a_module_has_its_tests_or_a_reason_why_not(path):
     name = path.relative_to(LIBRARY).with_suffix("")
     own = ROOT / "tests/unit" / name.with_name(f"test_{name.name}.py")
-    elsewhere = TESTED_ELSEWHERE.get(name.as_posix()) or (
-        SETTINGS if name.name == "settings" and name.parent.name != "artifacts" else None
-    )
+    shared = {"settings": SETTINGS, "formats": FORMATS} if name.parent.name != "artifacts" else {}
+    elsewhere = TESTED_ELSEWHERE.get(name.as_posix()) or shared.get(name.name)
     assert own.is_file() is (elsewhere is None)
     assert elsewhere is None or (ROOT / "tests" / elsewhere).is_file()
 
 
 def test_the_list_names_modules_that_exist():
     assert TESTED_ELSEWHERE.keys() <= {path.relative_to(LIBRARY).with_suffix("").as_posix() for path in MODULES}
+
+
+@pytest.mark.parametrize(
+    "path", [path for path in MODULES if path.name == "formats.py"], ids=lambda path: path.parent.name
+)
+def test_a_module_of_formats_holds_types_alone(path):
+    """Else a change of what a job runs would not rerun it: these modules are no part of its code hash."""
+    allowed = (ast.ImportFrom, ast.ClassDef, ast.Expr)
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        is_type = isinstance(node, ast.Assign) and ast.unparse(node.value).startswith("TypedDict(")
+        fields = node.body if isinstance(node, ast.ClassDef) else []
+        assert is_type or isinstance(node, allowed), ast.unparse(node)
+        assert all(isinstance(field, ast.AnnAssign | ast.Expr) for field in fields), ast.unparse(node)
+
+
+def test_any_stands_for_objects_without_types_alone():
+    """Instead: `object`, a Protocol, a TypedDict (see the modules `formats`), a pydantic class or a narrow cast."""
+    found = {}
+    for path in [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]:
+        names = [node for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))) if isinstance(node, ast.Name)]
+        count = sum(node.id == "Any" for node in names)
+        module = path.relative_to(LIBRARY if path.is_relative_to(LIBRARY) else ROOT).with_suffix("").as_posix()
+        if count > ANY.get(module, (0, ""))[0]:
+            found[module] = count
+    assert found == {}

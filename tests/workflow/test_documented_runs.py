@@ -2,12 +2,22 @@
 
 import json
 import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from mixtune.artifacts.manifests import Manifest
+from mixtune.artifacts.run_cards import MeasuredCard, RunCard
+from mixtune.baselines.formats import EncoderCard
+from mixtune.data.formats import Audit, BenchmarkList, LabelInventory, MixtureManifest
+from mixtune.evaluation.formats import ArmIntervals, ScoreFile
+from mixtune.models.formats import ModelManifest
+from mixtune.prompts.formats import PromptsManifest, RenderedManifest
+from mixtune.training.formats import FinetuneCard
+from tests.fixtures.formats import misfits
 from tests.workflow.projects import ROOT
 
 PAGE = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
@@ -19,6 +29,24 @@ DOCUMENTED = {
 }
 TABLES = {path: names for path, names in DOCUMENTED.items() if path.endswith((".parquet", ".csv"))}
 JSON = {path: names for path, names in DOCUMENTED.items() if path.endswith(".json")}
+
+# The type that describes the files of a pattern, in which `*` stands for any number of folders, too.
+FORMATS = {
+    "*/manifest.json": Manifest,
+    "*/run_card*.json": RunCard,
+    "results/models/*/manifest.json": ModelManifest,
+    "results/benchmarks/all.json": BenchmarkList,
+    "results/benchmarks/*/labels.json": LabelInventory,
+    "results/benchmarks/*/audit.json": Audit,
+    "results/mixtures/*/manifest.json": MixtureManifest,
+    "results/rendered/*/training/*/manifest.json": RenderedManifest,
+    "results/rendered/*/prompts/*/manifest.json": PromptsManifest,
+    "results/adapters/*/run_card.json": FinetuneCard,
+    "results/predictions/tiny/*/run_card.json": MeasuredCard,
+    "results/encoders/*/run_card.json": EncoderCard,
+    "results/scores/*.json": ScoreFile,
+    "results/intervals/*.json": list[ArmIntervals],
+}
 
 
 def pattern(path: str) -> re.Pattern[str]:
@@ -68,6 +96,20 @@ def test_a_json_file_has_the_documented_keys(written, path):
         "run_card*.json": {*asked.split(), "requests_with_estimated_tokens"},
     }
     assert found == set(JSON[path]) - elsewhere.get(path, set())
+
+
+@pytest.mark.parametrize("path", FORMATS)
+def test_a_json_file_is_of_the_type_that_describes_it(written, path):
+    files = {name: json.loads(file.read_text("utf-8")) for name, file in written.items() if fnmatch(name, path)}
+    assert files
+    assert [name + misfit for name, value in files.items() for misfit in misfits(value, FORMATS[path])] == []
+
+
+def test_every_json_file_has_a_type():
+    """Of a documented path, whose words in capitals are names."""
+    assert [
+        path for path in JSON if not any(fnmatch(path if "/" in path else f"/{path}", one) for one in FORMATS)
+    ] == []
 
 
 def test_every_file_is_documented(written):

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypedDict
 
 from ..errors import naming
 from .locks import exclusive
@@ -12,10 +13,16 @@ SIGN = "job.json"  # names the result that an entry is made for
 LOCK = "lock"  # held with flock by the job that works in an entry
 
 
+class Signature(TypedDict):
+    """The file SIGN: the manifest of the result that an entry is made for."""
+
+    result: str
+
+
 def sign(entry: Path, result: Path) -> None:
     """Record in an entry of scratch/ which result it is made for: the result's manifest."""
-    signature, path = {"result": result.as_posix()}, entry / SIGN
-    if not path.is_file() or read_json(path) != signature:  # an entry that is only read keeps its age
+    signature, path = Signature(result=result.as_posix()), entry / SIGN
+    if not path.is_file() or read_json(path, Signature) != signature:  # an entry that is only read keeps its age
         write_json(path, signature)
 
 

@@ -13,7 +13,7 @@ import tempfile
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path, PurePath
-from typing import Literal, TypedDict
+from typing import Literal, TypedDict, cast
 
 from ..errors import DISK, UserError
 from .manifests import file_sha256, read_json, write_json
@@ -31,6 +31,13 @@ class Snapshot(TypedDict):
 
     commit: str
     files: dict[str, str]
+
+
+class _Pin(Snapshot):
+    """A pin file; `files` is empty until the first download is complete."""
+
+    id: str
+    revision: str
 
 
 class SourceError(UserError):
@@ -93,9 +100,9 @@ def _download(hub: HubSource, folder: Path, pin: Path, kind: Kind, patterns: Seq
     """Download the pinned commit, or resolve and pin it first; return the commit."""
     from huggingface_hub import HfApi, snapshot_download
 
-    pinned = read_json(pin) if pin.is_file() else {}
-    if (pinned.get("id"), pinned.get("revision")) != (hub.id, hub.revision):
-        commit = HfApi().repo_info(hub.id, revision=hub.revision, repo_type=kind).sha
+    pinned = read_json(pin, _Pin) if pin.is_file() else None
+    if pinned is None or (pinned.get("id"), pinned.get("revision")) != (hub.id, hub.revision):
+        commit = cast(str, HfApi().repo_info(hub.id, revision=hub.revision, repo_type=kind).sha)  # set for a repository
         pinned = {"id": hub.id, "revision": hub.revision, "commit": commit, "files": {}}
         shutil.rmtree(folder, ignore_errors=True)  # files of another revision would pass as this one's
         write_json(pin, pinned)  # without files yet: an interrupted download resumes at the same commit
@@ -116,7 +123,7 @@ def _verify(folder: Path, pin: Path) -> dict[str, str]:
         path for path in folder.rglob("*") if path.is_file() and ".cache" not in path.relative_to(folder).parts
     )
     files = {path.relative_to(folder).as_posix(): file_sha256(path) for path in paths}
-    pinned = read_json(pin)
+    pinned = read_json(pin, _Pin)
     for name, sha in pinned["files"].items():
         if files.get(name) != sha:
             raise SourceError(

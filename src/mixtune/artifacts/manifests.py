@@ -9,11 +9,19 @@ import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, TypeVar, overload
 
 import psutil
 
 from ..errors import naming
+
+_T = TypeVar("_T")
+
+
+class Manifest(TypedDict):
+    """The entry that all manifests have: the SHA-256 of each file, by its path in the manifest's folder."""
+
+    files: dict[str, str]
 
 
 def canonical(value: object) -> str:
@@ -76,8 +84,16 @@ def write_json(path: Path, value: object) -> None:
     write_text(path, json.dumps(value, sort_keys=True, indent=2, ensure_ascii=False) + "\n")
 
 
-def read_json(path: Path) -> Any:
-    """Return the value of a JSON file."""
+@overload
+def read_json(path: Path) -> object: ...
+@overload
+def read_json(path: Path, into: type[_T]) -> _T: ...
+def read_json(path: Path, into: type | None = None) -> object:
+    """Return the value of a JSON file.
+
+    Args:
+        into: Its type, for the type checker alone: the SHA-256 in manifests verify files of the workflow.
+    """
     return json.loads(Path(path).read_text(encoding="utf-8"))
 
 
@@ -92,7 +108,7 @@ def write_manifest(path: Path, files: list[Path], **facts: object) -> dict[str, 
 def is_complete(path: Path) -> bool:
     """Return whether a manifest exists and every file that it names has the recorded SHA-256."""
     try:
-        files = read_json(path)["files"]
+        files = read_json(path, Manifest)["files"]
     except (OSError, ValueError, KeyError):  # missing, or incomplete itself
         return False
     return all((path.parent / name).is_file() and file_sha256(path.parent / name) == sha for name, sha in files.items())
@@ -100,6 +116,6 @@ def is_complete(path: Path) -> bool:
 
 def copy_complete(source: Path, target: Path) -> None:
     """Copy a manifest and the files it names into another folder, the manifest last."""
-    for name in [*read_json(source)["files"], source.name]:
+    for name in [*read_json(source, Manifest)["files"], source.name]:
         with replacing(target / name) as temporary:
             shutil.copyfile(source.parent / name, temporary)

@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import TYPE_CHECKING, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-from .manifests import file_sha256, read_json, write_json
+from .manifests import Manifest, file_sha256, read_json, write_json
 from .settings import Settings
 
 if TYPE_CHECKING:  # jobs of tables do not load torch
@@ -20,6 +20,59 @@ if TYPE_CHECKING:  # jobs of tables do not load torch
 NAME = "run_card.json"
 TABLE_PACKAGES = ("numpy", "pandas", "pyarrow")
 CELL_PACKAGES = ("torch", "transformers", "peft", "bitsandbytes", "accelerate", "tokenizers")
+
+
+class CodeVersion(TypedDict):
+    """See `code_version`."""
+
+    version: str | None
+    commit: str | None
+    changed: bool | None
+
+
+class CodeFacts(CodeVersion):
+    """The code that made a result; see `runs.code_hash` for `hash`."""
+
+    hash: str
+
+
+class RunCard(TypedDict):
+    """The entries of all run cards, and those that only some have: see `run_card`."""
+
+    rule: str
+    settings: dict[str, object]
+    inputs: dict[str, str | dict[str, str]]
+    code: CodeFacts
+    versions: dict[str, str]
+    files: NotRequired[dict[str, str]]
+    scratch: NotRequired[str | list[str]]
+
+
+class DeviceFacts(TypedDict):
+    """See `device_facts`."""
+
+    device: str
+    dtype: str
+    threads: int
+
+
+class CostFacts(TypedDict):
+    """See `Costs.facts`."""
+
+    seconds: float
+    loading_seconds: float
+    examples_seen: int
+    tokens_seen: int
+    examples_per_second: float | None
+    tokens_per_second: float | None
+    peak_rss_bytes: int
+    peak_gpu_bytes: int | None
+
+
+class MeasuredCard(RunCard, DeviceFacts, CostFacts):
+    """run_card.json of an adapter or of its predictions; the latter also has the costs of each condition."""
+
+    conditions: NotRequired[dict[str, CostFacts]]
 
 
 @dataclass(frozen=True)
@@ -55,7 +108,7 @@ class Costs:
             max(peaks, default=None),
         )
 
-    def facts(self) -> dict[str, float | None]:
+    def facts(self) -> CostFacts:
         """Return these costs for a run card, with rows and tokens per second of the time after loading."""
         working = self.seconds - self.loading_seconds
         return {
@@ -75,6 +128,15 @@ class PeakMemory(TypedDict):
 
     peak_rss_bytes: int
     peak_gpu_bytes: int | None
+
+
+class StoredCosts(PeakMemory):
+    """The fields of `Costs`, as scratch/ stores them."""
+
+    seconds: float
+    loading_seconds: float
+    rows: int
+    tokens: int
 
 
 def peak_memory(device: str = "cpu") -> PeakMemory:
@@ -99,7 +161,7 @@ def device_name(device: str) -> str:
     return next(names, platform.processor() or "cpu")
 
 
-def device_facts(device: str, dtype: "torch.dtype") -> dict[str, str | int]:
+def device_facts(device: str, dtype: "torch.dtype") -> DeviceFacts:
     """Return the device, dtype and threads that a model computed with, for a run card."""
     import torch
 
@@ -108,7 +170,7 @@ def device_facts(device: str, dtype: "torch.dtype") -> dict[str, str | int]:
 
 def content_hashes(path: Path) -> str | dict[str, str]:
     """Return the SHA-256 of a file; of a manifest, the SHA-256 of each file that it names."""
-    return read_json(path)["files"] if path.name == "manifest.json" else file_sha256(path)
+    return read_json(path, Manifest)["files"] if path.name == "manifest.json" else file_sha256(path)
 
 
 def run_card(
@@ -154,7 +216,7 @@ def write_table_card(
     write_json(path, run_card(rule, settings, inputs, TABLE_PACKAGES, **facts))
 
 
-def code_version() -> dict[str, str | bool | None]:
+def code_version() -> CodeVersion:
     """Return the package's version; in a git checkout also the commit, and whether tracked files differ from it."""
     try:
         installed = version("mixtune")
@@ -166,7 +228,9 @@ def code_version() -> dict[str, str | bool | None]:
     return {
         "version": installed,
         "commit": tracked and _git(here.parent, "rev-parse", "HEAD"),
-        "changed": tracked and bool(_git(here.parent, "status", "--porcelain", "--untracked-files=no", "--", ":/")),
+        "changed": bool(_git(here.parent, "status", "--porcelain", "--untracked-files=no", "--", ":/"))
+        if tracked
+        else None,
     }
 
 

@@ -7,12 +7,13 @@ from functools import partial
 from pathlib import Path
 
 from ..artifacts.cache import restored_or_made
-from ..artifacts.manifests import canonical, copy_complete, digest, read_json, write_json, write_manifest
+from ..artifacts.manifests import Manifest, canonical, copy_complete, digest, read_json, write_json, write_manifest
 from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, peak_memory, run_card
 from ..data.files import read_examples, read_labels
 from ..data.sampling import sample_examples
 from ..devices.compute import Device
 from ..errors import UserError
+from ..models.formats import ModelManifest
 from .classifier import load_tokenizer, tune
 from .entity_markers import encode
 from .settings import FinetuneEncoderSettings
@@ -40,10 +41,10 @@ def finetune_encoder(
     Raises:
         UserError: A benchmark has no train row whose label is in its inventory, or training diverged.
     """
-    base = read_json(model)["files"]
+    base = read_json(model, ModelManifest)["files"]
     for manifest in manifests:
         benchmark = benchmarks[manifest.parents[1].name]
-        prepared = read_json(benchmark / "manifest.json")["files"]
+        prepared = read_json(benchmark / "manifest.json", Manifest)["files"]
         inputs = [prepared["train.parquet"], prepared["labels.json"]]
         key = digest(*map(canonical, [settings.as_json(), base, inputs, *device.identity()]))
         folder = scratch / "finetune_encoder" / key
@@ -56,7 +57,7 @@ def finetune_encoder(
 def _finetune(settings: FinetuneEncoderSettings, model: Path, benchmark: Path, folder: Path, device: Device) -> None:
     """Fine-tune on one benchmark; write the encoder, its tokenizer, run card and manifest into `folder`/encoder."""
     print(f"computing on {device.name} in {device.dtype} because {device.why}", flush=True)
-    begin, output, base = time.monotonic(), folder / "encoder", read_json(model)
+    begin, output, base = time.monotonic(), folder / "encoder", read_json(model, ModelManifest)
     labels = read_labels([benchmark])[benchmark.name]
     classes = {label: number for number, label in enumerate(labels)}
     train = read_examples(benchmark / "train.parquet")

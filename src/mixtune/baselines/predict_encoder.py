@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from ..artifacts.cache import restored_or_made
-from ..artifacts.manifests import canonical, digest, read_json, replacing, write_json, write_manifest
+from ..artifacts.manifests import Manifest, canonical, digest, read_json, replacing, write_json, write_manifest
 from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, peak_memory, run_card
 from ..data.files import read_examples
 from ..data.sampling import sample_examples
@@ -15,6 +15,7 @@ from ..devices.compute import Device
 from ..inference.predictions import write_predictions
 from .classifier import classify, load_classifier, load_tokenizer
 from .entity_markers import encode
+from .formats import EncodedManifest, EncoderCard
 from .settings import PredictEncoderSettings
 
 UNUSED = ("run_card.json", "training_log.csv")  # files of a fine-tuned encoder that no prediction depends on
@@ -45,8 +46,8 @@ def predict_encoder(
     tuned = {path.parents[1].name: path.parent for path in encoders}
     for path in outputs:
         name = path.stem
-        prepared = read_json(benchmarks[name] / "manifest.json")["files"]
-        weights = read_json(tuned[name] / "manifest.json")["files"]
+        prepared = read_json(benchmarks[name] / "manifest.json", Manifest)["files"]
+        weights = read_json(tuned[name] / "manifest.json", Manifest)["files"]
         weights = {file: sha for file, sha in weights.items() if file not in UNUSED}
         inputs = [weights, prepared["test.parquet"], prepared["labels.json"]]
         key = digest(*map(canonical, [settings.as_json(), inputs, *device.identity()]))
@@ -56,7 +57,7 @@ def predict_encoder(
         make = partial(_predict, settings, tuned[name], benchmarks[name], folder / path.name, device)
         with restored_or_made(folder, manifest, finished, make), replacing(path) as temporary:
             shutil.copyfile(folder / path.name, temporary)
-        counts[name] = read_json(finished)["rendered"]
+        counts[name] = read_json(finished, EncodedManifest)["rendered"]
         print(f"{name}: {counts[name]}", flush=True)
     manifests = [*encoders, *(folder / "manifest.json" for folder in benchmarks.values())]
     facts = {"scratch": used, "seconds": round(time.monotonic() - begin, 1), **peak_memory(device.name)}
@@ -69,7 +70,7 @@ def predict_encoder(
 
 def _predict(settings: PredictEncoderSettings, encoder: Path, benchmark: Path, output: Path, device: Device) -> None:
     """Write the predictions for one benchmark, and their manifest in the same folder."""
-    labels = read_json(encoder / "run_card.json")["labels"]
+    labels = read_json(encoder / "run_card.json", EncoderCard)["labels"]
     tokenizer, limit = load_tokenizer(encoder)
     test = sample_examples(read_examples(benchmark / "test.parquet"), settings.test_rows, settings.data_seed)
     rows, counts = encode(tokenizer, test, min(settings.max_length, limit))

@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..artifacts.manifests import read_json, write_manifest
 from ..data.files import read_examples
+from ..data.formats import LabelInventory
 from ..data.sampling import sample_examples
 from ..inference.predictions import write_predictions
 from .floors import predict_labels
@@ -26,7 +27,7 @@ def predict_floors(
         train, test = (read_examples(folder / f"{split}.parquet") for split in ("train", "test"))
         test = sample_examples(test, settings.test_rows, settings.data_seed)
         gold = {example.id: example.relation for example in test}
-        inventory = read_json(folder / "labels.json")
+        inventory = read_json(folder / "labels.json", LabelInventory)
         for path in outputs:
             if path.stem == folder.name:
                 name = path.parents[1].name

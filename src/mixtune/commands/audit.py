@@ -2,6 +2,7 @@
 
 import argparse
 from pathlib import Path
+from typing import cast
 
 from ..artifacts.manifests import read_json
 from ..errors import UserError
@@ -23,6 +24,7 @@ def add(commands: argparse._SubParsersAction) -> None:
 
 def audit(args: argparse.Namespace) -> None:
     """Print the audit of prepared benchmarks, or of a folder's files."""
+    from ..data.formats import Audit
     from ..reports.tables.data import format_audit
 
     if args.path:
@@ -31,7 +33,8 @@ def audit(args: argparse.Namespace) -> None:
         if len(args.benchmarks) != 1:
             raise UserError("--path needs exactly one benchmark, e.g. `mixtune audit conll04 --path data/conll04`")
         shares = {"validation": 0.1, "test": 0.2}
-        audits = [prepare(args.benchmarks[0], args.path, shares=shares, seed=42, expect=args.expect).audit]
+        prepared = prepare(args.benchmarks[0], args.path, shares=shares, seed=42, expect=args.expect)
+        audits = [cast(Audit, prepared.audit)]
     else:
         files = [args.results / name / "audit.json" for name in args.benchmarks] or sorted(
             args.results.glob("*/audit.json")
@@ -39,5 +42,5 @@ def audit(args: argparse.Namespace) -> None:
         missing = [str(file) for file in files if not file.is_file()] or ([] if files else [str(args.results)])
         if missing:
             raise UserError(f"audit not found: {', '.join(missing)}; run the workflow first, or give files with --path")
-        audits = [read_json(file) for file in files]
+        audits = [read_json(file, Audit) for file in files]
     print("\n\n".join(map(format_audit, audits)))

@@ -4,9 +4,10 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Mapping, Sequence
 
 from .example import Example, text_group
+from .formats import DuplicateInputs, SharedTexts, SplitNumbers
 
 
-def describe_split(examples: Sequence[Example], negative: str | None, inventory: Collection[str]) -> dict[str, object]:
+def describe_split(examples: Sequence[Example], negative: str | None, inventory: Collection[str]) -> SplitNumbers:
     """Return the numbers of one split, ready for JSON.
 
     Args:
@@ -34,7 +35,7 @@ def describe_split(examples: Sequence[Example], negative: str | None, inventory:
     }
 
 
-def count_duplicates(examples: Sequence[Example]) -> dict[str, float | None]:
+def count_duplicates(examples: Sequence[Example]) -> DuplicateInputs:
     """Count duplicate inputs, and the accuracy ceiling that they set for any deterministic classifier.
 
     Returns:
@@ -66,7 +67,7 @@ def count_texts(examples: Sequence[Example]) -> Counter[str]:
     return Counter(groups.get(e.text) or groups.setdefault(e.text, text_group(e.text)) for e in examples)
 
 
-def count_shared_texts(earlier: Collection[str], later: Mapping[str, int]) -> dict[str, int]:
+def count_shared_texts(earlier: Collection[str], later: Mapping[str, int]) -> SharedTexts:
     """Count the texts of `later` that are also in `earlier`, and their rows in `later`.
 
     >>> count_shared_texts({"a", "b"}, {"b": 3, "c": 1})

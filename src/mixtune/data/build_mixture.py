@@ -3,21 +3,14 @@
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TypedDict
 
 from ..artifacts.manifests import write_manifest
 from ..errors import UserError
 from .example import Example
 from .files import read_examples, write_examples
+from .formats import Share
 from .sampling import sample_examples
 from .settings import BuildMixtureSettings
-
-
-class Share(TypedDict):
-    """Rows of one benchmark in a mixture, and their share of all rows."""
-
-    rows: int
-    share: float
 
 
 def mix_examples(

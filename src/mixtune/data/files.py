@@ -10,6 +10,7 @@ import pyarrow.parquet as pq
 
 from ..artifacts.manifests import read_json, replacing
 from .example import Example
+from .formats import BenchmarkList, LabelInventory
 
 SCHEMA = pa.schema([(field.name, pa.int32() if field.type is int else pa.string()) for field in fields(Example)])
 ROW_GROUP = 65_536  # rows whose columns are in memory at once
@@ -34,9 +35,9 @@ def read_examples(path: Path) -> list[Example]:
 
 def folders(gathered: Path) -> dict[str, Path]:
     """Return the folder of each prepared benchmark by its name, from the list that `gather_benchmarks` wrote."""
-    return {name: gathered.parent / name for name in read_json(gathered)["benchmarks"]}
+    return {name: gathered.parent / name for name in read_json(gathered, BenchmarkList)["benchmarks"]}
 
 
 def read_labels(folders: Iterable[Path]) -> dict[str, list[str]]:
     """Return the label inventory of each prepared benchmark, by its folder's name."""
-    return {folder.name: read_json(folder / "labels.json")["labels"] for folder in folders}
+    return {folder.name: read_json(folder / "labels.json", LabelInventory)["labels"] for folder in folders}

@@ -7,33 +7,13 @@ from typing import TypedDict
 import numpy as np
 
 from ..artifacts.manifests import write_json
+from .formats import ArmIntervals, Estimate, Interval
 from .outcomes import check_ids, counts, label_counts, read_groups, read_negative, read_predictions
 from .scoring import average_members, macro_f1, micro_f1
 from .settings import ArmSettings, IntervalsSettings
 from .significance import bootstrap, generator, interval
 
 METRICS = {"micro_f1": (counts, micro_f1), "macro_f1": (label_counts, macro_f1)}
-
-
-class Estimate(TypedDict):
-    """A score with its interval, of one system or (`system` is None) of the mean over the seeds."""
-
-    system: str | None
-    seeds: int
-    sd: float | None
-    value: float
-    low: float | None
-    high: float | None
-
-
-class Interval(Estimate):
-    """A row of the output; `units` are the resampled ones, rows or groups."""
-
-    condition: str
-    benchmark: str
-    metric: str
-    n: int
-    units: int
 
 
 def intervals(
@@ -51,8 +31,8 @@ def intervals(
         benchmarks: Folder of each prepared benchmark.
         output: JSON file to write.
     """
-    folders, arms = iter([manifest.parent for manifest in predictions]), []
-    resampling = settings.model_dump(include={"negatives", "resamples", "level", "cluster"})
+    folders = iter([manifest.parent for manifest in predictions])
+    arms: list[ArmIntervals] = []
     for arm in settings.arms:
         systems = {system: next(folders) for system in arm.systems}
         rows = [
@@ -60,7 +40,17 @@ def intervals(
             for condition in arm.conditions
             for row in _condition_intervals(settings, arm, condition, systems, benchmarks)
         ]
-        arms.append({"arm": arm.arm, "systems": arm.systems, **resampling, "intervals": rows})
+        arms.append(
+            {
+                "arm": arm.arm,
+                "systems": arm.systems,
+                "negatives": settings.negatives,
+                "resamples": settings.resamples,
+                "level": settings.level,
+                "cluster": settings.cluster,
+                "intervals": rows,
+            }
+        )
     write_json(output, arms)
 
 

@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow.parquet as pq
 
 from ..artifacts.manifests import read_json
+from ..data.formats import LabelInventory
 from ..data.labels import normalise
 from ..errors import UserError
 from .scoring import negative_words, outcome
@@ -94,7 +95,7 @@ def read_negative(benchmark: Path, which: str) -> frozenset[str]:
         benchmark: Folder of the prepared benchmark.
         which: As for `negative_words`.
     """
-    return negative_words(read_json(benchmark / "labels.json")["negative"], which) | {""}
+    return negative_words(read_json(benchmark / "labels.json", LabelInventory)["negative"], which) | {""}
 
 
 def counts(labels: Labels, negative: Collection[str]) -> np.ndarray:

@@ -6,8 +6,10 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from ..artifacts.manifests import read_json, write_json
+from ..data.formats import LabelInventory
 from ..inference.predictions import SCHEMA
-from .scoring import Scores, negative_words
+from .formats import Scores
+from .scoring import negative_words
 from .scoring import score as score_labels
 from .settings import ScoreSettings
 
@@ -27,7 +29,7 @@ def score(settings: ScoreSettings, predictions: Path, benchmarks: Mapping[str, P
         for name in settings.benchmarks:
             path = predictions.parent / condition / f"{name}.parquet"
             rows = pq.read_table(path, schema=SCHEMA).to_pydict()
-            inventory = read_json(benchmarks[name] / "labels.json")
+            inventory = read_json(benchmarks[name] / "labels.json", LabelInventory)
             negatives = negative_words(inventory["negative"], settings.negatives)
             scores[condition][name] = score_labels(rows["gold"], rows["predicted"], negatives, inventory["labels"])
     write_json(output, {**settings.system.model_dump(), "negatives": settings.negatives, "scores": scores})

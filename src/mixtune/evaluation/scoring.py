@@ -4,43 +4,19 @@ import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 from statistics import fmean
-from typing import Any, TypedDict
+from typing import TypedDict, TypeVar, cast
 
 import numpy as np
 
 from ..data.labels import clean, normalise
+from .formats import ClassScores, Rates, Scores
+
+_Counts = TypeVar("_Counts", float, np.ndarray)
 
 PAPER_NEGATIVES = frozenset({"none", "other", "no_relation", "na", "nan", "null"})
 """Words that the paper (arXiv:2606.22606) counts as negative on every benchmark; case-folded."""
 
 DOMAINS = ("general", "literary")
-
-
-class _Rates(TypedDict):
-    tp: int
-    fp: int
-    fn: int
-    precision: float
-    recall: float
-
-
-class ClassScores(_Rates):
-    """Scores of one label; `support` is the number of examples in gold."""
-
-    support: int
-    f1: float
-
-
-class Scores(_Rates):
-    """Scores of one system on one benchmark; see `score`."""
-
-    n: int
-    micro_f1: float
-    macro_f1: float
-    accuracy: float
-    out_of_schema: float
-    empty: float
-    per_class: dict[str, ClassScores]
 
 
 class Average(TypedDict):
@@ -109,13 +85,13 @@ def outcome(gold: str, predicted: str, negative: Collection[str]) -> tuple[bool,
     )
 
 
-def f1(tp: float | np.ndarray, fp: float | np.ndarray, fn: float | np.ndarray) -> Any:
+def f1(tp: _Counts, fp: _Counts, fn: _Counts) -> _Counts:
     """Return the F1 of counts, or of arrays of counts; 0.0 where there is neither a gold label nor a prediction.
 
     >>> float(f1(3, 1, 2))
     0.6666666666666666
     """
-    return 2 * tp / np.maximum(2 * tp + fp + fn, 1)
+    return cast(_Counts, 2 * tp / np.maximum(2 * tp + fp + fn, 1))  # numpy's type of a ratio of floats is a float
 
 
 def micro_f1(counts: np.ndarray) -> np.ndarray:
@@ -137,7 +113,7 @@ def _ratio(part: int, total: int) -> float:
     return part / total if total else 0.0
 
 
-def _rates(tp: int, fp: int, fn: int) -> _Rates:
+def _rates(tp: int, fp: int, fn: int) -> Rates:
     return {"tp": tp, "fp": fp, "fn": fn, "precision": _ratio(tp, tp + fp), "recall": _ratio(tp, tp + fn)}
 
 

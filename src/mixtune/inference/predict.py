@@ -4,18 +4,21 @@ import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import Any
 
 from ..artifacts.cache import sign
 from ..artifacts.locks import exclusive
-from ..artifacts.manifests import canonical, digest, read_json, write_json, write_manifest
-from ..artifacts.run_cards import CELL_PACKAGES, NAME, Costs, device_facts, peak_memory, run_card
+from ..artifacts.manifests import Manifest, canonical, digest, read_json, write_json, write_manifest
+from ..artifacts.run_cards import CELL_PACKAGES, NAME, Costs, StoredCosts, device_facts, peak_memory, run_card
 from ..data.files import read_examples
+from ..data.formats import LabelInventory
 from ..devices.compute import Device
 from ..models.adapter_folder import check_template
 from ..models.adapter_folder import run_card as adapter_card
+from ..models.formats import ModelManifest
 from ..models.qlora import load_adapter, load_base, load_tokenizer
 from ..prompts.files import read_rendered
+from ..prompts.formats import PromptsManifest
 from .answering import answer, constrained_answerer, greedy_answerer
 from .decoder import TOKEN_BUDGET, Decoder
 from .predictions import write_predictions
@@ -24,28 +27,14 @@ from .settings import PredictSettings
 _SELF_CHECK = "self_check.json"
 
 
-class _BaseManifest(TypedDict):
-    name: str
-    commit: str | None
-    folder: str
-    files: dict[str, str]
-
-
-class _RenderedManifest(TypedDict):
-    template_hash: str
-    stop_ids: list[int]
-    answers: dict[str, dict[str, list[int]]]
-    files: dict[str, str]
-
-
 @dataclass
 class _System:
     """Base model and adapter of the job; the weights are loaded when the decoder is first used."""
 
     settings: PredictSettings
-    base: _BaseManifest
+    base: ModelManifest
     adapter: Path | None
-    rendered: _RenderedManifest
+    rendered: PromptsManifest
     device: Device
     scratch: Path
 
@@ -75,7 +64,7 @@ class _System:
 
     def dependency_hash(self) -> str:
         """Return the hash of all that answers depend on, except the prompts."""
-        files = read_json(self.adapter)["files"] if self.adapter else {}
+        files = read_json(self.adapter, Manifest)["files"] if self.adapter else {}
         weights = {name: sha for name, sha in files.items() if name.startswith("adapter_")}
         dependencies = [self.settings.as_json(), self.base["files"], self.rendered["stop_ids"], weights]
         return digest(*map(canonical, [*dependencies, *self.device.identity()]))
@@ -111,8 +100,9 @@ def predict(
     Raises:
         UserError: The adapter was trained with another chat template.
     """
-    system = _System(settings, read_json(model), adapter, read_json(prompts), device, scratch)
-    base, rendered, folder = system.base, system.rendered, system.folder
+    base, rendered = read_json(model, ModelManifest), read_json(prompts, PromptsManifest)
+    system = _System(settings, base, adapter, rendered, device, scratch)
+    folder = system.folder
     if adapter:
         check_template(adapter.parent, rendered["template_hash"], system.tokenizer.get_chat_template())
     trained = adapter_card(adapter.parent) if adapter else {}
@@ -176,7 +166,7 @@ def _predict_benchmark(
     if longest > system.settings.max_new_tokens and not is_constrained:
         print(f"warning: {name}: a label has {longest} tokens; raise prediction.max_new_tokens", flush=True)
     gold = {example.id: example.relation for example in read_examples(benchmark / "test.parquet")}
-    labels = read_json(benchmark / "labels.json")["labels"]
+    labels = read_json(benchmark / "labels.json", LabelInventory)["labels"]
     write_predictions(output, [row["id"] for row in rows], gold, raw_answers, labels)
     print(f"{condition}/{name}: {len(rows)} predictions", flush=True)
-    return sum((Costs(**read_json(path)) for path in costs_folder.glob("*.json")), Costs())
+    return sum((Costs(**read_json(path, StoredCosts)) for path in costs_folder.glob("*.json")), Costs())

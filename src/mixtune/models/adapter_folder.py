@@ -2,7 +2,7 @@
 
 import sys
 from pathlib import Path
-from typing import Any, TypedDict
+from typing import TypedDict
 
 from ..artifacts.manifests import read_json
 from ..errors import UserError
@@ -19,6 +19,14 @@ class AdapterConfig(TypedDict, total=False):
     base_model_name_or_path: str | None
 
 
+class AdapterCard(TypedDict, total=False):
+    """The entries of an adapter's run_card.json that are used."""
+
+    template_hash: str
+    base_model_commit: str | None
+    seeds: dict[str, int]
+
+
 def adapter_config(folder: Path) -> AdapterConfig:
     """Return the adapter_config.json of a folder that can be loaded.
 
@@ -31,7 +39,7 @@ def adapter_config(folder: Path) -> AdapterConfig:
             f"{folder} holds no {' and no '.join(missing)}; give the folder of an adapter in PEFT's layout, its "
             "weights in safetensors"
         )
-    config = read_json(folder / CONFIG)
+    config = read_json(folder / CONFIG, AdapterConfig)
     unsupported = [name for name in UNSUPPORTED if config.get(name)]
     if config.get("peft_type") != "LORA" or unsupported:
         raise UserError(
@@ -41,10 +49,10 @@ def adapter_config(folder: Path) -> AdapterConfig:
     return config
 
 
-def run_card(folder: Path) -> dict[str, Any]:
+def run_card(folder: Path) -> AdapterCard:
     """Return the run card that mixtune wrote when it tuned an adapter; empty for other adapters."""
     path = folder / CARD
-    return read_json(path) if path.is_file() else {}
+    return read_json(path, AdapterCard) if path.is_file() else {}
 
 
 def check_template(folder: Path, template_hash: str, template: str) -> None:

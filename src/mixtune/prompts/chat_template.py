@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
+from typing import Any, TypedDict
 
 from jinja2 import TemplateError
 
@@ -122,9 +122,15 @@ class Renderer:
         )
 
 
+class _Model(TypedDict):
+    """The entry of a base model's manifest that is used here."""
+
+    folder: str
+
+
 def load_renderer(manifest: Path) -> Renderer:
     """Return the renderer of a fetched base model."""
-    return folder_renderer(read_json(manifest)["folder"])
+    return folder_renderer(read_json(manifest, _Model)["folder"])
 
 
 def folder_renderer(folder: str | Path) -> Renderer:

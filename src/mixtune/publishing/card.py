@@ -3,19 +3,22 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
 from ..artifacts.manifests import read_json, write_text
-from ..models.adapter_folder import run_card
+from ..artifacts.run_cards import NAME
+from ..data.formats import MixtureManifest, Share
+from ..evaluation.formats import ScoreFile
+from ..models.formats import ModelManifest
 from ..prompts.chat_template import Renderer, folder_renderer
 from ..prompts.messages import system
 from ..reports.markdown import escape, markdown
-from ..reports.tables.scores import ScoreFile
 from ..reports.tables.scores import scores as score_table
+from ..training.formats import FinetuneCard
+from ..training.settings import FinetuneSettings
 from .citation import Citation, bibtex
 from .licences import Licence, licence_of
 from .settings import CardSettings, EvaluatedBenchmark
@@ -100,8 +103,8 @@ class Results:
 
     base: str
     licence: Licence
-    run: Mapping[str, Any]
-    rows: Mapping[str, Mapping[str, int]]
+    run: FinetuneCard
+    rows: Mapping[str, Share]
     scores: ScoreFile
     citation: Citation
 
@@ -124,14 +127,14 @@ def card(
         citation: CITATION.cff.
         output: README.md.
     """
-    base = read_json(model)
+    base = read_json(model, ModelManifest)
     licence = licence_of(base["name"], Path(base["folder"]))
     results = Results(
         base=base["name"],
         licence=licence,
-        run=run_card(adapter.parent),
-        rows=read_json(mixture)["composition"]["train"],
-        scores=read_json(scores),
+        run=read_json(adapter.with_name(NAME), FinetuneCard),
+        rows=read_json(mixture, MixtureManifest)["composition"]["train"],
+        scores=read_json(scores, ScoreFile),
         citation=yaml.safe_load(citation.read_text(encoding="utf-8")),
     )
     write_text(output, format_card(settings, results, folder_renderer(base["folder"])))
@@ -221,21 +224,21 @@ def _metadata(name: str, sources: Sequence[Source], results: Results, scores: pd
     )
 
 
-def _training(settings: CardSettings, run: Mapping[str, Any]) -> str:
-    tuning, lora = run["settings"], run["settings"]["lora"]
+def _training(settings: CardSettings, run: FinetuneCard) -> str:
+    tuning = FinetuneSettings.model_validate(run["settings"])
+    lora = tuning.lora
     memory = run["peak_gpu_bytes"]
     rows = {
         "base model": f"{run['base_model']} at {run['base_model_commit'] or 'no commit (local files)'}",
         "prompt": f"condition {settings.condition}, {settings.shots} demonstrations",
         "tokens per sequence": f"at most {settings.max_length:,}",
-        "LoRA": f"rank {lora['r']}, alpha {lora['alpha']}, dropout {lora['dropout']:g}, on "
-        + ", ".join(lora["targets"]),
+        "LoRA": f"rank {lora.r}, alpha {lora.alpha}, dropout {lora.dropout:g}, on " + ", ".join(lora.targets),
         "trainable parameters": f"{run['trainable_parameters']:,}",
-        "epochs, steps, rows": f"{tuning['epochs']:g}, {run['steps']:,}, {run['examples']:,}",
-        "rows per step": tuning["batch_size"],
-        "learning rate": f"{tuning['learning_rate']:g}, linear decay after {tuning['warmup']:.0%} warm-up",
-        "weight decay": f"{tuning['weight_decay']:g}",
-        "seed": tuning["seed"],
+        "epochs, steps, rows": f"{tuning.epochs:g}, {run['steps']:,}, {run['examples']:,}",
+        "rows per step": tuning.batch_size,
+        "learning rate": f"{tuning.learning_rate:g}, linear decay after {tuning.warmup:.0%} warm-up",
+        "weight decay": f"{tuning.weight_decay:g}",
+        "seed": tuning.seed,
         "training loss, validation loss": ", ".join(
             "none" if loss is None else f"{loss:.4f}" for loss in (run["train_loss"], run["validation_loss"])
         ),
@@ -246,7 +249,7 @@ def _training(settings: CardSettings, run: Mapping[str, Any]) -> str:
     return markdown(pd.DataFrame(list(rows.items()), columns=["setting", "value"]))
 
 
-def _data(sources: Sequence[Source], rows: Mapping[str, Mapping[str, int]]) -> str:
+def _data(sources: Sequence[Source], rows: Mapping[str, Share]) -> str:
     counts = {name: composition["rows"] for name, composition in rows.items()}
     lines = [[source.title, source.licence, source.location, counts.get(source.name, 0)] for source in sources]
     return markdown(pd.DataFrame(lines, columns=["benchmark", "licence", "origin", "training rows"]))

@@ -9,8 +9,9 @@ from typing import Literal
 from huggingface_hub import HfApi, metadata_load
 from huggingface_hub.errors import HfHubHTTPError
 
-from ..artifacts.manifests import is_complete, read_json
+from ..artifacts.manifests import Manifest, is_complete, read_json
 from ..errors import UserError
+from .formats import ExportManifest
 from .settings import DataSource, PublishSettings
 from .terms import resolve_terms
 
@@ -79,7 +80,7 @@ def _adapter_upload(namespace: str, manifest: Path) -> Upload:
 
 def _mixture_upload(namespace: str, manifest: Path, sources: Sequence[DataSource]) -> Upload:
     folder = manifest.parent
-    included = {name for counts in read_json(manifest)["rows"].values() for name in counts}
+    included = {name for counts in read_json(manifest, ExportManifest)["rows"].values() for name in counts}
     resolved = [resolve_terms(source) for source in sources]
     unfree = sorted(s.name for s in resolved if s.name in included and not s.redistributable_as)
     if unfree:
@@ -95,7 +96,7 @@ def _files(manifest: Path) -> list[str]:
     """Return the verified files of a manifest, none of which is executable."""
     if not is_complete(manifest):
         raise UserError(f"{manifest.parent} does not match {manifest}; run the workflow again, then publish")
-    names = sorted(read_json(manifest)["files"])
+    names = sorted(read_json(manifest, Manifest)["files"])
     refused = [name for name in names if Path(name).suffix not in SUFFIXES]
     if refused:
         raise UserError(f"{manifest} lists {', '.join(refused)}; only data, tokenizers and safetensors are published")

@@ -2,11 +2,11 @@
 
 import itertools
 import json
-from collections.abc import Mapping
 
 from ..data.registry import REGISTRY
 from ..prompts.chat_template import Renderer
 from ..prompts.messages import messages
+from ..training.formats import FinetuneCard
 from .settings import CardSettings
 
 # For adapters fine-tuned with demonstrations. Written for this card, so that it contains no row of a benchmark.
@@ -47,7 +47,7 @@ output = model.generate(**inputs, max_new_tokens={max_new_tokens}, do_sample=Fal
 print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))"""
 
 
-def snippet(settings: CardSettings, run: Mapping[str, object], name: str, renderer: Renderer) -> str:
+def snippet(settings: CardSettings, run: FinetuneCard, name: str, renderer: Renderer) -> str:
     """Return a program that predicts with Transformers and PEFT alone, using the prompt format of fine-tuning.
 
     Args:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from ..artifacts.manifests import read_json, write_text
 from ..artifacts.run_cards import NAME, write_table_card
+from ..evaluation.formats import ArmIntervals, ScoreFile
 from .experiment import setup_of
 from .markdown import write_table
 from .readme import format_readme
@@ -26,10 +27,10 @@ def aggregate(settings: AggregateSettings, scores: Path, intervals: Sequence[Pat
     """
     begin, setup = time.monotonic(), setup_of(settings.setup)
     score_files = [scores / f"{system}.json" for system in settings.systems]
-    files = [read_json(path) for path in score_files]
+    files = [read_json(path, ScoreFile) for path in score_files]
     long = tables.scores(files)
     matrix, transfer = matrices.matrix(long, setup), matrices.transfer(long, setup)
-    bounds = tables.intervals([arm for path in intervals for arm in read_json(path)], long)
+    bounds = tables.intervals([arm for path in intervals for arm in read_json(path, list[ArmIntervals])], long)
     folder = readme.parent / "tables"
     write_table(folder / "matrix", matrix, format_matrix(matrix, setup, bounds))
     write_table(folder / "transfer", transfer, format_matrix(transfer, setup, bounds))

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from ..artifacts.cache import LOCK, SIGN
+from ..artifacts.cache import LOCK, SIGN, Signature
 from ..artifacts.manifests import read_json
-from ..artifacts.run_cards import NAME
+from ..artifacts.run_cards import NAME, RunCard
 
 State = Literal["running", "current", "superseded", "unfinished", "unknown"]
 
@@ -46,7 +46,7 @@ def list_entries(scratch: Path, results: Path) -> list[Entry]:
     """Return all entries of scratch/, the largest first."""
     sources: dict[Path, list[str]] = {}  # by folder of results/: the entries that its result came from
     for card in results.rglob(NAME):
-        used = read_json(card).get("scratch") or []
+        used = read_json(card, RunCard).get("scratch") or []
         sources[card.parent.relative_to(results.parent)] = [used] if isinstance(used, str) else used
     entries = [_entry(folder, sources) for folder in scratch.glob("*/*") if folder.is_dir()]
     return sorted(entries, key=lambda entry: (-entry.bytes, entry.folder))
@@ -54,7 +54,7 @@ def list_entries(scratch: Path, results: Path) -> list[Entry]:
 
 def _entry(folder: Path, sources: dict[Path, list[str]]) -> Entry:
     signature = folder / SIGN
-    result = Path(read_json(signature)["result"]) if signature.is_file() else None
+    result = Path(read_json(signature, Signature)["result"]) if signature.is_file() else None
     files = [(path, path.lstat()) for path in folder.rglob("*") if not path.is_dir() or path.is_symlink()]
     checkpoints = sum(status.st_size for path, status in files if folder / "checkpoints" in path.parents)
     changed = max((status.st_mtime for _, status in files), default=folder.stat().st_mtime)

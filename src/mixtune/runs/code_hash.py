@@ -63,8 +63,8 @@ _code_hash = functools.cache(code_hash)  # while a workflow is planned, no file 
 
 
 def _is_apart(name: str) -> bool:
-    """Return whether a module is no part of any job's code."""
-    return f"{name}.".startswith(NOT_PART_OF_A_JOB) or name.endswith(".settings")
+    """Return whether a module is no part of any job's code; modules of settings and of formats only hold types."""
+    return f"{name}.".startswith(NOT_PART_OF_A_JOB) or name.endswith((".settings", ".formats"))
 
 
 @functools.cache

@@ -8,14 +8,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from .. import layout
 from ..artifacts.manifests import read_json
-from ..artifacts.run_cards import NAME
+from ..artifacts.run_cards import NAME, CostFacts, MeasuredCard
 from ..config.config import Config
 from ..config.matrix import systems
+from ..config.training import LoraTargets
 from ..data.registry import REGISTRY
+from ..prompts.formats import RenderedManifest
 from ..systems import UNTUNED, System
 
 WEIGHT_BYTES = 4  # adapters are trained and stored in float32
@@ -46,13 +48,12 @@ def read_rates(project: Path) -> list[Rate]:
             system = layout.of_manifest(path.with_name("manifest.json").relative_to(project).as_posix())
             if system is None:  # a baseline
                 continue
-            card = read_json(path)
-            for condition, costs in card.get("conditions", {"": card}).items():
-                if costs.get("examples_per_second"):
+            card = read_json(path, MeasuredCard)
+            by_condition: dict[str, CostFacts] = card.get("conditions", {"": card})
+            for condition, costs in by_condition.items():
+                if speed := costs.get("examples_per_second"):
                     key = rule, system.model, system.shots, condition, card["device"]
-                    rates.append(
-                        Rate(*key, costs["examples_per_second"], card["loading_seconds"], card["peak_rss_bytes"])
-                    )
+                    rates.append(Rate(*key, speed, card["loading_seconds"], card["peak_rss_bytes"]))
     return rates
 
 
@@ -74,13 +75,13 @@ class TimeEstimate:
             return 0.0
         path = self.project / layout.TRAINING.format(**vars(system))
         cap = self.config.mixtures[system.mixture].max_rows  # an upper bound until the rows are rendered
-        rows = read_json(path)["rendered"]["train"]["rows"] if path.is_file() else cap
+        rows = read_json(path, RenderedManifest)["rendered"]["train"]["rows"] if path.is_file() else cap
         return self._seconds("finetune", system, {"": rows * self.config.training.epochs})
 
     def predict(self, system: System) -> float | None:
         """Return the seconds of a system's prediction; None if no rate was measured or a number of rows is unknown."""
         path = self.project / layout.PROMPTS.format(**vars(system))
-        rendered = read_json(path)["rendered"] if path.is_file() else {}
+        rendered = read_json(path, RenderedManifest)["rendered"] if path.is_file() else {}
         rows = {}
         for condition in self.config.matrix.conditions:
             prompt = "schema" if condition == "constrained" else condition
@@ -114,7 +115,18 @@ class TimeEstimate:
         return min((count for count in counts if count), default=None)
 
 
-def lora_parameters(shape: Mapping[str, Any], lora: Mapping[str, Any]) -> int | None:
+class ModelShape(TypedDict):
+    """The entries of a plain decoder's config.json that give the number of an adapter's weights."""
+
+    hidden_size: int
+    intermediate_size: int
+    num_attention_heads: int
+    num_hidden_layers: int
+    head_dim: NotRequired[int | None]
+    num_key_value_heads: NotRequired[int | None]
+
+
+def lora_parameters(shape: ModelShape, lora: LoraTargets) -> int | None:
     """Return the number of an adapter's weights: r × (in + out) per target and layer.
 
     Args:
@@ -157,8 +169,8 @@ def estimate_disk(config: Config, project: Path, device: str) -> tuple[float, li
         entry = config.models[model]
         fetched = project / layout.MODEL.format(model=model)
         folder = Path(entry.path).expanduser() if entry.origin == "path" and entry.path else fetched.parent
-        shape = read_json(folder / "config.json") if (folder / "config.json").is_file() else {}
-        parameters = lora_parameters(shape, config.lora(model))
+        shape = read_json(folder / "config.json", ModelShape) if (folder / "config.json").is_file() else None
+        parameters = shape and lora_parameters(shape, config.lora(model))
         if parameters is None:
             unknown.append(model)
             continue

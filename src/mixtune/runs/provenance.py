@@ -5,11 +5,11 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from .. import layout
-from ..artifacts.manifests import file_sha256, read_json
-from ..artifacts.run_cards import content_hashes
+from ..artifacts.manifests import Manifest, file_sha256, read_json
+from ..artifacts.run_cards import MeasuredCard, RunCard, content_hashes
 from ..errors import UserError
 from .code_hash import of_job
 from .snakemake_records import Record, read_record
@@ -17,7 +17,12 @@ from .snakemake_records import Record, read_record
 LARGE = 256 * 2**20  # bytes; larger files are hashed only on request
 OURS = (str(layout.RESULTS), str(layout.REPORTS))
 
-RunCard = Mapping[str, Any]
+
+class _Manifest(Manifest, total=False):
+    """The entries of manifests that say where files came from: a model's folder, the commit of a download."""
+
+    folder: str
+    commit: str | None
 
 
 @dataclass
@@ -84,7 +89,8 @@ def _trace(path: Path, nodes: dict[Path, Node], hash_all: bool) -> Node:
     else:
         return node
     node.facts += _describe_card(card) if card else []
-    node.facts += [f"commit {read_json(path)['commit']}"] if manifest == path and read_json(path).get("commit") else []
+    if manifest == path and (commit := read_json(path, _Manifest).get("commit")):
+        node.facts.append(f"commit {commit}")
     _compare_files(node, _read_hashes(path, manifest, card), hash_all)
     _compare_code(node)
     node.inputs = [_trace(source, nodes, hash_all) for source in _select_made(inputs)] + list(_group_native(inputs))
@@ -120,7 +126,7 @@ def _find_manifest(path: Path) -> Path | None:
 
 def _read_manifest(manifest: Path) -> Iterator[tuple[Path, str]]:
     """Yield the paths and SHA-256 of the files that a manifest names."""
-    content, folder = read_json(manifest), manifest.parent
+    content, folder = read_json(manifest, _Manifest), manifest.parent
     if (folder / "files").is_dir():  # of a copy from the hub
         folder = folder / "files"
     for name, sha in content["files"].items():
@@ -130,7 +136,7 @@ def _read_manifest(manifest: Path) -> Iterator[tuple[Path, str]]:
 def _find_card(path: Path, manifest: Path | None, record: Record | None) -> RunCard | None:
     """Return the run card of a file: next to its manifest, or one that names the file."""
     for file in sorted((manifest or path).parent.glob("run_card*.json")):
-        card = read_json(file)
+        card = read_json(file, RunCard)
         if "rule" in card and (manifest or file == path or path.name in card.get("files", {})):
             return card if not record or card["settings"] == record.settings else None
     return None
@@ -140,8 +146,8 @@ def _read_hashes(path: Path, manifest: Path | None, card: RunCard | None) -> Ite
     """Yield the paths and recorded SHA-256 of a manifest's files, or of the file itself."""
     if manifest:
         yield from ((file, sha) for file, sha in _read_manifest(manifest) if path in (manifest, file))
-    elif card and path.name in card.get("files", {}):
-        yield path, card["files"][path.name]
+    elif card and (sha := card.get("files", {}).get(path.name)):
+        yield path, sha
 
 
 def _compare_with_record(record: Record) -> Iterator[str]:
@@ -171,7 +177,7 @@ def _select_made(inputs: Iterable[str]) -> list[Path]:
         manifest.parent / name
         for manifest in made
         if manifest.name == "manifest.json" and manifest.is_file()
-        for name in read_json(manifest)["files"]
+        for name in read_json(manifest, Manifest)["files"]
     }
     return [path for path in made if path not in named]
 
@@ -193,16 +199,17 @@ def _describe_card(card: RunCard) -> Iterator[str]:
     yield f"by mixtune {code['version'] or '(not installed)'}{checkout}; " + ", ".join(
         f"{name} {version}" for name, version in card["versions"].items()
     )
+    measured = cast(MeasuredCard, card)  # where it has these entries
     if "device" in card:
-        yield f"on {card['device']}, {card['dtype'].removeprefix('torch.')}, {card['threads']} threads"
-    if card.get("tokens_per_second"):
+        yield f"on {measured['device']}, {measured['dtype'].removeprefix('torch.')}, {measured['threads']} threads"
+    if measured.get("tokens_per_second"):
         yield (
-            f"{card['examples_seen']} examples in {card['seconds']} s ({card['loading_seconds']} s to load), "
-            f"{card['examples_per_second']} examples and {card['tokens_per_second']} tokens per second"
+            f"{measured['examples_seen']} examples in {measured['seconds']} s ({measured['loading_seconds']} s to "
+            f"load), {measured['examples_per_second']} examples and {measured['tokens_per_second']} tokens per second"
         )
-    for key, memory in (("peak_rss_bytes", "host"), ("peak_gpu_bytes", "device")):
-        if card.get(key):
-            yield f"peak {memory} memory {card[key] / 2**30:.2f} GiB"
+    for peak, memory in ((measured.get("peak_rss_bytes"), "host"), (measured.get("peak_gpu_bytes"), "device")):
+        if peak:
+            yield f"peak {memory} memory {peak / 2**30:.2f} GiB"
 
 
 def _code_now(rule: str, settings: Mapping[str, object]) -> str:

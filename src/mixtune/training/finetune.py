@@ -7,12 +7,14 @@ from pathlib import Path
 import torch
 
 from ..artifacts.cache import restored_or_made
-from ..artifacts.manifests import canonical, copy_complete, digest, read_json, write_json, write_manifest
+from ..artifacts.manifests import Manifest, canonical, copy_complete, digest, read_json, write_json, write_manifest
 from ..artifacts.run_cards import CELL_PACKAGES, NAME, device_facts, run_card
 from ..devices.compute import Device
 from ..errors import UserError
+from ..models.formats import ModelManifest
 from ..models.qlora import load_tokenizer
 from ..prompts.files import read_rendered
+from ..prompts.formats import RenderedManifest
 from .meter import Meter
 from .settings import FinetuneSettings
 from .trainer import tune
@@ -43,7 +45,7 @@ def finetune(
     Raises:
         UserError: As `tune`, or the device's memory does not suffice for the model.
     """
-    base, rows = read_json(model), read_json(rendered)
+    base, rows = read_json(model, Manifest), read_json(rendered, Manifest)
     dependencies = [settings.as_json(), base["files"], rows["files"], *device.identity()]
     folder = scratch / "finetune" / digest(*map(canonical, dependencies))
     finished = folder / "adapter" / "manifest.json"
@@ -57,7 +59,7 @@ def _finetune(
 ) -> None:
     """Tune the adapter in `folder` of scratch/, with its tokenizer, run card and manifest."""
     print(f"computing on {device.name} in {device.dtype} because {device.why}")
-    meter, base, rows = Meter(device.name), read_json(model), read_json(rendered)
+    meter, base, rows = Meter(device.name), read_json(model, ModelManifest), read_json(rendered, RenderedManifest)
     tokenizer = load_tokenizer(base["folder"])
     adapter = folder / "adapter"
     try:

@@ -291,6 +291,8 @@ RESAMPLING = {"intervals", "compare"}
         ("config/config.py", set()),
         ("config/jobs.py", set()),
         ("training/settings.py", set()),
+        ("data/formats.py", set()),
+        ("evaluation/formats.py", set()),
         ("artifacts/settings.py", set()),
         ("artifacts/run_cards.py", set()),
         ("artifacts/cache.py", set()),

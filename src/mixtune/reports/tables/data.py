@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 import pandas as pd
 
@@ -10,10 +10,33 @@ from ...artifacts.manifests import read_json
 from ...data.audit import count_shared_texts, count_texts
 from ...data.example import SPLITS
 from ...data.files import read_examples
+from ...data.formats import Audit, MixtureManifest
+from ...prompts.formats import RenderedManifest
 from ...systems import parse_shots
 
 
-def splits(audit: Mapping[str, Any], domain: str = "") -> list[dict[str, Any]]:
+class SplitRow(TypedDict):
+    """A row of the table `data`; see there."""
+
+    benchmark: str
+    domain: str
+    split: str
+    rows: int
+    labels: int
+    groups: int
+    negatives: int
+    outside_inventory: int
+    mentions_missing: int
+    mentions_repeated: int
+    conflicting_inputs: int
+    ceiling: float | None
+    rows_in_train: int | None
+    carved: str
+    warnings: str
+    counts: str
+
+
+def splits(audit: Audit, domain: str = "") -> list[SplitRow]:
     """Return the numbers of a benchmark's audit.json, one row per split."""
     return [
         {
@@ -29,7 +52,7 @@ def splits(audit: Mapping[str, Any], domain: str = "") -> list[dict[str, Any]]:
             "mentions_repeated": numbers["mentions"]["in the text more than once"],
             "conflicting_inputs": numbers["inputs"]["conflicting"],
             "ceiling": numbers["inputs"]["ceiling"],
-            "rows_in_train": audit["shared texts"].get(f"{split} in train", {}).get("rows"),
+            "rows_in_train": shared["rows"] if (shared := audit["shared texts"].get(f"{split} in train")) else None,
             "carved": audit["carved"].get(split, ""),
             "warnings": "; ".join(text for text in audit["warnings"] if text.startswith(f"{split} ")),
             "counts": "; ".join(f"{n} × {reason}" for reason, n in sorted(numbers["counts"].items())),
@@ -38,7 +61,7 @@ def splits(audit: Mapping[str, Any], domain: str = "") -> list[dict[str, Any]]:
     ]
 
 
-def format_audit(audit: Mapping[str, Any]) -> str:
+def format_audit(audit: Audit) -> str:
     """Return a benchmark's audit.json as text for a terminal: numbers by split, then counts and warnings."""
     texts = ("benchmark", "domain", "split", "carved", "warnings", "counts")
     columns = {
@@ -52,7 +75,7 @@ def format_audit(audit: Mapping[str, Any]) -> str:
     return "\n".join([*lines, *(f"  warning: {warning}" for warning in audit["warnings"])])
 
 
-def _format_number(value: float | None) -> str:
+def _format_number(value: object) -> str:
     if value is None:
         return ""
     return f"{value:.4f}" if isinstance(value, float) else f"{value:,}"
@@ -72,7 +95,7 @@ def data(folders: Iterable[Path], domains: Mapping[str, str]) -> pd.DataFrame:
         them; `rows_in_train`, rows whose text is also in the train split; `carved`, the origin of a split that the
         benchmark does not provide; `warnings`; `counts`, the reader's counts by reason.
     """
-    rows = [row for folder in folders for row in splits(read_json(folder / "audit.json"), domains[folder.name])]
+    rows = [row for folder in folders for row in splits(read_json(folder / "audit.json", Audit), domains[folder.name])]
     return pd.DataFrame(rows).convert_dtypes()
 
 
@@ -81,7 +104,7 @@ def mixtures(manifests: Iterable[Path]) -> pd.DataFrame:
     rows = [
         {"mixture": path.parent.name, "benchmark": benchmark, "split": split, **numbers}
         for path in manifests
-        for split, parts in sorted(read_json(path)["composition"].items())
+        for split, parts in sorted(read_json(path, MixtureManifest)["composition"].items())
         for benchmark, numbers in parts.items()
     ]
     return pd.DataFrame(rows, columns=["mixture", "benchmark", "split", "rows", "share"])
@@ -130,7 +153,7 @@ def lengths(manifests: Iterable[Path]) -> pd.DataFrame:
     rows = []
     for path in manifests:
         model, use, *mixture, shots, _ = path.parts[-4:] if path.parts[-3] == "prompts" else path.parts[-5:]
-        for what, counts in sorted(read_json(path)["rendered"].items()):
+        for what, counts in sorted(read_json(path, RenderedManifest)["rendered"].items()):
             rows.append(
                 {
                     "model": model,

@@ -3,17 +3,21 @@
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TypeVar
 
 import pandas as pd
 
 from ...artifacts.manifests import read_json
-from ...artifacts.run_cards import write_table_card
+from ...artifacts.run_cards import NAME, MeasuredCard, write_table_card
+from ...models.formats import ModelManifest
+from ...training.formats import FinetuneCard
 from ..experiment import setup_of, with_display_names
 from ..markdown import write_table
 from ..settings import CompareEfficiencySettings
 from .files import read_table
 from .matrix import KEYS, headline
+
+_T = TypeVar("_T")
 
 OF_TRAINING = [
     "trainable_parameters", "device", "seconds", "examples_per_second", "tokens_per_second", "peak_gpu_bytes",
@@ -46,9 +50,10 @@ def efficiency(
     rows = []
     for row in systems.to_dict("records"):
         adapter = adapters.get(row["system"])
-        base = _read_card(models.get(row["model"]), "manifest.json").get("parameters")
-        training = _read_card(adapter, "run_card.json")
-        prediction = _read_card(predictions.get(row["system"]), "run_card.json")
+        manifest = _read(models.get(row["model"]), "manifest.json", ModelManifest)
+        base = manifest["parameters"] if manifest else None
+        training = _read(adapter, NAME, FinetuneCard) or {}
+        prediction = _read(predictions.get(row["system"]), NAME, MeasuredCard) or {}
         row["base_parameters"] = base
         row["adapter_bytes"] = (adapter / "adapter_model.safetensors").stat().st_size if adapter else None
         row |= {cost: training.get(cost) for cost in OF_TRAINING}
@@ -58,9 +63,9 @@ def efficiency(
     return pd.DataFrame(rows, columns=COLUMNS).astype(dict.fromkeys(WHOLE, "Int64"))
 
 
-def _read_card(folder: Path | None, name: str) -> dict[str, Any]:
-    """Read a run card or manifest; {} if there is none."""
-    return read_json(folder / name) if folder and (folder / name).is_file() else {}
+def _read(folder: Path | None, name: str, into: type[_T]) -> _T | None:
+    """Read a run card or manifest; None if there is none."""
+    return read_json(folder / name, into) if folder and (folder / name).is_file() else None
 
 
 def compare_efficiency(

@@ -9,12 +9,14 @@ import pandas as pd
 from ...artifacts.manifests import read_json, write_text
 from ...artifacts.run_cards import write_table_card
 from ...data.files import folders
+from ...data.formats import LabelInventory
 from ...evaluation.error_analysis import BINS, Answers, Split
+from ...evaluation.formats import ScoreFile
 from ...evaluation.scoring import negative_words
 from ..experiment import Setup, setup_of
 from ..markdown import escape, markdown
 from ..settings import AnalyseErrorsSettings
-from .scores import ROW, ScoreFile
+from .scores import ROW
 
 COLUMNS = {
     "confusion": [*ROW, "gold", "predicted", "count", "share"],
@@ -40,7 +42,7 @@ def analyse_errors(
     begin, setup, prepared = time.monotonic(), setup_of(settings.setup), folders(benchmarks)
     score_files = [scores / f"{system}.json" for system in settings.systems]
     predicted = [predictions / system for system in settings.systems]
-    systems = list(zip(map(read_json, score_files), predicted, strict=True))
+    systems = list(zip([read_json(path, ScoreFile) for path in score_files], predicted, strict=True))
     tables = tabulate_errors(systems, prepared, settings.limit)
     for name, table in tables.items():
         write_text(folder / f"{name}.csv", table.to_csv(index=False))
@@ -64,7 +66,7 @@ def tabulate_errors(
     """
     rows_of: dict[tuple[int, str, int], dict[str, list[dict[str, object]]]] = {}
     for number, (name, folder) in enumerate(benchmarks.items()):
-        split, negative = Split(folder), read_json(folder / "labels.json")["negative"]
+        split, negative = Split(folder), read_json(folder / "labels.json", LabelInventory)["negative"]
         for rank, (file, predictions) in enumerate(systems):
             words = negative_words(negative, file["negatives"]) | {""}
             for condition in (condition for condition, scores in file["scores"].items() if name in scores):

@@ -1,12 +1,12 @@
 """Score files as tables: scores, scores of each label, and confidence intervals."""
 
 import itertools
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator
 
 import pandas as pd
 
 from ...errors import UserError
+from ...evaluation.formats import ArmIntervals, ScoreFile, Scores
 from .matrix import KEYS
 
 ROW = ["system", "kind", *KEYS, "benchmark"]
@@ -17,11 +17,9 @@ OF_INTERVAL = [
     "resamples",
 ]  # fmt: skip
 OF_CLASS = ["support", "tp", "fp", "fn", "precision", "recall", "f1"]
-ScoreFile = Mapping[str, Any]
-"""The contents of a JSON file of results/scores/."""
 
 
-def _rows(files: Iterable[ScoreFile]) -> Iterator[tuple[dict[str, object], Mapping[str, Any]]]:
+def _rows(files: Iterable[ScoreFile]) -> Iterator[tuple[dict[str, object], Scores]]:
     """Yield the values of ROW and the score of each system, condition and benchmark, sorted."""
     files = sorted(files, key=lambda file: [file[key] for key in (*KEYS[:4], "system")])
     for file, following in itertools.pairwise(files):
@@ -65,7 +63,7 @@ def per_class(files: Iterable[ScoreFile]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=[*ROW, "label", *OF_CLASS])
 
 
-def intervals(arms: Iterable[Mapping[str, Any]], scores: pd.DataFrame) -> pd.DataFrame:
+def intervals(arms: Iterable[ArmIntervals], scores: pd.DataFrame) -> pd.DataFrame:
     """Return every interval, one row per system, condition, benchmark or average, and metric; also of seed means.
 
     Args:
@@ -80,7 +78,7 @@ def intervals(arms: Iterable[Mapping[str, Any]], scores: pd.DataFrame) -> pd.Dat
         UserError: The value of an interval is not the score in the table.
     """
     keys_of = scores.drop_duplicates("system").set_index("system")[KEYS[:4]].to_dict("index")
-    measured = scores.set_index(["system", "condition", "benchmark"])
+    measured = scores.set_index(["system", "condition", "benchmark"]).to_dict("index")
     rows = []
     for arm in sorted(arms, key=lambda arm: arm["arm"]):
         method = {"resampled": "groups" if arm["cluster"] else "rows"}
@@ -88,10 +86,11 @@ def intervals(arms: Iterable[Mapping[str, Any]], scores: pd.DataFrame) -> pd.Dat
         for row in arm["intervals"]:
             system, keys = row["system"] or arm["arm"], keys_of[row["system"] or arm["systems"][0]]
             key = row["system"], row["condition"], row["benchmark"]
-            if key in measured.index and abs(measured.loc[key, row["metric"]] - row["value"]) > 1e-9:
+            score = measured[key][row["metric"]] if key in measured else row["value"]
+            if abs(score - row["value"]) > 1e-9:
                 raise UserError(
-                    f"{', '.join(key)}: the interval is of the value {row['value']}, but {row['metric']} is "
-                    f"{measured.loc[key, row['metric']]}; rerun both (snakemake --forcerun score intervals)"
+                    f"{', '.join(map(str, key))}: the interval is of the value {row['value']}, but {row['metric']} is "
+                    f"{score}; rerun both (snakemake --forcerun score intervals)"
                 )
             rows.append({**keys, **row, **method, "system": system, "seed": keys["seed"] if row["system"] else None})
     return pd.DataFrame(rows, columns=OF_INTERVAL).astype({"seed": "Int64"})
