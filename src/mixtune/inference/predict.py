@@ -102,11 +102,10 @@ def predict(
     """
     base, rendered = read_json(model, ModelManifest), read_json(prompts, PromptsManifest)
     system = _System(settings, base, adapter, rendered, device, scratch)
-    folder = system.folder
     if adapter:
         check_template(adapter.parent, rendered["template_hash"], system.tokenizer.get_chat_template())
     trained = adapter_card(adapter.parent) if adapter else {}
-    sign(folder, manifest)
+    sign(folder := system.folder, manifest)
     costs: dict[str, Costs] = {}
     with exclusive(folder / "lock"):
         for output in outputs:

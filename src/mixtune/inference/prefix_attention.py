@@ -112,7 +112,8 @@ def prefixed_attention(
         UnsupportedAttention: The layer requires more than this function implements.
     """
     mask, forward_pass = position_mask(attention_mask, ForwardPass, options)
-    kind, scaling = query.device.type, query.shape[-1] ** -0.5 if scaling is None else scaling
+    kind = query.device.type
+    factor = query.shape[-1] ** -0.5 if scaling is None else scaling
     if torch.is_autocast_enabled(kind):
         query, key, value = (part.to(torch.get_autocast_dtype(kind)) for part in (query, key, value))
     if forward_pass.record:
@@ -123,9 +124,9 @@ def prefixed_attention(
         prefix = forward_pass.next_prefix(query.dtype)
         if _can_fuse(query, value, mask, softcap):
             added = forward_pass.additive(mask, query.dtype, query.shape[2])
-            out = _fused(query, key, value, prefix, added, scaling)
+            out = _fused(query, key, value, prefix, added, factor)
         else:
-            out = _plain(query, key, value, prefix, forward_pass.hidden(mask), scaling, softcap)
+            out = _plain(query, key, value, prefix, forward_pass.hidden(mask), factor, softcap)
         return out.reshape(batch, heads, length, -1).transpose(1, 2).contiguous(), None
 
 

@@ -69,10 +69,10 @@ def cast_outputs(model: PreTrainedModel, dtype: torch.dtype) -> None:
     for module in model.modules():
         if type(module).__name__.endswith("RMSNorm"):
             epsilon, weight = getattr(module, "variance_epsilon", None), getattr(module, "weight", None)
-            faster = None
+            faster, size = None, 0
             if epsilon is not None and isinstance(weight, torch.Tensor):
-                faster = _norm_forward(weight.detach().float(), epsilon, dtype)
-            if faster and _computes_the_same(module, faster, weight):
+                faster, size = _norm_forward(weight.detach().float(), epsilon, dtype), weight.numel()
+            if faster and _computes_the_same(module, faster, size):
                 module.forward = faster
             else:
                 module.register_forward_hook(lambda _, inputs, output: output.to(dtype))
@@ -84,9 +84,9 @@ def cast_outputs(model: PreTrainedModel, dtype: torch.dtype) -> None:
     head.forward = lambda input: torch.nn.functional.linear(input.to(dtype).contiguous(), weight, bias)
 
 
-def _computes_the_same(module: torch.nn.Module, faster: Callable[..., torch.Tensor], weight: torch.Tensor) -> bool:
+def _computes_the_same(module: torch.nn.Module, faster: Callable[..., torch.Tensor], size: int) -> bool:
     """Return whether a norm has the common form; others use the weight differently (e.g. Gemma's: 1 + weight)."""
-    x = torch.linspace(-2, 3, 2 * weight.numel(), device=weight.device).view(2, -1)
+    x = torch.linspace(-2, 3, 2 * size, device=next(module.parameters()).device).view(2, -1)
     try:
         return torch.allclose(faster(x).float(), module(x).float(), rtol=0.02, atol=0.02)
     except (RuntimeError, TypeError):  # norms over parts of the last dimension, or with a gate

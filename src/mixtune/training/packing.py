@@ -129,7 +129,8 @@ def packed_attention(
         UnsupportedAttention: The layer requires more than this function implements.
     """
     mask, layout = position_mask(attention_mask, Layout, options)
-    kind, scaling = query.device.type, query.shape[-1] ** -0.5 if scaling is None else scaling
+    kind = query.device.type
+    factor = query.shape[-1] ** -0.5 if scaling is None else scaling
     if torch.is_autocast_enabled(kind):
         query, key, value = (part.to(torch.get_autocast_dtype(kind)) for part in (query, key, value))
     with torch.autocast(kind, enabled=False):
@@ -146,12 +147,12 @@ def packed_attention(
             torch.cat([part[None, :, :shared].expand(number, -1, -1, -1), padded(part)], 2) for part in (key, value)
         )
         visible = layout.mask(mask, query.dtype)
-        rows = attend(padded(query), keys, values, visible[shared:], scaling)
+        rows = attend(padded(query), keys, values, visible[shared:], factor)
         rows = rows.transpose(1, 2).flatten(0, 1).index_select(0, layout.valid)  # (T - S, heads, D)
         if not shared:
             return rows[None], None
         own = visible[:shared, :shared]
-        prefix = attend(query[None, :, :shared], key[None, :, :shared], value[None, :, :shared], own, scaling)
+        prefix = attend(query[None, :, :shared], key[None, :, :shared], value[None, :, :shared], own, factor)
         return torch.cat([prefix[0].transpose(0, 1), rows])[None], None
 
 

@@ -82,7 +82,7 @@ def json_records(path: Path) -> Iterator[tuple[int, object]]:
             raise ReadError(path, where, f"not valid JSON ({error}); is the file truncated?") from None
 
 
-def json_groups(path: Path) -> Iterator[tuple[str, Any]]:
+def json_groups(path: Path) -> Iterator[tuple[str, object]]:
     """Yield name and record of a file that is one JSON object with a list of records under each name, streamed.
 
     Raises:
@@ -97,7 +97,7 @@ def json_groups(path: Path) -> Iterator[tuple[str, Any]]:
                 name = text.take(_key)
                 for record in _list(text):
                     number += 1
-                    yield name, record
+                    yield str(name), record
                 mark = text.take(_mark)
             if mark != "}":
                 raise ValueError("expected one object with a list of records under each name")
@@ -203,7 +203,7 @@ def json_lines(path: Path) -> Iterator[tuple[int, object]]:
         raise ReadError(path, None, "the file holds no record")
 
 
-def nested(record: object, path: str) -> Any:
+def nested(record: object, path: str) -> object:
     """Return the value at a path of keys and indices, which dots separate; `ABSENT` where it leads nowhere.
 
     >>> nested({"h": ["Ann", [0, 1]]}, "h.1.0")
