@@ -33,13 +33,15 @@ def doctor(args: argparse.Namespace) -> None:
     from ..runs import machine_checks as machine
     from ..runs import matrix_checks as matrix
     from ..runs.estimates import estimate_disk, read_rates
+    from ..runs.target_checks import check_targets, read_matrix_layers
     from ..terminal import console, table
 
     profile, overlays = read_profile(args.profile)
     config = load_files(args.configfile or overlays)
     probe, elsewhere = machine.run_probe(), "executor" in profile
     rates = [rate for rate in read_rates(PROJECT) if elsewhere or rate.device == probe.get("name")]
-    needed, unknown = estimate_disk(config, PROJECT, "cuda" if "problem" in probe else probe["device"])
+    layers = read_matrix_layers(config, PROJECT)
+    needed, unknown = estimate_disk(config, PROJECT, "cuda" if "problem" in probe else probe["device"], layers)
     concurrent = int(profile.get("resources", {}).get("gpu", 1))
     checks = [
         *machine.check_device(probe, elsewhere),
@@ -49,6 +51,7 @@ def doctor(args: argparse.Namespace) -> None:
         *machine.check_slurm(profile),
         *matrix.check_hub(matrix.find_missing_repositories(config, PROJECT)),
         *matrix.check_models(config, PROJECT),
+        *check_targets(config, layers),
         *matrix.check_frontier(config),
         *matrix.check_benchmarks(config, PROJECT),
     ]
@@ -98,5 +101,5 @@ def _describe_estimates(config: "Config", rates: list["Rate"], unknown: list[str
         lines.append(f"time: not measured on this device: {'; '.join(jobs)}")
         lines.append(f"time: to measure, run one cell of each: snakemake … results/predictions/{example}/manifest.json")
     if unknown:
-        lines.append(f"disk: adapters of {', '.join(unknown)} are not included until the models are fetched")
+        lines.append(f"disk: adapters of {', '.join(unknown)} are not included until their layers are known")
     return [*lines, "disk: models, rendered rows and predictions are not included"]

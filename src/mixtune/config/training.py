@@ -1,10 +1,24 @@
 """Sections for fine-tuning and prediction."""
 
-from typing import Literal, TypedDict
+from typing import Annotated, Literal, TypedDict
 
-from pydantic import Field
+from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
+from pydantic_core import PydanticCustomError
 
 from .section import Prompt, Rows, Section
+
+TARGETS = "Linear layers that get an adapter, by name; all-linear: all but the head."
+
+
+def _names_or_all(value: object, validate: ValidatorFunctionWrapHandler) -> object:
+    """Report one problem of the key itself, instead of one for each kind that it may be of."""
+    try:
+        return validate(value)
+    except ValidationError:
+        raise PydanticCustomError("targets", "Input should be all-linear or a list of names of layers") from None
+
+
+Targets = Annotated[Annotated[list[str], Field(min_length=1)] | Literal["all-linear"], WrapValidator(_names_or_all)]
 
 
 class Lora(Section):
@@ -13,14 +27,14 @@ class Lora(Section):
     r: int = Field(ge=1, description="Rank.")
     alpha: int = Field(ge=1, description="Scaling numerator: updates are scaled by alpha / r.")
     dropout: float = Field(ge=0, lt=1, description="Dropout on the adapter's input.")
-    targets: list[str] = Field(min_length=1, description="Linear layers that get an adapter.")
+    targets: Targets = Field(description=TARGETS)
 
 
 class LoraTargets(TypedDict):
     """The hyperparameters that give the number of an adapter's weights."""
 
     r: int
-    targets: list[str]
+    targets: list[str] | Literal["all-linear"]
 
 
 class LoraFields(LoraTargets):
@@ -36,7 +50,7 @@ class LoraOverride(Section):
     r: int | None = Field(default=None, ge=1, description="Rank.")
     alpha: int | None = Field(default=None, ge=1, description="Scaling numerator: updates are scaled by alpha / r.")
     dropout: float | None = Field(default=None, ge=0, lt=1, description="Dropout on the adapter's input.")
-    targets: list[str] | None = Field(default=None, min_length=1, description="Linear layers that get an adapter.")
+    targets: Targets | None = Field(default=None, description=TARGETS)
 
 
 class EncoderTraining(Section):

@@ -11,6 +11,7 @@ from peft import (
     get_peft_model_state_dict,
     prepare_model_for_kbit_training,
 )
+from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
@@ -18,6 +19,7 @@ from transformers.utils.logging import disable_progress_bar
 from ..devices.compute import Device
 from ..errors import UserError
 from .dequantise import can_dequantise, cast_outputs, dequantise, fuse_lora
+from .layers import ALL, layers_of
 from .settings import LoraSettings
 
 disable_progress_bar()
@@ -61,16 +63,29 @@ def add_adapter(base: PreTrainedModel, lora: LoraSettings) -> PeftModel:
     """Return a base with a new adapter; its weights are sampled from torch's RNG, so seed that first.
 
     Raises:
-        ValueError: A target is no layer of this model.
+        UserError: A target is no linear layer of this model, or PEFT adapts other layers than those.
     """
+    layers = layers_of(base)
+    chosen = layers.choose(lora.targets)
+    if layers.experts:
+        print(f"the adapter is on linear layers alone{layers.describe_experts('; ')}")
     config = LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=sorted(lora.targets),
+        target_modules=chosen if lora.targets == ALL else sorted(lora.targets),
         task_type="CAUSAL_LM",
     )
-    model = get_peft_model(base, config)
+    try:
+        model = get_peft_model(base, config)
+    except ValueError as error:
+        raise UserError(f"training.lora.targets: PEFT refuses them ({_one_line(error)}); name other layers") from None
+    adapted = {name for name, module in base.named_modules() if isinstance(module, LoraLayer)}
+    if adapted != {*chosen}:  # in some mixtures of experts, PEFT takes a name as that of the experts' parameters
+        raise UserError(
+            f"training.lora.targets: PEFT adapts {', '.join(sorted(adapted.symmetric_difference(chosen))[:3])} … "
+            "differently from the names, some of which are also those of experts; name other layers"
+        )
     fuse_lora(model)
     return model
 
@@ -100,3 +115,7 @@ def load_adapter(base: torch.nn.Module, folder: Path | str) -> PeftModel:
         )
     fuse_lora(model)
     return model.eval()
+
+
+def _one_line(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]

@@ -6,12 +6,15 @@ from ..artifacts.settings import HubSource, Part, Settings, WheelSource
 
 
 class LoraSettings(Part):
-    """The adapter: rank, alpha (the update is scaled by alpha / r), dropout, and the linear layers it is on."""
+    """The adapter: rank, alpha (the update is scaled by alpha / r), dropout, and the linear layers it is on.
+
+    "all-linear" are all linear layers but the head.
+    """
 
     r: int
     alpha: int
     dropout: float
-    targets: list[str]
+    targets: list[str] | Literal["all-linear"]
 
 
 class FetchModelSettings(Settings):

@@ -232,7 +232,8 @@ def _training(settings: CardSettings, run: FinetuneCard) -> str:
         "base model": f"{run['base_model']} at {run['base_model_commit'] or 'no commit (local files)'}",
         "prompt": f"condition {settings.condition}, {settings.shots} demonstrations",
         "tokens per sequence": f"at most {settings.max_length:,}",
-        "LoRA": f"rank {lora.r}, alpha {lora.alpha}, dropout {lora.dropout:g}, on " + ", ".join(lora.targets),
+        "LoRA": f"rank {lora.r}, alpha {lora.alpha}, dropout {lora.dropout:g}, on "
+        + ("all linear layers but the head" if isinstance(lora.targets, str) else ", ".join(lora.targets)),
         "trainable parameters": f"{run['trainable_parameters']:,}",
         "epochs, steps, rows": f"{tuning.epochs:g}, {run['steps']:,}, {run['examples']:,}",
         "rows per step": tuning.batch_size,

@@ -14,11 +14,13 @@ from .. import layout
 from ..artifacts.manifests import read_json
 from ..artifacts.run_cards import NAME, CostFacts, MeasuredCard
 from ..config.config import Config
-from ..config.matrix import systems
 from ..config.training import LoraTargets
 from ..data.registry import REGISTRY
+from ..errors import UserError
+from ..models.layers import Layers
 from ..prompts.formats import RenderedManifest
 from ..systems import UNTUNED, System
+from .target_checks import model_folder, tuned_cells
 
 WEIGHT_BYTES = 4  # adapters are trained and stored in float32
 # AdamW's two moments per weight: in float32, or in 8 bits with one float32 per block of 256.
@@ -115,67 +117,42 @@ class TimeEstimate:
         return min((count for count in counts if count), default=None)
 
 
-class ModelShape(TypedDict):
-    """The entries of a plain decoder's config.json that give the number of an adapter's weights."""
-
-    hidden_size: int
-    intermediate_size: int
-    num_attention_heads: int
-    num_hidden_layers: int
-    head_dim: NotRequired[int | None]
-    num_key_value_heads: NotRequired[int | None]
-
-
-def lora_parameters(shape: ModelShape, lora: LoraTargets) -> int | None:
-    """Return the number of an adapter's weights: r × (in + out) per target and layer.
+def lora_parameters(layers: Layers, lora: LoraTargets) -> int:
+    """Return the number of an adapter's weights: r × (in + out) of each layer that is adapted.
 
     Args:
-        shape: The model's config.json.
+        layers: Of the model.
         lora: `r` and `targets`.
 
-    Returns:
-        None if the config lacks the keys of a plain decoder, or if a target is unknown.
+    Raises:
+        UserError: A target matches no linear layer.
 
-    >>> shape = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
-    >>> lora_parameters(shape, {"r": 4, "targets": ["q_proj", "down_proj"]})
-    3456
+    >>> layers = Layers({"0.q_proj": 128, "0.down_proj": 160, "lm_head": 1000}, "lm_head", [])
+    >>> lora_parameters(layers, {"r": 4, "targets": ["q_proj", "down_proj"]})
+    1152
     """
-    try:
-        hidden, inner, heads = shape["hidden_size"], shape["intermediate_size"], shape["num_attention_heads"]
-        head = shape.get("head_dim") or hidden // heads
-        queries, keys = heads * head, (shape.get("num_key_value_heads") or heads) * head
-        sizes = {
-            "q_proj": hidden + queries,
-            "k_proj": hidden + keys,
-            "v_proj": hidden + keys,
-            "o_proj": queries + hidden,
-            "gate_proj": hidden + inner,
-            "up_proj": hidden + inner,
-            "down_proj": inner + hidden,
-        }
-        return lora["r"] * sum(sizes[target] for target in lora["targets"]) * shape["num_hidden_layers"]
-    except (KeyError, TypeError):
-        return None
+    return lora["r"] * sum(layers.linear[name] for name in layers.choose(lora["targets"]))
 
 
-def estimate_disk(config: Config, project: Path, device: str) -> tuple[float, list[str]]:
+def estimate_disk(config: Config, project: Path, device: str, models: Mapping[str, Layers]) -> tuple[float, list[str]]:
     """Estimate the disk space of adapters to fine-tune, with their copies in scratch/ and one cell's checkpoints.
 
+    Args:
+        models: Layers of the models that are available, by name.
+
     Returns:
-        The bytes, and the models that they do not include because their config.json is not available yet.
+        The bytes, and the models that they do not include: those whose layers are unknown, or have no such targets.
     """
     total, checkpoints, unknown = 0.0, 0.0, []
     for model in config.matrix.models:
-        entry = config.models[model]
-        fetched = project / layout.MODEL.format(model=model)
-        folder = Path(entry.path).expanduser() if entry.origin == "path" and entry.path else fetched.parent
-        shape = read_json(folder / "config.json", ModelShape) if (folder / "config.json").is_file() else None
-        parameters = shape and lora_parameters(shape, config.lora(model))
-        if parameters is None:
+        try:
+            parameters = lora_parameters(models[model], config.lora(model))
+        except (KeyError, UserError):
             unknown.append(model)
             continue
-        cells = [system for system in systems(config) if system.model == model and system.mixture != UNTUNED]
+        cells = tuned_cells(config, model)
         missing = [cell for cell in cells if not (project / layout.of_system(layout.ADAPTER, str(cell))).is_file()]
+        folder = model_folder(config, project, model)
         tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
         total += 2 * len(missing) * (parameters * WEIGHT_BYTES + tokenizer)
         checkpoints = max(checkpoints, CHECKPOINTS * checkpoint_bytes(parameters, device) if missing else 0)

@@ -26,7 +26,8 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     for file in ("model.safetensors", "tokenizer.json"):
         (tmp_path / "model" / file).touch()
-    shape = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
+    shape = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4,
+             "num_hidden_layers": 3}  # fmt: skip
     (tmp_path / "model/config.json").write_text(json.dumps(shape))
     overlay = {
         "models": {"mine": {"origin": "path", "path": "model"}},
@@ -58,6 +59,17 @@ def test_a_matrix_that_cannot_run_ends_with_status_1(project, capsys):
     told = capsys.readouterr().out
     assert "the matrix cannot run as configured: benchmark own" in told
     assert "0 of 2 cells can be fine-tuned" in told
+
+
+def test_targets_that_match_no_layer_are_found_before_the_queue(project, capsys):
+    path = project / "model/config.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"model_type": "phi3", "pad_token_id": 0}))
+    with pytest.raises(SystemExit) as end:
+        main(["doctor", "--configfile", "mine.yaml"])
+    assert end.value.code == 1
+    report = " ".join(capsys.readouterr().out.split())
+    assert "the matrix cannot run as configured: adapters of mine" in report
+    assert "0 of 2 cells can be fine-tuned" in report
 
 
 def test_a_profile_names_the_overlay(project, capsys):

@@ -10,7 +10,9 @@ import yaml
 from snakemake.common.configfile import load_configfile
 from snakemake.utils import update_config
 
+from mixtune.config import jobs
 from mixtune.config.config import json_schema, load
+from mixtune.config.matrix import MatrixPlan
 from mixtune.data import REGISTRY
 from tests.unit.config.problems import LOCAL, RELEASED, problems, put
 
@@ -60,6 +62,21 @@ def test_a_model_overrides_what_it_names_of_lora(raw):
     config = load(raw)
     assert config.lora("SmolLM3-3B") == config.training.lora.model_dump()
     assert config.lora("SmolLM2-360M-Instruct") == config.training.lora.model_dump() | {"r": 16, "alpha": 32}
+
+
+def test_a_models_targets_may_be_all_linear_layers(raw):
+    put(raw, ("models", "SmolLM3-3B", "lora"), {"targets": "all-linear"})
+    config = load(raw)
+    assert config.lora("SmolLM3-3B") == config.training.lora.model_dump() | {"targets": "all-linear"}
+    settings = jobs.finetune(MatrixPlan(config), "SmolLM3-3B", "42")
+    assert settings.lora.targets == "all-linear"
+    assert type(settings).parse(settings.serialise()) == settings
+    jsonschema.validate(raw, json_schema())
+    put(raw, ("models", "SmolLM3-3B", "lora", "targets"), "all")
+    assert problems(raw) == [
+        "models.SmolLM3-3B.lora.targets: 'all' is not possible (input should be all-linear or a list of names of "
+        "layers); change models.SmolLM3-3B.lora.targets"
+    ]
 
 
 def test_all_problems_are_told_at_once(raw):
@@ -120,6 +137,9 @@ def test_an_adapter_that_exists_stands_for_its_cell(raw):
         (("training", "max_length"), 15),
         (("training", "lora", "dropout"), 1),
         (("training", "lora", "targets"), []),
+        (("training", "lora", "targets"), "q_proj"),
+        (("training", "lora", "targets"), [1]),
+        (("models", "SmolLM3-3B", "lora", "targets"), "all"),
         (("training", "encoder", "max_rows"), 0),
         (("training", "encoder", "max_length"), 15),
         (("encoders", "roberta-base", "origin"), "sample"),

@@ -9,6 +9,8 @@ from snakemake.utils import update_config
 
 from mixtune.artifacts.manifests import write_json
 from mixtune.config.config import load
+from mixtune.errors import UserError
+from mixtune.models.layers import Layers, layers_of
 from mixtune.runs.estimates import (
     CHECKPOINTS,
     WEIGHT_BYTES,
@@ -19,6 +21,7 @@ from mixtune.runs.estimates import (
     lora_parameters,
     read_rates,
 )
+from mixtune.runs.target_checks import read_matrix_layers
 from mixtune.systems import System
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -109,39 +112,45 @@ def test_test_rows_of_unknown_number_are_not_guessed(project):
     assert TimeEstimate(config, project, read_rates(project)).predict(CELL) is None
 
 
-@pytest.mark.parametrize("targets", [TARGETS, ["q_proj", "v_proj"], ["down_proj"]])
-@pytest.mark.parametrize("shape", [{}, {"head_dim": 24}, {"num_key_value_heads": 4}])
-def test_the_weights_of_an_adapter_are_those_that_peft_makes(targets, shape):
+def shape(**changed):
+    """The shape of a Llama of three layers."""
+    return {
+        "vocab_size": 32,
+        "hidden_size": 64,
+        "intermediate_size": 96,
+        "num_hidden_layers": 3,
+        "num_attention_heads": 4,
+        "num_key_value_heads": 2,
+    } | changed
+
+
+@pytest.mark.parametrize("targets", [TARGETS, ["q_proj", "v_proj"], ["down_proj"], "all-linear"])
+@pytest.mark.parametrize("changed", [{}, {"head_dim": 24}, {"num_key_value_heads": 4}])
+def test_the_weights_of_an_adapter_are_those_that_peft_makes(targets, changed):
     from peft import LoraConfig, get_peft_model
     from transformers import LlamaConfig, LlamaForCausalLM
 
-    config = LlamaConfig(
-        **{
-            "vocab_size": 32,
-            "hidden_size": 64,
-            "intermediate_size": 96,
-            "num_hidden_layers": 3,
-            "num_attention_heads": 4,
-            "num_key_value_heads": 2,
-        }
-        | shape
-    )
-    made = get_peft_model(LlamaForCausalLM(config), LoraConfig(r=5, target_modules=targets))
-    lora = {"r": 5, "targets": targets}
-    assert lora_parameters(config.to_dict(), lora) == made.get_nb_trainable_parameters()[0]
+    model = LlamaForCausalLM(LlamaConfig(**shape(**changed)))
+    expected = lora_parameters(layers_of(model), {"r": 5, "targets": targets})
+    made = get_peft_model(model, LoraConfig(r=5, target_modules=targets, task_type="CAUSAL_LM"))
+    assert expected == made.get_nb_trainable_parameters()[0]
 
 
-def test_an_unknown_shape_or_target_has_no_number():
-    assert lora_parameters({}, {"r": 4, "targets": TARGETS}) is None
-    shape = {"hidden_size": 8, "intermediate_size": 8, "num_attention_heads": 1, "num_hidden_layers": 1}
-    assert lora_parameters(shape, {"r": 4, "targets": ["qkv_proj"]}) is None
+def test_a_target_without_a_layer_has_no_number(tmp_path):
+    layers = {MODEL: Layers({"layers.0.q_proj": 128}, "lm_head", [])}
+    with pytest.raises(UserError, match="k_proj"):
+        lora_parameters(layers[MODEL], {"r": 4, "targets": TARGETS})
+    assert estimate_disk(configured(), tmp_path, "cpu", layers) == (0, [MODEL])
 
 
 def test_the_documented_sizes_are_computed():
     """Of SmolLM3-3B, whose shape is the default of transformers' own config."""
-    from transformers import SmolLM3Config
+    import torch
+    from transformers import SmolLM3Config, SmolLM3ForCausalLM
 
-    parameters = lora_parameters(SmolLM3Config().to_dict(), SHIPPED["training"]["lora"])
+    with torch.device("meta"):
+        layers = layers_of(SmolLM3ForCausalLM(SmolLM3Config()))
+    parameters = lora_parameters(layers, SHIPPED["training"]["lora"])
     adapter, checkpoint = WEIGHT_BYTES * parameters, checkpoint_bytes(parameters, "cuda")
     page = " ".join((ROOT / "docs/operate.md").read_text(encoding="utf-8").split())
     for told in (
@@ -155,12 +164,20 @@ def test_the_documented_sizes_are_computed():
 
 def test_the_disk_that_adapters_will_take(tmp_path):
     config = configured()
-    shape = {"hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4, "num_hidden_layers": 3}
-    assert estimate_disk(config, tmp_path, "cpu") == (0, [MODEL])
-    write_json(tmp_path / f"results/models/{MODEL}/config.json", shape)
+    assert estimate_disk(config, tmp_path, "cpu", read_matrix_layers(config, tmp_path)) == (0, [MODEL])
+    write_json(tmp_path / f"results/models/{MODEL}/config.json", shape() | {"model_type": "llama"})
     (tmp_path / f"results/models/{MODEL}/tokenizer.json").write_bytes(b"x" * 100)
-    parameters = lora_parameters(shape, config.lora(MODEL))
+    layers = read_matrix_layers(config, tmp_path)
+    parameters = lora_parameters(layers[MODEL], config.lora(MODEL))
     checkpoints = 3 * checkpoint_bytes(parameters, "cpu")
-    assert estimate_disk(config, tmp_path, "cpu") == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
+    assert estimate_disk(config, tmp_path, "cpu", layers) == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
     write_json(tmp_path / f"results/adapters/{CELL}/manifest.json", {})
-    assert estimate_disk(config, tmp_path, "cpu") == (2 * 5 * (4 * parameters + 100) + checkpoints, [])
+    assert estimate_disk(config, tmp_path, "cpu", layers) == (2 * 5 * (4 * parameters + 100) + checkpoints, [])
+
+
+def test_a_released_adapter_takes_no_disk_of_tuning(tmp_path):
+    config = configured(models={MODEL: {"adapters": {"gentune": {0: {"origin": "path", "path": "elsewhere"}}}}})
+    layers = {MODEL: Layers(dict.fromkeys(TARGETS, 100), None, [])}
+    parameters = lora_parameters(layers[MODEL], config.lora(MODEL))
+    needed = 2 * 5 * 4 * parameters + 3 * checkpoint_bytes(parameters, "cpu")
+    assert estimate_disk(config, tmp_path, "cpu", layers) == (needed, [])
