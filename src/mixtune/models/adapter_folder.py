@@ -8,8 +8,12 @@ from ..artifacts.manifests import read_json
 from ..errors import UserError
 
 CONFIG, WEIGHTS, CARD = "adapter_config.json", "adapter_model.safetensors", "run_card.json"
-# PEFT features that are refused: extra trained modules, trained tokens, replicated layers.
-UNSUPPORTED = ("modules_to_save", "trainable_token_indices", "layer_replication")
+# PEFT features that are refused: extra trained modules, trained tokens, replicated layers, matrices that some tokens
+# alone pass through, and other products than B A.
+UNSUPPORTED = (
+    "modules_to_save", "trainable_token_indices", "layer_replication", "alora_invocation_tokens", "arrow_config",
+    "kasa_config", "monteclora_config", "use_bdlora", "use_qalora",
+)  # fmt: skip
 
 
 class AdapterConfig(TypedDict, total=False):

@@ -13,16 +13,20 @@ from peft import (
 )
 from peft.tuners.lora import LoraLayer
 from safetensors import safe_open
+from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
 from transformers.utils.logging import disable_progress_bar
 
 from ..devices.compute import Device
 from ..errors import UserError
+from .adapter_folder import WEIGHTS
 from .dequantise import can_dequantise, cast_outputs, dequantise, fuse_lora
 from .layers import ALL, layers_of
 from .settings import LoraSettings
 
 disable_progress_bar()
+# PEFT reads the old name of this property, of which Transformers warns.
+PreTrainedModel.is_gradient_checkpointing = PreTrainedModel.is_activation_checkpointing  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def load_tokenizer(folder: Path | str) -> Any:
@@ -90,22 +94,22 @@ def add_adapter(base: PreTrainedModel, lora: LoraSettings) -> PeftModel:
     return model
 
 
-def load_adapter(base: torch.nn.Module, folder: Path | str) -> PeftModel:
+def load_adapter(base: PreTrainedModel, folder: Path | str) -> PeftModel:
     """Return a base with a saved adapter, ready for prediction.
 
     Raises:
         UserError: The adapter does not fit the base: shapes differ, or matrices are missing in either. PEFT only
             warns of the latter, and would predict like the untuned base.
     """
+    copies = _check_copies(base, Path(folder))
     try:
         model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
-    except (RuntimeError, ValueError) as error:  # a size, or a layer's name
+    except (KeyError, RuntimeError, TypeError, ValueError) as error:  # a size, a layer's name, an option of PEFT
         raise UserError(
-            f"{folder} does not fit its base model ({' '.join(str(error).split())[:300]}); use the base model that it "
-            "was tuned on"
+            f"{folder} does not fit its base model ({_one_line(error)}); use the base model that it was tuned on"
         ) from None
-    with safe_open(Path(folder) / "adapter_model.safetensors", "pt") as file:
-        saved = set(file.keys())
+    with safe_open(Path(folder) / WEIGHTS, "pt") as file:
+        saved = set(file.keys()) - copies
     expected = get_peft_model_state_dict(model, save_embedding_layers=False).keys()
     unmatched = sorted(saved ^ expected)
     if unmatched:
@@ -115,6 +119,47 @@ def load_adapter(base: torch.nn.Module, folder: Path | str) -> PeftModel:
         )
     fuse_lora(model)
     return model.eval()
+
+
+def _check_copies(base: PreTrainedModel, folder: Path) -> set[str]:
+    """Return the names of matrices in an adapter's file that are the base's: PEFT adds those of adapted embeddings.
+
+    Raises:
+        UserError: One is not the base's.
+    """
+    copies, tensors, head = set[str](), base.state_dict(), layers_of(base).head
+    with safe_open(folder / WEIGHTS, "pt") as file:
+        for key in file.keys():  # noqa: SIM118
+            name = key.removeprefix("base_model.model.").replace(".base_layer.", ".")
+            # PEFT loads biases, but that of the head is computed with as the base has it.
+            if "lora_" in key or (name.endswith(".bias") and name != f"{head}.bias"):
+                continue
+            tensor, known = file.get_tensor(key), tensors.get(name)
+            if known is None or known.shape != tensor.shape or not torch.equal(known.cpu().to(tensor.dtype), tensor):
+                raise UserError(
+                    f"{folder} does not fit its base model (its {key} has other values than the base: tokens were "
+                    "added, or this layer was tuned in full); use the base model that it was tuned on, and an adapter "
+                    "of LoRA matrices alone"
+                )
+            copies.add(key)
+    return copies
+
+
+def check_saved(model: PeftModel, folder: Path) -> None:
+    """Check that the saved adapter in a folder has, to the bit, the matrices of the model.
+
+    Raises:
+        UserError: A matrix is missing or differs.
+    """
+    expected, saved = get_peft_model_state_dict(model, save_embedding_layers=False), load_file(folder / WEIGHTS)
+    differing = sorted(saved.keys() ^ expected.keys()) or [
+        name for name, tensor in expected.items() if not torch.equal(saved[name], tensor.cpu())
+    ]
+    if differing:
+        raise UserError(
+            f"{folder / WEIGHTS} is not what was tuned: {len(differing)} matrices differ, e.g. {differing[0]}; check "
+            "the disk, and run again"
+        )
 
 
 def _one_line(error: Exception) -> str:

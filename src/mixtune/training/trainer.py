@@ -12,7 +12,7 @@ from transformers import TrainingArguments, set_seed
 
 from ..devices.compute import Device
 from ..errors import UserError
-from ..models.qlora import add_adapter, load_base
+from ..models.qlora import add_adapter, check_saved, load_base
 from .checkpoints import (
     CheckpointManifests,
     Progress,
@@ -157,7 +157,8 @@ def tune(
         meter: Measures the run; its values differ from run to run.
 
     Raises:
-        UserError: Memory does not suffice for one row, or the run diverged.
+        UserError: Memory does not suffice for one row, the run diverged, a target is no layer of the model, or the
+            saved adapter is not the model's.
     """
     meter = meter or Meter(device.name)
     model = _new_model(base, settings, device)
@@ -226,3 +227,4 @@ def _save(model: PeftModel, name: str, output: Path) -> None:
     config.base_model_name_or_path = name
     config.target_modules = sorted(config.target_modules)  # a set would be written in the order of Python's hash seed
     model.save_pretrained(str(output), save_embedding_layers=False)
+    check_saved(model, output)

@@ -1,9 +1,13 @@
 """Tiny checkpoints, a base model with a tokenizer, and adapters of it."""
 
+import functools
+
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
-from transformers import AutoModelForCausalLM, LlamaConfig, Qwen2Config, SmolLM3Config
+from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, Qwen2Config, SmolLM3Config
+
+from tests.fixtures.models import random_model
 
 CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "smollm3": SmolLM3Config}
 SHAPE = {
@@ -42,22 +46,43 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def base(tmp_path_factory, tiny_tokenizer, tiny_model):
+def tiny(tmp_path_factory, tiny_tokenizer):
+    """Makes folders of base models with a tokenizer: `tiny(kind="llama", **config)`; biases are random, too."""
+
+    @functools.cache
+    def make(kind="llama", **config):
+        tokenizer, folder = tiny_tokenizer(), tmp_path_factory.mktemp(kind)
+        special = {f"{part}_token_id": getattr(tokenizer, f"{part}_token_id") for part in ("bos", "eos", "pad")}
+        options = SHAPE | {"vocab_size": len(tokenizer), **special, **config}
+        random_model(AutoConfig.for_model(kind, **options)).save_pretrained(folder)
+        tokenizer.save_pretrained(folder)
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="module")
+def base(tiny):
     """The folder of a tiny base model."""
-    folder = tmp_path_factory.mktemp("base")
-    return tiny_model(tiny_tokenizer(), folder, initializer_range=0.2).parent
+    return tiny()
+
+
+@pytest.fixture(scope="module")
+def mixture_of_experts(tiny):
+    """The folder of a tiny base model whose experts' matrices are 3-D parameters."""
+    return tiny("mixtral", num_local_experts=2, num_experts_per_tok=1)
 
 
 @pytest.fixture
 def saved(base, tmp_path):
-    """Makes adapters with random weights as plain PEFT saves them: `saved(**options of LoraConfig)`."""
+    """Makes adapters with random weights as plain PEFT saves them: `saved(base, **options of LoraConfig)`."""
 
-    def make(**options):
+    def make(base=base, **options):
         torch.manual_seed(1)
         chosen = {"r": 4, "lora_alpha": 8, "target_modules": TARGETS, "task_type": "CAUSAL_LM"} | options
         model = get_peft_model(AutoModelForCausalLM.from_pretrained(base), LoraConfig(**chosen))
-        for name, parameter in model.named_parameters():
-            if "lora_" in name:
+        for parameter in model.parameters():
+            if parameter.requires_grad:
                 parameter.data += 0.1 * torch.randn_like(parameter)
         folder = tmp_path / "saved"
         model.save_pretrained(folder)

@@ -3,8 +3,8 @@
 import pytest
 import torch
 from peft import PeftModel
-from safetensors.torch import load_file
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from safetensors.torch import load_file, save_file
+from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
 from mixtune.artifacts.manifests import write_json
 from mixtune.cli import main
@@ -107,3 +107,85 @@ def test_another_template_or_base_is_refused(folders, tmp_path):
     assert not (tmp_path / "merged").exists()
     with pytest.raises(SystemExit, match="holds no adapter_config"):
         merge((folders[0], tmp_path), tmp_path / "merged")
+
+
+def merged_and_expected(base, adapter, output) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    """Logits of the merged model, of base and adapter with PEFT alone, and of the base alone."""
+    merge((base, adapter), output)
+    untuned = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    alone = logits(untuned, base)
+    expected = logits(PeftModel.from_pretrained(untuned, adapter), base)
+    return logits(AutoModelForCausalLM.from_pretrained(output, dtype=torch.float32), base), expected, alone
+
+
+CASES = {
+    "tied head": ("llama", {"tie_word_embeddings": True}, {"target_modules": ["q_proj", "lm_head"]}),
+    "tied embeddings": ("llama", {"tie_word_embeddings": True}, {"target_modules": ["q_proj", "embed_tokens"]}),
+    "head": ("llama", {}, {"target_modules": ["lm_head", "embed_tokens"]}),
+    "tied alike": (
+        "llama",
+        {"tie_word_embeddings": True},
+        {"target_modules": ["embed_tokens"], "ensure_weight_tying": True},
+    ),
+    "gemma": ("gemma", {"head_dim": 16}, {"target_modules": ["gate_proj", "lm_head"]}),
+    "phi3": ("phi3", {}, {"target_modules": "all-linear"}),
+    "biases": ("qwen2", {}, {"target_modules": ["q_proj"], "lora_bias": True}),
+    "experts": ("mixtral", {"num_local_experts": 2}, {"target_parameters": ["mlp.experts.down_proj"]}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_adapters_of_any_layer_are_merged_exactly(tiny, saved, tmp_path, case):
+    kind, config, options = CASES[case]
+    base = tiny(kind, **config)
+    found, expected, alone = merged_and_expected(base, saved(base, **options), tmp_path / "merged")
+    assert (found - expected).norm() < 1e-5 * expected.norm()
+    assert (alone - expected).norm() > 0.01 * expected.norm()
+
+
+def refused(base, adapter, tmp_path, match) -> None:
+    before = sorted(path.name for path in tmp_path.iterdir())
+    with pytest.raises(SystemExit, match=match):
+        merge((base, adapter), tmp_path / "merged")
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_biases_without_a_place_in_the_base_are_refused(tiny, saved, tmp_path):
+    base = tiny()
+    refused(
+        base, saved(base, lora_bias=True), tmp_path, "saved cannot be merged .* the base layer has no bias.*; use base"
+    )
+
+
+def test_a_sum_that_computes_something_else_is_refused(tiny, saved, tmp_path, monkeypatch):
+    base = tiny(tie_word_embeddings=True)
+    monkeypatch.setattr("mixtune.models.merge._untie", lambda model: None)
+    adapter = saved(base, target_modules=["lm_head"])
+    refused(
+        base, adapter, tmp_path, r"cannot be merged: the sum's logits differ by [0-9.]+% from those of base and adapter"
+    )
+
+
+def test_a_checkpoint_that_is_not_the_sum_is_refused(tiny, saved, tmp_path, monkeypatch):
+    base = tiny()
+
+    def spoil(model, folder, save=LlamaForCausalLM.save_pretrained):
+        save(model, folder)
+        weights = load_file(folder / "model.safetensors")
+        weights["model.norm.weight"][0] += 1
+        save_file(weights, folder / "model.safetensors", {"format": "pt"})
+
+    adapter = saved(base)
+    monkeypatch.setattr(LlamaForCausalLM, "save_pretrained", spoil)
+    refused(
+        base, adapter, tmp_path, r"1 matrices differ when it is loaded again, .* e\.g\. model\.norm\.weight; use base"
+    )
+
+
+def test_a_quantised_base_is_refused(tiny, saved, tmp_path, monkeypatch):
+    base = tiny()
+    adapter = saved(base)
+    model = AutoModelForCausalLM.from_pretrained(base)
+    model.config.quantization_config = {"quant_method": "any"}
+    monkeypatch.setattr("mixtune.models.merge._load", lambda folder: model)
+    refused(base, adapter, tmp_path, "is quantised, and a sum cannot be; give the base model in bf16 with --base")

@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+import warnings
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from safetensors.torch import load_file, save_file
 from tokenizers import Tokenizer, decoders, pre_tokenizers
 from tokenizers import models as tokenizer_models
 from transformers import (
+    AutoConfig,
     AutoModelForCausalLM,
     BitsAndBytesConfig,
     PreTrainedTokenizerFast,
@@ -18,7 +20,8 @@ from transformers import (
 
 from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.errors import UserError
-from mixtune.models.qlora import add_adapter, load_adapter, load_base, load_tokenizer
+from mixtune.models.qlora import add_adapter, check_saved, load_adapter, load_base, load_tokenizer
+from tests.unit.models.conftest import SHAPE
 from tests.unit.models.tuning import BF16, DEVICES, FLOAT32, IDS, LORA, TARGETS, logits, tune
 
 KINDS = ["llama", "qwen2", "smollm3"]
@@ -117,8 +120,34 @@ def test_only_the_adapter_is_trained(folder):
 
 
 def test_an_adapter_for_layers_that_are_not_there_is_refused(folder):
-    with pytest.raises(ValueError, match="c_attn"):
-        add_adapter(load_base(folder("llama"), FLOAT32), LORA.model_copy(update={"targets": ["c_attn"]}))
+    with pytest.raises(UserError, match="c_attn matches no linear layer of this model, which has down_proj, gate_"):
+        add_adapter(load_base(folder("llama"), FLOAT32), LORA.model_copy(update={"targets": ["q_proj", "c_attn"]}))
+
+
+def test_all_linear_layers_but_the_head_can_be_adapted(folder):
+    named, every = (
+        add_adapter(load_base(folder("llama"), FLOAT32), LORA.model_copy(update={"targets": targets}))
+        for targets in (TARGETS, "all-linear")
+    )
+    assert [name for name, _ in every.named_parameters()] == [name for name, _ in named.named_parameters()]
+
+
+@pytest.mark.parametrize("dropout", [0.0, 0.1])
+def test_names_that_peft_takes_for_experts_are_refused(dropout):
+    """The linear layers of its first layer have the names that its experts' had in older checkpoints."""
+    shape = SHAPE | {"num_experts": 2, "moe_intermediate_size": 64, "mlp_only_layers": [0]}
+    with torch.device("meta"):
+        base = AutoModelForCausalLM.from_config(AutoConfig.for_model("qwen3_moe", **shape))
+    with pytest.raises(UserError, match=r"training\.lora\.targets: PEFT .*; name other layers"):
+        add_adapter(base, LORA.model_copy(update={"targets": TARGETS, "dropout": dropout}))
+
+
+def test_experts_without_an_adapter_are_reported(mixture_of_experts, capsys):
+    model = add_adapter(load_base(mixture_of_experts, FLOAT32), LORA.model_copy(update={"targets": "all-linear"}))
+    assert not [name for name, parameter in model.named_parameters() if parameter.requires_grad and "experts" in name]
+    assert "its experts' matrices (down_proj, gate_up_proj) are 3-D parameters and get no adapter" in (
+        capsys.readouterr().out
+    )
 
 
 def test_a_pickle_is_never_loaded(tmp_path, folder):
@@ -146,22 +175,26 @@ def edit(path, **changed):
     write_json(path, read_json(path) | changed)
 
 
+def compute(base, folder):
+    """Logits of plain PEFT, of `load_adapter` and of the base alone, all with the NF4 values that prediction uses."""
+    ids = torch.tensor([load_tokenizer(base)("Ada met Bob.")["input_ids"]])
+    quantised = load_base(base, FLOAT32)
+    plain = AutoModelForCausalLM.from_pretrained(base)
+    for name, parameter in plain.named_parameters():
+        parameter.data = quantised.get_parameter(name).data.clone()
+    with torch.no_grad():
+        untuned = plain(input_ids=ids).logits
+        expected = PeftModel.from_pretrained(plain, folder).eval()(input_ids=ids).logits
+        return expected, load_adapter(quantised, folder)(input_ids=ids).logits, untuned
+
+
 @pytest.mark.parametrize(
     "options",
     [{}, {"use_dora": True}, {"use_rslora": True}, {"rank_pattern": {"q_proj": 2}}, {"target_modules": "all-linear"}],
     ids=str,
 )
 def test_an_adapter_of_plain_peft_computes_what_peft_computes(base, saved, options):
-    folder = saved(**options)
-    ids = torch.tensor([load_tokenizer(base)("Ada met Bob.")["input_ids"]])
-    quantised = load_base(base, FLOAT32)
-    plain = AutoModelForCausalLM.from_pretrained(base)
-    for name, parameter in plain.named_parameters():  # the NF4 values that prediction computes with
-        parameter.data = quantised.get_parameter(name).data.clone()
-    with torch.no_grad():
-        untuned = plain(input_ids=ids).logits
-        expected = PeftModel.from_pretrained(plain, folder).eval()(input_ids=ids).logits
-        found = load_adapter(quantised, folder)(input_ids=ids).logits
+    expected, found, untuned = compute(base, saved(**options))
     assert (found - expected).norm() < 1e-5 * expected.norm()
     assert (untuned - expected).norm() > 0.01 * expected.norm()
 
@@ -193,3 +226,49 @@ def test_a_shape_that_does_not_fit_is_named(base, saved):
     save_file(weights, folder / "adapter_model.safetensors")
     with pytest.raises(UserError, match=r"size mismatch .* torch\.Size\(\[4, 32\]\)"):
         load_adapter(load_base(base, FLOAT32), folder)
+
+
+@pytest.mark.parametrize("tied", [False, True], ids=["untied", "tied"])
+@pytest.mark.parametrize("target", ["lm_head", "embed_tokens"])
+def test_an_adapter_on_embeddings_computes_what_peft_computes(tiny, saved, tied, target):
+    """PEFT adds the base's matrix of such a layer to the adapter's file."""
+    base = tiny(tie_word_embeddings=tied)
+    folder = saved(base, target_modules=[*TARGETS, target])
+    copies = [name for name in load_file(folder / "adapter_model.safetensors") if "lora_" not in name]
+    assert [name.split(".")[-3] for name in copies] == [target]
+    expected, found, untuned = compute(base, folder)
+    assert (found - expected).norm() < 1e-5 * expected.norm()
+    assert (untuned - expected).norm() > 0.01 * expected.norm()
+
+
+def test_an_embedding_that_is_not_the_bases_is_refused(base, saved):
+    folder = saved(target_modules=["lm_head"])
+    weights = load_file(folder / "adapter_model.safetensors")
+    weights["base_model.model.lm_head.base_layer.weight"] += 1
+    save_file(weights, folder / "adapter_model.safetensors")
+    with pytest.raises(UserError, match=r"its \S+lm_head\S+ has other values than the base: tokens were added, "):
+        load_adapter(load_base(base, FLOAT32), folder)
+
+
+def test_libraries_warn_of_nothing_old_when_an_adapter_is_loaded(base, saved):
+    folder = saved()
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", FutureWarning)
+        warnings.simplefilter("error", DeprecationWarning)
+        load_adapter(load_base(base, FLOAT32), folder)
+
+
+@pytest.mark.parametrize("fault", ["value", "missing"])
+def test_a_saved_adapter_that_is_not_the_models_is_refused(base, saved, fault):
+    folder = saved()
+    model = load_adapter(load_base(base, FLOAT32), folder)
+    check_saved(model, folder)
+    weights = load_file(folder / "adapter_model.safetensors")
+    first = sorted(weights)[0]
+    if fault == "value":
+        weights[first].view(torch.int32)[0, 0] ^= 1  # one bit
+    else:
+        del weights[first]
+    save_file(weights, folder / "adapter_model.safetensors")
+    with pytest.raises(UserError, match=rf"1 matrices differ, e\.g\. {first}; check the disk"):
+        check_saved(model, folder)

@@ -6,6 +6,7 @@ import os
 import random
 import signal
 import subprocess
+from pathlib import Path
 
 import pytest
 import torch
@@ -27,6 +28,7 @@ from tests.unit.training.tuning import (
     TRAIN,
     VALIDATION,
     ending,
+    flip,
     log,
     result,
     tune,
@@ -258,6 +260,23 @@ def test_the_adapter_is_loaded_by_peft_alone(base, reference):
     assert loaded.keys() == saved.keys()
     assert all(torch.equal(loaded[name], saved[name]) for name in saved)
     assert not torch.allclose(model(input_ids=ids).logits, before)
+
+
+def test_an_adapter_that_is_not_saved_as_it_was_tuned_is_an_error(base, tmp_path, monkeypatch):
+    def spoil(model, folder, save=PeftModel.save_pretrained, **options):
+        save(model, folder, **options)
+        if "checkpoint" not in str(folder):
+            flip(Path(folder) / "adapter_model.safetensors")
+
+    monkeypatch.setattr(PeftModel, "save_pretrained", spoil)
+    with pytest.raises(UserError, match=r"adapter_model\.safetensors is not what was tuned: 1 matrices differ"):
+        tune(base, tmp_path, validation=[], epochs=0.2)
+
+
+def test_targets_that_match_in_part_are_refused_before_the_first_step(base, tmp_path):
+    with pytest.raises(UserError, match=r"training\.lora\.targets: qkv_proj matches no linear layer"):
+        tune(base, tmp_path, lora=SETTINGS["lora"] | {"targets": ["qkv_proj", "o_proj"]})
+    assert not (tmp_path / "checkpoints").exists()
 
 
 def test_a_checkpoint_is_as_large_as_is_estimated(base, tmp_path):
