@@ -28,6 +28,7 @@ from transformers.utils.logging import disable_progress_bar
 
 from ..devices.compute import Device
 from ..errors import UserError
+from ..models.compare import differences
 from ..training.checkpoints import (
     CheckpointManifests,
     Progress,
@@ -153,7 +154,7 @@ def tune(
         Entries of the run card: steps, final loss, examples.
 
     Raises:
-        UserError: Training diverged.
+        UserError: Training diverged, or the saved files are not what was tuned.
     """
     set_seed(settings.seed)  # before the classifier's weights are initialised
     model = MarkerClassifier(load_encoder(folder), classes)
@@ -176,12 +177,22 @@ def tune(
     if not all(torch.isfinite(parameter).all() for parameter in model.parameters()):
         shutil.rmtree(scratch, ignore_errors=True)
         raise UserError("training diverged: weights are not finite; lower training.encoder.learning_rate")
-    output.mkdir(parents=True, exist_ok=True)
-    model.encoder.save_pretrained(output)
-    save_file(model.classifier.state_dict(), output / HEAD_FILE)
+    _save(model, output, classes, device)
     write_log(output / "training_log.csv", trainer.state.log_history)
     losses = [row["loss"] for row in trainer.state.log_history if "loss" in row]
     return {"steps": trainer.state.global_step, "train_loss": losses[-1], "examples": len(rows)}
+
+
+def _save(model: MarkerClassifier, output: Path, classes: int, device: Device) -> None:
+    output.mkdir(parents=True, exist_ok=True)
+    model.encoder.save_pretrained(output)
+    save_file(model.classifier.state_dict(), output / HEAD_FILE)
+    differing = differences(model.state_dict(), load_classifier(output, classes, device).state_dict())
+    if differing:
+        raise UserError(
+            f"{output} is not what was tuned: {len(differing)} tensors differ when it is loaded again, e.g. "
+            f"{differing[0]}; check the disk, and choose another encoder if it happens again"
+        )
 
 
 def classify(

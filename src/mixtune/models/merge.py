@@ -15,6 +15,7 @@ from transformers import AutoModelForCausalLM, PreTrainedModel
 from ..errors import UserError
 from ..prompts.chat_template import folder_renderer
 from .adapter_folder import check_template
+from .compare import differences
 from .qlora import load_adapter
 from .resolve import base_folder
 
@@ -117,12 +118,9 @@ def _check_written(folder: Path, merged: PreTrainedModel) -> None:
     Raises:
         UserError: A matrix is missing, differs, or is not finite in its dtype.
     """
-    expected, written = merged.state_dict(), _load(folder).state_dict()
-    differing = sorted(expected.keys() ^ written.keys()) or [
-        name
-        for name, tensor in expected.items()
-        if not (torch.equal(tensor, written[name]) and tensor.isfinite().all())
-    ]
+    expected = merged.state_dict()
+    differing = differences(expected, _load(folder).state_dict())
+    differing += [name for name, tensor in expected.items() if not tensor.isfinite().all()]
     if differing:
         raise UserError(
             f"--output: the merged model cannot be a checkpoint of its base's kind: {len(differing)} matrices differ "

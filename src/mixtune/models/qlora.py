@@ -20,6 +20,7 @@ from transformers.utils.logging import disable_progress_bar
 from ..devices.compute import Device
 from ..errors import UserError
 from .adapter_folder import WEIGHTS
+from .compare import differences
 from .dequantise import can_dequantise, cast_outputs, dequantise, fuse_lora
 from .layers import ALL, layers_of
 from .settings import LoraSettings
@@ -151,10 +152,8 @@ def check_saved(model: PeftModel, folder: Path) -> None:
     Raises:
         UserError: A matrix is missing or differs.
     """
-    expected, saved = get_peft_model_state_dict(model, save_embedding_layers=False), load_file(folder / WEIGHTS)
-    differing = sorted(saved.keys() ^ expected.keys()) or [
-        name for name, tensor in expected.items() if not torch.equal(saved[name], tensor.cpu())
-    ]
+    expected = get_peft_model_state_dict(model, save_embedding_layers=False)
+    differing = differences(expected, load_file(folder / WEIGHTS))
     if differing:
         raise UserError(
             f"{folder / WEIGHTS} is not what was tuned: {len(differing)} matrices differ, e.g. {differing[0]}; check "

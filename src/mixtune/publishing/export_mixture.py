@@ -109,14 +109,22 @@ def export_mixture(settings: ExportMixtureSettings, mixture: Path, benchmarks: S
 
 
 def _write_split(path: Path, inputs: Iterable[Path], pools: Mapping[str, Pool], shots: int, seed: int) -> Counter[str]:
-    """Write the rows of the pools' benchmarks in batches; return the rows of every benchmark, written or not."""
+    """Write the rows of the pools' benchmarks in batches; return the rows of every benchmark, written or not.
+
+    Raises:
+        UserError: The file, read again, does not have these rows.
+    """
     counts: Counter[str] = Counter()
-    with replacing(path) as temporary, pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
-        for file in map(pq.ParquetFile, inputs):
-            for batch in file.iter_batches(BATCH):
-                examples = [Example(**row) for row in batch.to_pylist()]
-                counts.update(example.benchmark for example in examples)
-                rows = [conversation(e, pools[e.benchmark], shots, seed) for e in examples if e.benchmark in pools]
-                if rows:
-                    writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+    with replacing(path) as temporary:
+        with pq.ParquetWriter(temporary, SCHEMA, compression="zstd") as writer:
+            for file in map(pq.ParquetFile, inputs):
+                for batch in file.iter_batches(BATCH):
+                    examples = [Example(**row) for row in batch.to_pylist()]
+                    counts.update(example.benchmark for example in examples)
+                    rows = [conversation(e, pools[e.benchmark], shots, seed) for e in examples if e.benchmark in pools]
+                    if rows:
+                        writer.write_table(pa.Table.from_pylist(rows, schema=SCHEMA))
+        written = Counter(pq.read_table(temporary, columns=["benchmark"])["benchmark"].to_pylist())
+        if written != Counter({name: count for name, count in counts.items() if name in pools}):
+            raise UserError(f"{path} has other rows than were written ({written}); check the disk, and run again")
     return counts

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from mixtune.baselines import classifier
 from mixtune.baselines.classifier import MarkerClassifier, classify, load_encoder, load_tokenizer
@@ -126,3 +126,12 @@ def test_a_run_that_diverges_says_so_and_leaves_nothing(model, rows, tmp_path):
         tuned(tmp_path, model, rows(18), learning_rate=1e30, warmup=0.0)
     assert not (tmp_path / "encoder").exists()
     assert not (tmp_path / "checkpoints").exists()
+
+
+def test_an_encoder_that_is_not_saved_as_it_was_tuned_is_an_error(model, rows, tmp_path, monkeypatch):
+    def spoil(tensors, path):
+        save_file({name: tensor + 1 for name, tensor in tensors.items()}, path)
+
+    monkeypatch.setattr(classifier, "save_file", spoil)
+    with pytest.raises(UserError, match=r"encoder is not what was tuned: 2 tensors differ .* classifier\.1\.bias;"):
+        tuned(tmp_path, model, rows(2))

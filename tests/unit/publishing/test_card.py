@@ -111,6 +111,12 @@ def test_every_measured_score_is_in_the_metadata_and_in_the_table(written):
     assert "the paper's wider set of labels" in text
 
 
+def test_an_adapter_on_all_linear_layers_is_described(written, monkeypatch):
+    monkeypatch.setitem(RUN["settings"]["lora"], "targets", "all-linear")
+    rows = dict(table(written()[1], "Training")[2:15])
+    assert rows["LoRA"] == "rank 64, alpha 128, dropout 0.05, on all linear layers but the head"
+
+
 def test_the_training_table_is_the_run_card(written):
     _, text, _ = written()
     rows = dict(table(text, "Training")[2:15])

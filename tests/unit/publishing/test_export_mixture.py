@@ -332,3 +332,11 @@ def test_only_licences_that_say_so_let_rows_be_passed_on():
         "biographical": "cc-by-sa-4.0",
         "pg_fiction": "mit",
     }
+
+
+def test_a_file_with_other_rows_than_were_written_is_an_error(exported, tmp_path, monkeypatch):
+    write = pq.ParquetWriter.write_table
+    monkeypatch.setattr(pq.ParquetWriter, "write_table", lambda writer, table: write(writer, table[1:]))
+    with pytest.raises(UserError, match=r"parquet has other rows than were written \(.*'web': .*\); check the disk"):
+        exported()
+    assert not list((tmp_path / "out").rglob("*.parquet"))
