@@ -101,5 +101,5 @@ def _describe_estimates(config: "Config", rates: list["Rate"], unknown: list[str
         lines.append(f"time: not measured on this device: {'; '.join(jobs)}")
         lines.append(f"time: to measure, run one cell of each: snakemake … results/predictions/{example}/manifest.json")
     if unknown:
-        lines.append(f"disk: adapters of {', '.join(unknown)} are not included until their layers are known")
+        lines.append(f"disk: adapters of {', '.join(unknown)} are not included: their layers are unknown")
     return [*lines, "disk: models, rendered rows and predictions are not included"]

@@ -48,7 +48,7 @@ class Layers:
         if unmatched:
             names = sorted({name.rpartition(".")[2] for name in self.linear})
             raise UserError(
-                f"training.lora.targets: {', '.join(unmatched)} matches no linear layer of this model, which has "
+                f"training.lora.targets: no linear layer of this model matches {', '.join(unmatched)}; it has "
                 f"{', '.join(names) or 'none'}{self.describe_experts('; ')}; name some of these, or set it to {ALL} "
                 "(for one model: models.NAME.lora.targets)"
             )

@@ -54,4 +54,4 @@ def check_targets(config: Config, models: Mapping[str, Layers]) -> Iterator[Chec
             yield Check(FAIL, subject, fact, frozenset([model]))
         else:
             names = sorted({name.rpartition(".")[2] for name in chosen})
-            yield Check(OK, subject, f"on {', '.join(names)} ({len(chosen)} layers){layers.describe_experts('; ')}")
+            yield Check(OK, subject, f"on {', '.join(names)} ({len(chosen)} layer(s)){layers.describe_experts('; ')}")

@@ -15,6 +15,7 @@ def edit(path, **changed):
     ("changed", "told"),
     [
         ({"peft_type": "PREFIX_TUNING"}, "has peft_type=PREFIX_TUNING"),
+        ({"alora_invocation_tokens": [1, 2]}, r"has peft_type=LORA, alora_invocation_tokens=\[1, 2\]"),
         ({"modules_to_save": ["lm_head"]}, r"has peft_type=LORA, modules_to_save=\['lm_head'\]"),
     ],
 )

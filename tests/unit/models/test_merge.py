@@ -1,12 +1,14 @@
 """`mixtune merge`: one checkpoint that computes what base and adapter compute."""
 
+import shutil
+
 import pytest
 import torch
 from peft import PeftModel
 from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, LlamaForCausalLM
 
-from mixtune.artifacts.manifests import write_json
+from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.cli import main
 from mixtune.models.qlora import Device, add_adapter, load_base
 from mixtune.models.settings import LoraSettings
@@ -182,10 +184,9 @@ def test_a_checkpoint_that_is_not_the_sum_is_refused(tiny, saved, tmp_path, monk
     )
 
 
-def test_a_quantised_base_is_refused(tiny, saved, tmp_path, monkeypatch):
-    base = tiny()
-    adapter = saved(base)
-    model = AutoModelForCausalLM.from_pretrained(base)
-    model.config.quantization_config = {"quant_method": "any"}
-    monkeypatch.setattr("mixtune.models.merge._load", lambda folder: model)
-    refused(base, adapter, tmp_path, "is quantised, and a sum cannot be; give the base model in bf16 with --base")
+def test_a_quantised_base_is_refused(tiny, saved, tmp_path):
+    base = shutil.copytree(tiny(), tmp_path / "quantised")
+    config = read_json(base / "config.json")
+    write_json(base / "config.json", config | {"quantization_config": {"quant_method": "any"}})
+    match = "quantised is quantised, and a sum cannot be; give the base model in bf16 with --base"
+    refused(base, saved(tiny()), tmp_path, match)

@@ -37,7 +37,7 @@ def test_targets_of_another_architecture_are_refused(project, origin):
     config = configured(origin=origin, path=str(project / "own"))
     [check] = check_targets(config, read_matrix_layers(config, project))
     assert (check.state, check.subject, check.models) == (FAIL, f"adapters of {MODEL}", {MODEL})
-    assert "q_proj, k_proj, v_proj, gate_proj, up_proj matches no linear layer" in check.fact
+    assert "no linear layer of this model matches q_proj, k_proj, v_proj, gate_proj, up_proj;" in check.fact
     assert f"down_proj, gate_up_proj, lm_head, o_proj, qkv_proj; name some of these, or set it to all-linear (for one "\
         f"model: models.{MODEL}.lora.targets)" in check.fact  # fmt: skip
 
@@ -46,12 +46,12 @@ def test_targets_of_another_architecture_are_refused(project, origin):
 def test_targets_of_the_model_itself_are_listed(project, targets):
     config = configured(lora={"targets": targets})
     [check] = check_targets(config, read_matrix_layers(config, project))
-    assert (check.state, check.fact) == (OK, "on down_proj, gate_up_proj, o_proj, qkv_proj (8 layers)")
+    assert (check.state, check.fact) == (OK, "on down_proj, gate_up_proj, o_proj, qkv_proj (8 layer(s))")
 
 
 def test_experts_without_an_adapter_are_reported():
     [check] = check_targets(configured(lora={"targets": ["a"]}), {MODEL: Layers({"0.a": 3}, None, ["w"])})
-    assert check.fact == "on a (1 layers); its experts' matrices (w) are 3-D parameters and get no adapter"
+    assert check.fact == "on a (1 layer(s)); its experts' matrices (w) are 3-D parameters and get no adapter"
 
 
 def test_a_model_that_is_not_tuned_or_not_fetched_is_not_checked(project, tmp_path_factory):

@@ -274,7 +274,7 @@ def test_an_adapter_that_is_not_saved_as_it_was_tuned_is_an_error(base, tmp_path
 
 
 def test_targets_that_match_in_part_are_refused_before_the_first_step(base, tmp_path):
-    with pytest.raises(UserError, match=r"training\.lora\.targets: qkv_proj matches no linear layer"):
+    with pytest.raises(UserError, match=r"training\.lora\.targets: no linear layer of this model matches qkv_proj; "):
         tune(base, tmp_path, lora=SETTINGS["lora"] | {"targets": ["qkv_proj", "o_proj"]})
     assert not (tmp_path / "checkpoints").exists()
 
