@@ -75,6 +75,8 @@ ANY = {
     "inference/rows": (3, MODEL),
     "inference/streams": (2, "records of the user's files"),
     "models/dequantise": (6, f"{MODEL}; the context of an autograd function"),
+    "models/layers": (1, MODEL),
+    "models/merge": (4, MODEL),
     "models/plain_pass": (7, f"{MODEL} or its configuration"),
     "models/qlora": (1, TOKENIZER),
     "prompts/chat_template": (1, TOKENIZER),

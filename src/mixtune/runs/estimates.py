@@ -8,7 +8,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
-from typing import NotRequired, TypedDict
 
 from .. import layout
 from ..artifacts.manifests import read_json

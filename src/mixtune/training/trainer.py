@@ -162,8 +162,7 @@ def tune(
     """
     meter = meter or Meter(device.name)
     model = _new_model(base, settings, device)
-    check = check_packing(model, device)
-    print(check, flush=True)
+    print(check := check_packing(model, device), flush=True)
     trainer = AnswerTrainer(
         device=device,
         micro_tokens=micro_tokens,
