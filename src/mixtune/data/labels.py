@@ -1,6 +1,7 @@
-"""Labels in model output: cleaned, compared, and recognised in an inventory."""
+"""Labels: cleaned, compared, distinguished, and recognised in model output."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 
 _QUOTES = frozenset("\"'`“”„‟‘’‚‛«»‹›")
@@ -54,3 +55,21 @@ def recognise(raw: str, labels: Sequence[str]) -> tuple[str, bool]:
     label = clean(raw)
     known = _inventory(tuple(labels)).get(label.casefold())
     return (label, False) if known is None else (known, True)
+
+
+def describe_indistinct(labels: Iterable[str]) -> str:
+    """Describe the labels that scoring cannot distinguish from each other or from an abstention; "" if there is none.
+
+    >>> describe_indistinct(["USES", "Uses", "none"])
+    "duplicate label: uses (spelt 'USES', 'Uses'; scoring ignores case, white space and outer quotes)"
+    """
+    spellings = defaultdict[str, list[str]](list)
+    for label in labels:
+        spellings[normalise(label)].append(label)
+    for label, group in spellings.items():
+        if not label:
+            return f"label {group[0]!r} is an empty answer in scoring, which ignores white space and outer quotes"
+        if len(group) > 1:
+            found = ", ".join(map(repr, group))
+            return f"duplicate label: {label} (spelt {found}; scoring ignores case, white space and outer quotes)"
+    return ""

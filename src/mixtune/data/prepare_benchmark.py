@@ -13,6 +13,7 @@ from ..resources import resource
 from .audit import count_shared_texts, count_texts, describe_split
 from .example import SPLITS, Example, MissingSplit, ReadError
 from .files import write_examples
+from .labels import describe_indistinct, normalise
 from .official import UNLABELLED, describe_difference, describe_unknown_label
 from .reading import is_copy, read_folder
 from .registry import REGISTRY, Benchmark
@@ -116,7 +117,7 @@ def prepare(
             splits["train"], splits[split] = carve_split(splits["train"], split, shares[split], seed)
             carved[split] = f"{shares[split]} of the train rows, by group, seed {seed}"
     closed = bool(known and known.closed and expect != "any")
-    labels = _inventory(known, folder, splits, negative, mapping, copied, closed, given_labels)
+    labels = _inventory(benchmark, known, folder, splits, negative, mapping, copied, closed, given_labels)
     audit = {"benchmark": benchmark, "splits": {}, "carved": carved, "warnings": warnings}
     audit |= _audit(folder, splits, negative, labels, counts)
     return Prepared(splits, labels, negative, audit, evaluation_only)
@@ -251,6 +252,7 @@ def carve_split(train: Sequence[Example], split: str, share: float, seed: int) -
 
 
 def _inventory(
+    benchmark: str,
     known: Benchmark | None,
     folder: Path,
     splits: Mapping[str, Iterable[Example]],
@@ -274,13 +276,16 @@ def _inventory(
         labels = sorted({e.relation for split in sources for e in splits[split]})
     if not labels:
         problem = "no train and no validation rows that would give the label list"
-        raise ReadError(folder, None, f"{problem}; set benchmarks.<name>.labels")
-    if negative and negative.casefold() not in map(str.casefold, labels):
+        raise ReadError(folder, None, f"{problem}; set benchmarks.{benchmark}.labels")
+    if negative and normalise(negative) not in map(normalise, labels):
         labels.append(negative)
     inside = set(labels)
     for example in (e for split in SPLITS if known and shipped and closed for e in splits[split]):
         if known and example.relation not in inside:
             raise ReadError(folder, example.id, describe_unknown_label(known, example.relation))
+    others = sorted({e.relation for split in SPLITS for e in splits[split]} - inside)
+    if problem := describe_indistinct([*labels, *others]):
+        raise ReadError(folder, None, f"{problem}; rename or merge them with benchmarks.{benchmark}.label_map")
     return labels
 
 

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, Literal, TypedDict
 
 from ..data.example import LONGEST, Example
-from ..data.labels import normalise
+from ..data.labels import describe_indistinct
 from ..data.mentions import locate_mentions
 from ..data.readers.mention_forms import plain_record
 from ..errors import UserError
@@ -261,10 +261,9 @@ def read_label_list(path: Path) -> list[str]:
     except ValueError as error:
         raise UserError(f"{path} cannot be read ({error}); give a text file with one label per line") from None
     labels = labels.get("labels") if isinstance(labels, dict) else labels
-    is_list = isinstance(labels, list) and all(isinstance(label, str) and normalise(label) for label in labels)
+    is_list = isinstance(labels, list) and all(isinstance(label, str) for label in labels)
     if not is_list or not labels:
         raise UserError(f"{path} is not a list of labels; give a text file with one label per line")
-    duplicates = [label for label, count in Counter(map(normalise, labels)).items() if count > 1]
-    if duplicates:
-        raise UserError(f"{path}: duplicate label: {', '.join(duplicates)} (case and quotes are ignored); remove it")
+    if problem := describe_indistinct(labels):
+        raise UserError(f"{path}: {problem}; remove it")
     return labels

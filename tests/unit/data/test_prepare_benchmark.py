@@ -519,7 +519,7 @@ def test_a_manifest_of_any_other_benchmark_is_as_it_was(tmp_path):
 
 def test_labels_without_a_train_split_are_those_of_validation_or_ship_and_never_those_of_test(tmp_path):
     folder = hub_copy(tmp_path / "own", test=rows("a", *range(8)))
-    with pytest.raises(ReadError, match=r"no train and no validation rows .* set benchmarks\.<name>\.labels"):
+    with pytest.raises(ReadError, match=r"no train and no validation rows .* set benchmarks\.own\.labels"):
         prepared("own", folder, evaluation_only=True)
     hub_copy(folder, validation=rows("b", 20))
     result = prepared("own", folder, evaluation_only=True)
@@ -564,3 +564,22 @@ def test_options_of_the_form_reach_the_reader_and_the_audit(tmp_path):
     assert result.audit["splits"]["train"]["counts"] == {
         "row rejected, marker missing: <<, >>, [[, ]] (first: train.jsonl, row 1)": 1
     }
+
+
+@pytest.mark.parametrize("split", ["train", "test"])
+def test_labels_that_scoring_cannot_distinguish_are_an_error_until_they_are_merged(tmp_path, split):
+    splits = {"train": rows("USES", *range(9)), "validation": rows("USES", 20), "test": rows("USES", 21)}
+    splits[split] += rows("Uses", 30)
+    folder, merged = hub_copy(tmp_path / "own", **splits), tmp_path / "merged.csv"
+    with pytest.raises(
+        ReadError, match=r"spelt 'USES', 'Uses'; .*; rename or merge them with benchmarks.own.label_map"
+    ):
+        prepared("own", folder)
+    merged.write_text("label,becomes\nUses,USES\n")
+    assert prepared("own", folder, label_map=merged).labels == ["USES"]
+
+
+def test_a_label_that_scoring_takes_for_an_abstention_is_an_error(tmp_path):
+    folder = hub_copy(tmp_path, train=[*rows("met", *range(9)), *rows('""', 10)])
+    with pytest.raises(ReadError, match="is an empty answer in scoring"):
+        prepared("own", folder)

@@ -184,6 +184,7 @@ def test_labels_stand_one_a_line_or_in_a_benchmarks_file(tmp_path, name, content
         ("labels.json", '["met", 3]', "is not a list of labels"),
         ("labels.json", "[", "cannot be read"),
         ("labels.txt", 'met\n"Met"', "duplicate label: met"),
+        ("labels.txt", "met\n''", "label .* is an empty answer in scoring"),
     ],
 )
 def test_a_list_of_labels_that_is_none_is_refused(tmp_path, name, content, told):
