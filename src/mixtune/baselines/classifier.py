@@ -94,9 +94,12 @@ def load_tokenizer(folder: Path | str) -> tuple[Any, int]:
     if not tokenizer.is_fast:
         raise UserError(f"{folder}: tokenizer.json not found, which locates the markers; choose another encoder")
     tokenizer.padding_side = "right"  # else the positions of markers would shift
-    limit = tokenizer.model_max_length
+    config, limit = AutoConfig.from_pretrained(str(folder), **options), tokenizer.model_max_length
     if limit > 2**20:  # not set; RoBERTa reserves two positions
-        limit = AutoConfig.from_pretrained(str(folder), **options).max_position_embeddings - 2
+        limit = config.max_position_embeddings - 2
+    if tokenizer.pad_token_id is None or tokenizer.pad_token_id >= config.vocab_size:
+        # Padding is masked, so that any token serves for which the encoder has an embedding.
+        tokenizer.pad_token = tokenizer.convert_ids_to_tokens(config.pad_token_id or 0)
     return tokenizer, limit
 
 

@@ -53,7 +53,7 @@ class _System:
         print(f"computing on {device.name} in {device.dtype} because {device.why}", flush=True)
         model = load_base(self.base["folder"], device)
         model = load_adapter(model, self.adapter.parent) if self.adapter else model.eval()
-        decoder = Decoder(model, device, stop_ids, self.tokenizer.pad_token_id or 0, self.settings.max_new_tokens)
+        decoder = Decoder(model, device, stop_ids, stop_ids[0], self.settings.max_new_tokens)
         write_json(self.folder / _SELF_CHECK, decoder.check.facts())
         return decoder
 

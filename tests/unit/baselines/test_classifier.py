@@ -60,6 +60,21 @@ def test_the_limit_is_the_tokenizers_or_else_the_encoders(tmp_path, model):
     assert load_tokenizer(folder)[1] == 512
 
 
+@pytest.mark.parametrize("pad", [None, "[PAD]"])
+def test_without_a_pad_token_that_has_an_embedding_another_pads(tmp_path, model, rows, pad):
+    tokenizer, _ = load_tokenizer(model.parent)
+    encoded, _ = encode(tokenizer, rows(9), 64)
+    tokenizer.pad_token = pad
+    folder = shutil.copytree(model.parent, tmp_path / "model")
+    tokenizer.save_pretrained(folder)
+    torch.manual_seed(0)
+    classifying = MarkerClassifier(load_encoder(folder), 3).eval()
+    results = [
+        classify(classifying, load_tokenizer(path)[0], encoded, LABELS, FLOAT32) for path in (folder, model.parent)
+    ]
+    assert results[0] == results[1]
+
+
 def test_an_encoder_that_is_a_pickle_is_never_loaded(tmp_path, model):
     shutil.copy(model.parent / "config.json", tmp_path)
     torch.save(load_file(model.parent / "model.safetensors"), tmp_path / "pytorch_model.bin")

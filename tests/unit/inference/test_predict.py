@@ -322,6 +322,17 @@ def test_the_base_and_its_adapter_are_loaded_once(job, monkeypatch):
     assert loaded == ["load_base", "load_adapter"]
 
 
+def test_a_pad_token_without_an_embedding_is_not_used(job, model, monkeypatch):
+    expected = raw(job.run())
+    tokenizer = load_tokenizer(model.parent)
+    tokenizer.add_special_tokens({"pad_token": "[PAD]"})
+    assert tokenizer.pad_token_id == VOCABULARY
+    monkeypatch.setattr(predicting, "load_tokenizer", lambda _: tokenizer)
+    job.scratch = job.scratch.with_name("another")
+    assert len({len(row.input_ids) for rows in job.rows.values() for row in rows}) > 1
+    assert raw(job.run("again")) == expected
+
+
 @pytest.mark.parametrize("what", ["max_new_tokens", "code", "dtype", "adapter", "base"])
 def test_finished_parts_are_of_one_system_only(job, model, tmp_path, no_model, what):
     job.run()
