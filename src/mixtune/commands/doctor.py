@@ -52,6 +52,7 @@ def doctor(args: argparse.Namespace) -> None:
         *matrix.check_hub(matrix.find_missing_repositories(config, PROJECT)),
         *matrix.check_models(config, PROJECT),
         *check_targets(config, layers),
+        *matrix.check_chat_templates(config, PROJECT),
         *matrix.check_frontier(config),
         *matrix.check_benchmarks(config, PROJECT),
     ]

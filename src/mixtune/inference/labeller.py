@@ -13,9 +13,10 @@ from ..data.labels import recognise
 from ..devices.compute import Device
 from ..models.adapter_folder import check_template
 from ..models.qlora import load_adapter, load_base
+from ..prompts.answers import encode_labels
 from ..prompts.chat_template import RenderError, folder_renderer
 from ..prompts.files import Rendered
-from ..prompts.rendering import render
+from ..prompts.rendering import TooLongError, render
 from .answering import Answer, answer, constrained_answerer, greedy_answerer
 from .decoder import TOKEN_BUDGET, Decoder
 from .streams import QUERY, InputRow
@@ -76,7 +77,7 @@ class Labeller:
         self.max_new_tokens = max_new_tokens
         self.budget = TOKEN_BUDGET[device.name]
         self.window, self.cut = self.budget // TOKENS_PER_ROW, Counter[str]()
-        answers = {label: self.renderer.answer(label) for label in labels}
+        answers = encode_labels(self.renderer, labels, "--labels", "change it")
         longest = max(map(len, answers.values()), default=1) - 1
         if condition == "constrained":
             self.answerer = constrained_answerer(answers, exact=False)
@@ -91,7 +92,7 @@ class Labeller:
         device, renderer = self.device, self.renderer
         print(f"computing on {device.name} in {device.dtype} because {device.why}", file=sys.stderr)
         model = load_adapter(load_base(self.base, device), self.adapter)
-        return Decoder(model, device, renderer.stop_ids, renderer.tokenizer.pad_token_id or 0, self.max_new_tokens)
+        return Decoder(model, device, renderer.stop_ids, renderer.stop_ids[0], self.max_new_tokens)
 
     def label(self, rows: Sequence[InputRow]) -> tuple[list[dict[str, object]], list[InputRow]]:
         """Label rows.
@@ -102,16 +103,16 @@ class Labeller:
         """
         readable = [row for row in rows if row.example]
         rendered = self._render([row.example for row in readable if row.example])
-        fitting = [(row, prompt) for row, prompt in zip(readable, rendered, strict=True) if prompt]
+        results = list(zip(readable, rendered, strict=True))
+        fitting = [(row, prompt) for row, prompt in results if isinstance(prompt, Rendered)]
         self.cut.update(prompt.cut for _, prompt in fitting if prompt.cut)
         answers = self._answer([prompt.input_ids for _, prompt in fitting])
         labelled = [
             {**row.record, "relation": recognise(text, self.labels)[0], "confidence": confidence}
             for (row, _), (text, confidence) in zip(fitting, answers, strict=True)
         ]
-        problem = f"even its shortest prompt has more than {self.max_length:,} tokens (--max-length)"
-        too_long = [replace(row, problem=problem) for row, prompt in zip(readable, rendered, strict=True) if not prompt]
-        return labelled, sorted([*too_long, *(row for row in rows if row.problem)], key=lambda row: row.number)
+        unrendered = [replace(row, problem=problem) for row, problem in results if isinstance(problem, str)]
+        return labelled, sorted([*unrendered, *(row for row in rows if row.problem)], key=lambda row: row.number)
 
     def _answer(self, prompts: Sequence[Sequence[int]]) -> list[Answer]:
         if not prompts:
@@ -119,8 +120,8 @@ class Labeller:
         with tempfile.TemporaryDirectory() as parts:
             return answer(prompts, Path(parts), lambda: self.decoder, self.answerer, self.budget)
 
-    def _render(self, examples: Sequence[Example]) -> list[Rendered | None]:
-        """Return the prompt of each example, None where even the shortest is too long."""
+    def _render(self, examples: Sequence[Example]) -> list[Rendered | str]:
+        """Return the prompt of each example, or the problem with it."""
         try:
             return list(
                 render(
@@ -135,8 +136,9 @@ class Labeller:
                     training=False,
                 )
             )
-        except RenderError:  # one of them does not fit
+        except RenderError as error:  # of one of them
             if len(examples) == 1:
-                return [None]
+                too_long = f"even its shortest prompt has more than {self.max_length:,} tokens (--max-length)"
+                return [too_long if isinstance(error, TooLongError) else str(error)]
             half = len(examples) // 2
             return self._render(examples[:half]) + self._render(examples[half:])

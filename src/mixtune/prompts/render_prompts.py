@@ -6,6 +6,7 @@ from pathlib import Path
 from ..artifacts.manifests import write_manifest
 from ..data.files import folders, read_examples, read_labels
 from ..data.sampling import sample_examples
+from .answers import encode_benchmark_labels
 from .chat_template import Renderer
 from .files import write_rendered
 from .rendering import render
@@ -25,7 +26,12 @@ def render_prompts(
     Args:
         benchmarks: The file all.json in the folder of the prepared benchmarks.
         prompts: Files to write, `…/{condition}/{benchmark}.parquet`.
+
+    Raises:
+        RenderError: A label could never be a correct answer, or a prompt does not fit.
     """
+    if renderer.thought_warning:
+        print(f"warning: {renderer.thought_warning}", flush=True)
     prepared = folders(benchmarks)
     labels = read_labels(prepared.values())
     pools = {name: read_examples(folder / "train.parquet") for name, folder in prepared.items()}
@@ -33,6 +39,7 @@ def render_prompts(
         name: sample_examples(read_examples(folder / "test.parquet"), settings.test_rows, settings.data_seed)
         for name, folder in prepared.items()
     }
+    answers = encode_benchmark_labels(renderer, labels, pools)
     counts = {}
     for path in prompts:
         condition, benchmark = path.parent.name, path.stem
@@ -55,5 +62,5 @@ def render_prompts(
         rendered=counts,
         template_hash=renderer.template_hash,
         stop_ids=renderer.stop_ids,
-        answers={name: {label: renderer.answer(label) for label in labels[name]} for name in rows},
+        answers=answers,
     )

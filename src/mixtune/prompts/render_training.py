@@ -5,6 +5,7 @@ from pathlib import Path
 
 from ..artifacts.manifests import write_manifest
 from ..data.files import read_examples, read_labels
+from .answers import encode_benchmark_labels
 from .chat_template import Renderer
 from .files import write_rendered
 from .rendering import render
@@ -24,10 +25,14 @@ def render_training(
     Args:
         mixture: Manifest of the mixture.
         benchmarks: Manifests of the prepared benchmarks.
+
+    Raises:
+        RenderError: A label could never be a correct answer, or a row does not fit.
     """
     folders = [path.parent for path in benchmarks]
     pools = {folder.name: read_examples(folder / "train.parquet") for folder in folders}
     labels = read_labels(folders)
+    encode_benchmark_labels(renderer, labels, pools)
     files, counts = [], {}
     for split, limit in (("train", None), ("validation", settings.validation_rows)):
         rows = render(

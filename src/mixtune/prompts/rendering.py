@@ -12,6 +12,11 @@ from .messages import messages, sample_demonstrations, shorten
 
 CHUNK = 512  # examples that are rendered together, in one process
 
+
+class TooLongError(RenderError):
+    """An example does not fit, however much of it is left out."""
+
+
 _render_chunk: Callable[[int], list[Rendered]]  # runs in the child processes
 
 
@@ -41,7 +46,8 @@ def render(
         processes: Parallel processes; the result is the same.
 
     Raises:
-        RenderError: An example exceeds the limit even so.
+        TooLongError: An example exceeds the limit even so.
+        RenderError: The chat template changes the text of an example.
     """
     global _render_chunk
 
@@ -117,7 +123,7 @@ class _Rendering:
                 high = width - 1
         if best is None:
             key = "training.max_length" if self.training else "prediction.max_length"
-            raise RenderError(
+            raise TooLongError(
                 f"{key}: {self.max_length} leaves {limit} tokens for the prompt of {example.id}, and its shortest form "
                 f"has {len(self._ids(example, [], shorten(example, 0)))}; raise it"
             )

@@ -44,7 +44,9 @@ inputs = tokenizer.apply_chat_template(
 {options}
 ).to(model.device)
 output = model.generate(**inputs, max_new_tokens={max_new_tokens}, do_sample=False, eos_token_id={stop_ids})
-print(tokenizer.decode(output[0, inputs["input_ids"].shape[1] :], skip_special_tokens=True))"""
+print(tokenizer.decode({answer}, skip_special_tokens=True))"""
+
+ANSWER = 'output[0, inputs["input_ids"].shape[1] :]'
 
 
 def snippet(settings: CardSettings, run: FinetuneCard, name: str, renderer: Renderer) -> str:
@@ -58,12 +60,17 @@ def snippet(settings: CardSettings, run: FinetuneCard, name: str, renderer: Rend
     """
     shown = list(itertools.islice(itertools.cycle(DEMONSTRATIONS), settings.shots))
     conversation = messages(settings.condition, REGISTRY["conll04"].labels or (), shown, QUERY)
-    turns, options, clock = renderer.chat_template_arguments(conversation)
+    turns, options, (before, after) = renderer.chat_template_arguments(conversation)
     options = {"add_generation_prompt": True, "return_dict": True, "return_tensors": "pt", **options}
     lines = [f"{key}={json.dumps(value) if isinstance(value, str) else value}" for key, value in options.items()]
-    if clock:  # the date in the training prompts
-        lines.append(f"chat_template={clock!r} + tokenizer.get_chat_template()")
+    if before or after:  # the date in the training prompts; the rest of the turn that the template opens
+        parts = [repr(before)] * bool(before) + ["tokenizer.get_chat_template()"] + [repr(after)] * bool(after)
+        lines.append(f"chat_template={' + '.join(parts)}")
+    answer, unflagged = ANSWER, sorted({*renderer.stop_ids} - {*renderer.tokenizer.all_special_ids})
+    if unflagged:  # stop tokens that decoding would keep
+        answer = f"[id for id in {ANSWER}.tolist() if id not in {unflagged}]"
     return SNIPPET.format(
+        answer=answer,
         base=json.dumps(run["base_model"]),
         revision=json.dumps(run["base_model_commit"] or "main"),
         repository=json.dumps(f"{settings.namespace or 'path/to'}/{name}"),

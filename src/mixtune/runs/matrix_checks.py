@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from .. import layout
+from ..artifacts.manifests import read_json
 from ..config.benchmarks import Benchmark
 from ..config.config import Config
 from ..config.matrix import systems
@@ -44,6 +45,29 @@ def _check_local_model(name: str, folder: Path) -> Check:
     if missing:
         return Check(FAIL, subject, f"{folder}: missing {', '.join(missing)}; add them or correct {key}", models)
     return Check(OK, subject, str(folder))
+
+
+def check_chat_templates(config: Config, project: Path) -> Iterator[Check]:
+    """Check the chat templates of models whose folder is at hand, as the rendering jobs will."""
+    for name in config.matrix.models:
+        entry, subject, manifest = config.models[name], f"model {name}", project / layout.MODEL.format(model=name)
+        folder = Path(entry.path).expanduser() if entry.origin == "path" and entry.path else None
+        if not folder and manifest.is_file():
+            folder = Path(read_json(manifest)["folder"])
+        if not folder or not (folder / "tokenizer_config.json").is_file():
+            continue
+        from ..prompts.chat_template import RenderError, folder_renderer  # takes a second
+
+        try:
+            warning = folder_renderer(folder).thought_warning
+        except RenderError as error:
+            yield Check(FAIL, subject, str(error), frozenset([name]))
+        except Exception as error:  # tokenizers of others: the libraries raise anything
+            problem = f"{folder}: config or tokenizer cannot be loaded ({type(error).__name__}: {error})"
+            yield Check(FAIL, subject, f"{problem}; replace its files", frozenset([name]))
+        else:
+            if warning and any(system.mixture == UNTUNED and system.model == name for system in systems(config)):
+                yield Check(WARNING, subject, warning)
 
 
 def check_frontier(config: Config) -> Iterator[Check]:

@@ -31,7 +31,7 @@ from mixtune.inference import predict as predicting
 from mixtune.inference.decoder import Decoder
 from mixtune.inference.settings import PredictSettings
 from mixtune.models.qlora import load_base
-from mixtune.prompts.chat_template import load_renderer
+from mixtune.prompts.chat_template import Renderer, RenderError, load_renderer
 from mixtune.prompts.files import write_rendered
 from mixtune.prompts.render_prompts import render_prompts
 from mixtune.prompts.rendering import render
@@ -234,6 +234,29 @@ def test_a_text_that_does_not_fit_is_a_bad_line_and_what_is_cut_is_told(tuned, c
     assert [row["n"] for row in rows] == list(range(6))
     assert "line 6: even its shortest prompt has more than 500 tokens (--max-length)" in told
     assert "prompts that lost text to fit into 500 tokens: 1\n" in told
+
+
+def test_a_text_that_the_template_changes_is_a_bad_line(tuned, capsys, tmp_path, monkeypatch):
+    render_text = Renderer.text
+
+    def refuse(renderer, conversation):
+        if "town 3" in conversation[-1]["content"]:
+            raise RenderError("the chat template changes it")
+        return render_text(renderer, conversation)
+
+    monkeypatch.setattr(Renderer, "text", refuse)
+    rows, told = predict(tuned, QUERIES, capsys, tmp_path, status=3)
+    assert [row["n"] for row in rows] == [0, 1, 2, 4]
+    assert "line 4: the chat template changes it\n" in told
+
+
+def test_labels_that_cannot_be_answers_are_refused(tuned, tmp_path):
+    labels, options = tmp_path / "labels.txt", ["--text", "Ada met Bob.", "--head", "Ada", "--tail", "Bob"]
+    base, adapter = map(str, tuned)
+    for label, problem in (("a<|im_end|>", "--labels: label .* contains a control token"), ("KNOWS", "spelt 'knows'")):
+        labels.write_text(f"knows\n{label}\n")
+        with pytest.raises(SystemExit, match=problem):
+            main(["predict", "--base", base, "--adapter", adapter, "--labels", str(labels), *options])
 
 
 def test_windows_leave_the_answers_in_order(tuned, capsys, tmp_path, monkeypatch):

@@ -166,3 +166,12 @@ def test_a_zero_shot_benchmark_has_prompts_without_demonstrations_in_spite_of_th
     write_examples(empty / "train.parquet", [])
     again = ask(tmp_path / "again", folders=[empty], zero_shot=["gids"])
     assert again["schema/gids"] == shot["schema/gids"]
+
+
+def test_an_opened_thought_is_a_warning(ask, tiny_tokenizer, tmp_path, capsys):
+    ask(tmp_path / "plain", conditions=["generic"])
+    assert "warning" not in capsys.readouterr().out
+    source = "{% for m in messages %}<|im_start|>{{ m.role }}: {{ m.content }}<|im_end|>{% endfor %}"
+    source += "{% if add_generation_prompt %}<|im_start|>assistant: <think>{% endif %}"
+    ask(tmp_path / "thinking", renderer=Renderer(tiny_tokenizer(source)), conditions=["generic"])
+    assert capsys.readouterr().out.startswith("warning: the chat template opens a thought ('<think>') that")

@@ -75,3 +75,16 @@ def test_the_program_names_the_repository_and_the_commit(bases):
     code = snippet(settings(namespace="me"), RUN | {"base_model_commit": "b" * 40}, "name", renderer)
     assert 'adapter = "me/name"' in code
     assert f'base, revision = "maker/tiny", "{"b" * 40}"' in code
+
+
+def test_a_turn_that_the_template_opens_in_part_is_completed_and_an_unflagged_end_of_turn_not_printed(tiny_tokenizer):
+    source = "{% for m in messages %}<|im_start|>{{ m.role ~ ('<final>' if m.role == 'assistant' else '') }}\n"
+    source += "{{ m.content }}<end>{% endfor %}{% if add_generation_prompt %}<|im_start|>assistant{% endif %}"
+    tokenizer = tiny_tokenizer(source)
+    tokenizer.add_tokens(["<final>", "<end>"])
+    code = snippet(settings(), RUN, "name", Renderer(tokenizer))
+    after = repr('{{- "<final>\\n" }}')
+    assert f"    chat_template=tokenizer.get_chat_template() + {after},\n" in code
+    end = tokenizer.convert_tokens_to_ids("<end>")
+    assert f'[id for id in output[0, inputs["input_ids"].shape[1] :].tolist() if id not in [{end}]]' in code
+    compile(code, "card", "exec")

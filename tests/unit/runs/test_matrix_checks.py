@@ -214,3 +214,53 @@ def test_what_works_in_spite_of_what_is_missing():
     assert "10 of 30 cells can be fine-tuned, 0 of 40 systems evaluated" in told  # LitTune needs no TACRED
     assert "evaluation needs tacred" in told
     assert told.startswith("apart from device: ")
+
+
+@pytest.fixture
+def model_with(tmp_path, tiny_tokenizer):
+    """Writes a model without weights: `model_with(template)` returns its folder."""
+    from transformers import LlamaConfig
+
+    def write(template: str) -> Path:
+        tokenizer = tiny_tokenizer(template)
+        tokenizer.save_pretrained(tmp_path / "model")
+        LlamaConfig(vocab_size=len(tokenizer)).save_pretrained(tmp_path / "model")
+        return tmp_path / "model"
+
+    return write
+
+
+CHATML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}"
+THINKING = CHATML + "{% if add_generation_prompt %}<|im_start|>assistant\n<think>\n{% endif %}"
+
+
+@pytest.mark.parametrize(
+    ("template", "untuned", "state", "fact"),
+    [
+        ("chatml", True, None, ""),
+        (CHATML, True, FAIL, "opens no turn for the answer"),
+        (THINKING, True, WARNING, "opens a thought ('<think>')"),
+        (THINKING, False, None, ""),
+    ],
+)
+def test_chat_templates_are_examined_where_a_models_folder_is_at_hand(
+    model_with, tmp_path, template, untuned, state, fact
+):
+    folder, manifest = model_with(template), tmp_path / "results/models/mine/manifest.json"
+    entry = {"origin": "path", "path": str(folder)}
+    for _ in range(2):
+        config = configured(models={"mine": entry}, matrix={"models": ["mine"], "untuned": untuned})
+        checks = list(matrix_checks.check_chat_templates(config, tmp_path))
+        assert [check.state for check in checks] == ([state] if state else [])
+        assert fact in "".join(check.fact for check in checks)
+        write_json(manifest, {"folder": str(folder)})
+        entry = {"origin": "hub", "hub": {"id": "someone/mine"}}
+
+
+def test_a_tokenizer_that_cannot_be_loaded_is_named(model_with, tmp_path):
+    folder = model_with("chatml")
+    (folder / "tokenizer.json").write_text("")
+    config = configured(models={"mine": {"origin": "path", "path": str(folder)}}, matrix={"models": ["mine"]})
+    (check,) = matrix_checks.check_chat_templates(config, tmp_path)
+    assert (check.state, check.models) == (FAIL, {"mine"})
+    assert f"{folder}: config or tokenizer cannot be loaded" in check.fact
