@@ -11,6 +11,7 @@ from ..config.config import Config
 from ..config.matrix import systems
 from ..data.example import SPLITS, MissingSplit, ReadError
 from ..data.reading import read_folder
+from ..models.formats import ModelManifest
 from ..systems import UNTUNED
 from .machine_checks import FAIL, OK, WARNING, Check
 
@@ -53,7 +54,7 @@ def check_chat_templates(config: Config, project: Path) -> Iterator[Check]:
         entry, subject, manifest = config.models[name], f"model {name}", project / layout.MODEL.format(model=name)
         folder = Path(entry.path).expanduser() if entry.origin == "path" and entry.path else None
         if not folder and manifest.is_file():
-            folder = Path(read_json(manifest)["folder"])
+            folder = Path(read_json(manifest, ModelManifest)["folder"])
         if not folder or not (folder / "tokenizer_config.json").is_file():
             continue
         from ..prompts.chat_template import RenderError, folder_renderer  # takes a second
