@@ -29,6 +29,7 @@ from transformers.utils.logging import disable_progress_bar
 from ..devices.compute import Device
 from ..errors import UserError
 from ..models.compare import differences
+from ..models.loading import load_pretrained
 from ..training.checkpoints import (
     CheckpointManifests,
     Progress,
@@ -104,10 +105,13 @@ def load_tokenizer(folder: Path | str) -> tuple[Any, int]:
 
 
 def load_encoder(folder: Path | str) -> Any:
-    """Return the encoder of a local folder, in float32."""
-    return AutoModel.from_pretrained(
-        str(folder), dtype=torch.float32, local_files_only=True, trust_remote_code=False, use_safetensors=True
-    )
+    """Return the encoder of a local folder, in float32.
+
+    Raises:
+        UserError: The checkpoint lacks weights of the encoder, or has others.
+    """
+    # The last states are classified, which need no pooler.
+    return load_pretrained(AutoModel, folder, unused=r"(^|\.)pooler\.", dtype=torch.float32, use_safetensors=True)
 
 
 def load_classifier(folder: Path, classes: int, device: Device) -> MarkerClassifier:

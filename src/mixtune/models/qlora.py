@@ -23,6 +23,7 @@ from .adapter_folder import WEIGHTS
 from .compare import differences
 from .dequantise import can_dequantise, cast_outputs, dequantise, fuse_lora
 from .layers import ALL, layers_of
+from .loading import load_pretrained
 from .settings import LoraSettings
 
 disable_progress_bar()
@@ -40,6 +41,9 @@ def load_base(folder: Path | str, device: Device) -> PreTrainedModel:
 
     Training and prediction both call this. A plain load for prediction would leave norms and embeddings in
     bf16, and change the logits.
+
+    Raises:
+        UserError: The checkpoint lacks weights of the model, or has others.
     """
     quantization = BitsAndBytesConfig(
         load_in_4bit=True,
@@ -47,14 +51,13 @@ def load_base(folder: Path | str, device: Device) -> PreTrainedModel:
         bnb_4bit_use_double_quant=True,
         bnb_4bit_compute_dtype=device.dtype,
     )
-    model = AutoModelForCausalLM.from_pretrained(
-        str(folder),
+    model = load_pretrained(
+        AutoModelForCausalLM,
+        folder,
         dtype=device.dtype,
         quantization_config=quantization,
         # One job, one device: never "auto".
         device_map={"": torch.cuda.current_device() if device.name == "cuda" else "cpu"},
-        local_files_only=True,
-        trust_remote_code=False,
         use_safetensors=True,
     )
     model = prepare_model_for_kbit_training(model, use_gradient_checkpointing=False)

@@ -82,6 +82,19 @@ def test_an_encoder_that_is_a_pickle_is_never_loaded(tmp_path, model):
         load_encoder(tmp_path)
 
 
+def test_an_encoder_is_never_initialised_at_random(tmp_path, model):
+    folder = shutil.copytree(model.parent, tmp_path / "model")
+    weights = load_file(folder / "model.safetensors")
+    masked = {f"roberta.{name}": weight for name, weight in weights.items() if "pooler" not in name}
+    save_file(masked | {"lm_head.bias": torch.zeros(9)}, folder / "model.safetensors", metadata={"format": "pt"})
+    loaded = load_encoder(folder)  # a masked language model: its head is left out, and no pooler is needed
+    assert torch.equal(loaded.embeddings.word_embeddings.weight, weights["embeddings.word_embeddings.weight"])
+    del masked["roberta.encoder.layer.1.output.dense.weight"]
+    save_file(masked, folder / "model.safetensors", metadata={"format": "pt"})
+    with pytest.raises(UserError, match=r"1 matrices are missing, e\.g\. 'encoder\.layer\.1\.output\.dense\.weight'"):
+        load_encoder(folder)
+
+
 # Tuning, killed and undisturbed
 
 
