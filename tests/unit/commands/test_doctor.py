@@ -1,6 +1,5 @@
 """`mixtune doctor`: its report, and its exit status."""
 
-import json
 import os
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import yaml
 
 from mixtune.cli import main
 from mixtune.runs import machine_checks
+from tests.fixtures.checkpoints import write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 CPU = {"device": "cpu", "dtype": "bfloat16", "why": "this CPU has bf16 instructions", "name": "a CPU", "count": 0,
@@ -23,15 +23,10 @@ def project(tmp_path, monkeypatch):
     (tmp_path / "own").mkdir()
     for split in ("train", "test"):
         (tmp_path / f"own/{split}.csv").write_text("text,entity1,entity2,relation\nAnn met Bo.,Ann,Bo,met\n")
-    (tmp_path / "model").mkdir()
-    for file in ("model.safetensors", "tokenizer.json"):
-        (tmp_path / "model" / file).touch()
-    shape = {"model_type": "llama", "hidden_size": 64, "intermediate_size": 96, "num_attention_heads": 4,
-             "num_hidden_layers": 3}  # fmt: skip
-    (tmp_path / "model/config.json").write_text(json.dumps(shape))
+    write_checkpoint(tmp_path / "model")
     overlay = {
         "models": {"mine": {"origin": "path", "path": "model"}},
-        "matrix": {"models": ["mine"], "benchmarks": ["own"], "mixtures": ["mine"]},
+        "matrix": {"models": ["mine"], "benchmarks": ["own"], "mixtures": ["mine"], "encoders": []},
         "benchmarks": {"own": {"origin": "path", "path": "own", "domain": "general"}},
         "mixtures": {"mine": {"benchmarks": ["own"], "balance": "natural", "max_rows": 9}},
     }
@@ -70,6 +65,24 @@ def test_targets_that_match_no_layer_are_found_before_the_queue(project, capsys)
     report = " ".join(capsys.readouterr().out.split())
     assert "the matrix cannot run as configured: adapters of mine" in report
     assert "0 of 2 cells can be fine-tuned" in report
+
+
+def test_a_model_that_cannot_be_used_is_refused_by_name(project, capsys):
+    write_checkpoint(project / "model", quantization_config={"quant_method": "gptq", "bits": 4})
+    with pytest.raises(SystemExit) as end:
+        main(["doctor", "--configfile", "mine.yaml"])
+    assert end.value.code == 1
+    told = " ".join(capsys.readouterr().out.split())
+    assert "models.mine: stored in GPTQ 4 bit (config.json); mixtune quantises a base itself" in told
+    assert "the matrix cannot run as configured: model mine" in told
+    assert "0 of 2 cells can be fine-tuned" in told
+
+
+def test_a_config_that_is_no_json_ends_in_no_traceback(project, capsys):
+    (project / "model/config.json").write_text("{")
+    with pytest.raises(SystemExit):
+        main(["doctor", "--configfile", "mine.yaml"])
+    assert "config.json: invalid JSON" in " ".join(capsys.readouterr().out.split())
 
 
 def test_a_profile_names_the_overlay(project, capsys):

@@ -11,6 +11,7 @@ from mixtune.artifacts.manifests import write_json
 from mixtune.config.config import load
 from mixtune.runs import matrix_checks
 from mixtune.runs.machine_checks import FAIL, OK, WARNING, Check
+from tests.fixtures.checkpoints import LLAMA, write_checkpoint
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -115,9 +116,37 @@ def test_a_local_model_must_be_whole(tmp_path):
     (check,) = matrix_checks.check_models(config, tmp_path)
     assert (check.state, check.models) == (FAIL, {name})
     assert "*.safetensors, config.json, tokenizer*" in check.fact
-    for file in ("model.safetensors", "config.json", "tokenizer.json"):
-        (tmp_path / "model" / file).touch()
+    (tmp_path / "model/pytorch_model.bin").touch()
+    assert "(pytorch_model.bin is a pickle" in next(matrix_checks.check_models(config, tmp_path)).fact
+    write_checkpoint(tmp_path / "model")
     assert next(matrix_checks.check_models(config, tmp_path)).state == OK
+    (tmp_path / "model/model.safetensors").write_bytes(b"half a header")
+    (check,) = matrix_checks.check_models(config, tmp_path)
+    assert (check.state, check.models) == (FAIL, {name})
+    assert "model.safetensors: incomplete safetensors file" in check.fact
+
+
+def test_encoders_are_checked_like_models(tmp_path):
+    entries = {"mine": {"origin": "path", "path": str(tmp_path / "encoder")}}
+    config = configured(encoders=entries, matrix={"encoders": ["mine"]})
+    for config_json, state in (({}, OK), ({"model_type": "t5"}, FAIL)):
+        write_checkpoint(tmp_path / "encoder", **config_json)
+        (check,) = matrix_checks.check_models(config, tmp_path)
+        assert (check.state, check.subject, check.models) == (state, "encoder mine", frozenset())
+    assert check.fact.startswith("encoders.mine: architecture 't5' is no text encoder")
+
+
+def test_a_fetched_model_is_checked_again(tmp_path):
+    folder = write_checkpoint(tmp_path / "results/models/SmolLM3-3B")
+    config = configured(matrix={"models": ["SmolLM3-3B"], "encoders": []})
+    assert not list(matrix_checks.check_models(config, tmp_path))
+    write_json(folder / "manifest.json", {})
+    (check,) = matrix_checks.check_models(config, tmp_path)
+    assert (check.state, check.fact) == (OK, "fetched")
+    write_checkpoint(folder, model_type="unheard")
+    (check,) = matrix_checks.check_models(config, tmp_path)
+    assert check.state == FAIL
+    assert check.fact.startswith("models.SmolLM3-3B: its architecture 'unheard' is unknown")
 
 
 def test_a_missing_key_is_named_and_none_is_shown(monkeypatch):
@@ -139,12 +168,13 @@ def test_a_missing_key_is_named_and_none_is_shown(monkeypatch):
 def test_what_is_fetched_needs_no_hub(tmp_path):
     config = configured()
     wanted = matrix_checks.find_missing_repositories(config, tmp_path)
-    assert len(wanted) == 5 + 8
+    assert len(wanted) == 5 + 2 + 8
+    assert wanted["encoders.roberta-base"] == ("model", "FacebookAI/roberta-base")
     assert wanted["models.SmolLM3-3B"] == ("model", "HuggingFaceTB/SmolLM3-3B")
     assert wanted["benchmarks.gids"] == ("dataset", "Despina/gids")
     write_json(tmp_path / "results/models/SmolLM3-3B/manifest.json", {})
     write_json(tmp_path / "results/fetched/gids/manifest.json", {})
-    assert len(matrix_checks.find_missing_repositories(config, tmp_path)) == 4 + 7
+    assert len(matrix_checks.find_missing_repositories(config, tmp_path)) == 4 + 2 + 7
     assert [check.subject for check in matrix_checks.check_models(config, tmp_path)] == ["model SmolLM3-3B"]
 
 
@@ -197,6 +227,37 @@ def test_what_the_hub_answers_is_told_in_our_words(error, state, fact, monkeypat
     found = matrix_checks.check_access("a/b", "model")
     assert found[0] == state
     assert fact in found[1]
+
+
+@pytest.mark.parametrize(
+    ("files", "config", "kind", "state", "fact"),
+    [
+        ({"model.safetensors"}, {}, "models", OK, "a/b can be fetched"),
+        ({"model.safetensors"}, {"quantization_config": {"quant_method": "mxfp4"}}, "models", FAIL, "stored in MXFP4"),
+        ({"model.safetensors"}, {"model_type": "bert"}, "models", FAIL, "it is an encoder"),
+        ({"model.safetensors"}, {"model_type": "bert"}, "encoders", OK, "can be fetched"),
+        ({"pytorch_model.bin", "onnx/x.safetensors"}, {}, "models", FAIL, "pytorch_model.bin is a pickle"),
+        ({"model.safetensors"}, None, "models", WARNING, "its files could not be checked (TimeoutError)"),
+    ],
+)
+def test_a_model_on_the_hub_is_checked_before_it_is_fetched(tmp_path, monkeypatch, files, config, kind, state, fact):
+    import huggingface_hub
+
+    def download(id, name, revision):
+        assert (id, name, revision) == ("a/b", "config.json", "v1")
+        if config is None:
+            raise TimeoutError
+        write_json(tmp_path / name, LLAMA | config)
+        return str(tmp_path / name)
+
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", download)
+    monkeypatch.setattr(huggingface_hub.HfApi, "list_repo_files", lambda self, id, revision: sorted(files))
+    monkeypatch.setattr(matrix_checks, "find_connection_problem", lambda: None)
+    monkeypatch.setattr(matrix_checks, "check_access", lambda id, kind: (OK, "a/b can be fetched"))
+    _, check = matrix_checks.check_hub({f"{kind}.mine": ("model", "a/b")}, {f"{kind}.mine": "v1"})
+    assert (check.state, check.subject) == (state, f"{kind.removesuffix('s')} mine")
+    assert fact in check.fact
+    assert check.models == ({"mine"} if state == FAIL and kind == "models" else set())
 
 
 def test_what_works_in_spite_of_what_is_missing():
