@@ -6,7 +6,7 @@ import re
 from collections.abc import Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from ..errors import UserError
 from .checkpoint_files import FLOATS, Tensor, is_parameter, read_object, read_tensors
@@ -19,7 +19,6 @@ _RECORDS = {"quantize_config.json": "gptq", "quant_config.json": "awq", "hf_quan
 # As written in the source of Transformers: `NAME = OrderedDict([("architecture", "Class"), …])`.
 _MAPPING = re.compile(r"^(\w+) = OrderedDict\(\n(.*?)^\)", re.MULTILINE | re.DOTALL)
 _ENTRY = re.compile(r'^ +\("([^"]+)",\s*\(?"(\w+)"', re.MULTILINE)
-_STATES = re.compile(r"_is_stateful = True|\bconv_state\b")  # in the source of an architecture
 _FORMATS = {
     ".gguf": "GGUF, which is fetched from a wheel only (origin: pypi)",
     ".bin": "a pickle, which is never loaded",
@@ -85,7 +84,7 @@ def describe_other_formats(names: Collection[str]) -> str:
     return ""
 
 
-def check_config(config: Mapping[str, Any], kind: Kind) -> None:
+def check_config(config: Mapping[str, object], kind: Kind) -> None:
     """Check the architecture and the number format that a config.json describes.
 
     Raises:
@@ -113,7 +112,7 @@ def check_config(config: Mapping[str, Any], kind: Kind) -> None:
         _check_encoder(config, model_type)
 
 
-def _check_causal(config: Mapping[str, Any], model_type: str) -> None:
+def _check_causal(config: Mapping[str, object], model_type: str) -> None:
     """Check that a known architecture is a causal language model of text."""
     classes = _names("MODEL_FOR_CAUSAL_LM")
     listed = config.get("architectures")
@@ -125,8 +124,6 @@ def _check_causal(config: Mapping[str, Any], model_type: str) -> None:
         reason = "it is an encoder; name it under `encoders` instead"
     elif model_type not in classes:
         reason = "Transformers has no causal language model of this architecture"
-    elif _has_states(config, model_type):
-        reason = "it has recurrent layers, whose states cannot be shared among prompts"
     elif saved and classes[model_type] not in saved and not any(map(_is_causal, saved)):
         reason = f"its weights are those of {saved[0]!r}"
     if reason:
@@ -141,7 +138,7 @@ def _is_causal(name: str) -> bool:
     return name.endswith(("ForCausalLM", "LMHeadModel"))
 
 
-def _check_encoder(config: Mapping[str, Any], model_type: str) -> None:
+def _check_encoder(config: Mapping[str, object], model_type: str) -> None:
     """Check that a known architecture encodes text in one pass."""
     classes = _names("MODEL")
     mappings = ("MASKED_LM", "TEXT_ENCODING", "CAUSAL_LM")
@@ -153,7 +150,7 @@ def _check_encoder(config: Mapping[str, Any], model_type: str) -> None:
     _check_code(config, {"AutoConfig": _names("CONFIG")[model_type], "AutoModel": classes[model_type]})
 
 
-def _check_code(config: Mapping[str, Any], native: Mapping[str, str]) -> None:
+def _check_code(config: Mapping[str, object], native: Mapping[str, str]) -> None:
     """Refuse a checkpoint whose own code defines another class than Transformers' own of that architecture."""
     named = config.get("auto_map")
     for entry, own in native.items():
@@ -188,18 +185,6 @@ def _check_dtypes(tensors: Mapping[str, Tensor]) -> None:
                 f"{tensor.path.name} stores {name!r} in {tensor.dtype}; mixtune quantises a base itself: use the "
                 f"unquantised repository or checkpoint, in {', '.join(FLOATS)}"
             )
-
-
-def _has_states(config: Mapping[str, Any], model_type: str) -> bool:
-    """Return whether layers keep states instead of keys and values, e.g. of Mamba or linear attention."""
-    text = config.get("text_config")
-    for part in (text if isinstance(text, Mapping) else {}, config):
-        listed = part.get("layer_types") or part.get("layers_block_type")
-        if isinstance(listed, list):
-            return any("attention" not in str(name) or "linear" in str(name) for name in listed)
-    module = _mappings()["SPECIAL_MODEL_TYPE_TO_MODULE_NAME"].get(model_type, model_type.replace("-", "_"))
-    path = _transformers() / "models" / module / f"modeling_{module}.py"
-    return path.is_file() and bool(_STATES.search(path.read_text(encoding="utf-8")))
 
 
 def _transformers() -> Path:

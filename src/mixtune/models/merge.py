@@ -12,7 +12,6 @@ import torch
 from peft import PeftModel
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
-from ..artifacts.manifests import read_json
 from ..errors import UserError
 from ..prompts.chat_template import folder_renderer
 from .adapter_folder import check_template
@@ -46,8 +45,6 @@ def merge(adapter: Path, base: str | None, output: Path) -> None:
     folder = base_folder(base, adapter)
     renderer = folder_renderer(folder)
     check_template(adapter, renderer.template_hash, renderer.tokenizer.get_chat_template())
-    if read_json(Path(folder) / "config.json", dict[str, object]).get("quantization_config"):
-        raise UserError(f"{folder} is quantised, and a sum cannot be; give the base model in bf16 with --base")
     model = _load(folder)
     dtypes, dtype = {name: tensor.dtype for name, tensor in _tensors(model)}, model.dtype
     print(WARNING.format(dtype=str(dtype).removeprefix("torch.")), file=sys.stderr)

@@ -76,7 +76,7 @@ def _read_tokens(folder: Path, config: Mapping[str, Any]) -> tuple[list[tuple[st
         tokens = [(_text(token), int(id)) for id, token in added.items()]
         special = {_text(token) for token in added.values() if token.get("special")}
         if (folder / TOKENIZER).is_file():
-            content = read_object(folder / TOKENIZER)
+            content: dict[str, Any] = read_object(folder / TOKENIZER)
             tokens += _vocabulary(content["model"]["vocab"])
             tokens += [(token["content"], token["id"]) for token in content.get("added_tokens") or []]
             special |= {token["content"] for token in content.get("added_tokens") or [] if token.get("special")}

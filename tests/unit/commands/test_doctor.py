@@ -1,5 +1,6 @@
 """`mixtune doctor`: its report, and its exit status."""
 
+import json
 import os
 from pathlib import Path
 
