@@ -22,7 +22,6 @@ TESTED_ELSEWHERE = {
     "config/experiment": "unit/config/test_jobs.py",
     "config/inputs": "unit/config/test_matrix.py",
     "config/models": "unit/config/test_config.py",
-    "config/overlays": "unit/commands/test_doctor.py",
     "config/raw": "unit/config/test_checks.py",
     "config/section": "unit/config/test_config.py",
     "config/training": "unit/config/test_config.py",

@@ -4,6 +4,8 @@ import re
 
 import pytest
 
+from tests.workflow.projects import Project
+
 PAPERS_MATRIX = {
     "fetch_model": 7,  # with two encoders
     "fetch_benchmark": 8,  # TACRED is on no hub
@@ -34,6 +36,40 @@ def test_the_papers_matrix_is_planned_without_data_and_network(shipped, tmp_path
     (tmp_path / "sitecustomize.py").write_text(NO_NETWORK)
     planned = shipped.planned(forks=False, PYTHONPATH=f"{tmp_path}:{shipped / 'src'}")
     assert {rule: planned[rule] for rule in PAPERS_MATRIX} == PAPERS_MATRIX
+
+
+@pytest.mark.parametrize(
+    ("words", "problem"),
+    [
+        ("--configfile a.yaml --configfile b.yaml", "a.yaml would be ignored"),
+        ("--profile profiles/demo --configfile b.yaml", "demo.yaml (profiles/demo/profile.yaml) would be ignored"),
+        ("--configfile twice.yaml", "twice.yaml:2: matrix is set on line 1, too"),
+    ],
+)
+def test_an_overlay_that_would_not_count_is_an_error(shipped, tmp_path, words, problem):
+    project = shipped.copy(tmp_path / "project")
+    for name in ("a", "b"):
+        (project / f"{name}.yaml").write_text("matrix: {models: [SmolLM3-3B]}\n")
+    (project / "twice.yaml").write_text("matrix: {models: [SmolLM3-3B]}\nmatrix: {shots: [0]}\n")
+    output = project.snakemake("-n", *words.split(), status=1).output
+    assert problem in output
+    assert "Traceback" not in output
+
+
+def test_another_folder_is_named_and_no_key_of_its_config(shipped, tmp_path):
+    (tmp_path / "config.yaml").write_text("samples: samples.tsv\n")
+    words = ["-n", "-s", str(shipped / "Snakefile")]
+    output = Project(tmp_path).snakemake(*words, profile="none", status=1, PYTHONPATH=str(shipped / "src")).output
+    assert f"{tmp_path} is no folder of mixtune: the configuration lacks 15 of 15 sections" in output
+    assert "missing" not in output
+
+
+def test_overlays_of_one_option_are_merged_in_order(shipped, tmp_path):
+    project = shipped.copy(tmp_path / "project")
+    (project / "a.yaml").write_text("matrix: {models: [SmolLM3-3B], shots: [0]}\n")
+    (project / "b.yaml").write_text("matrix: {mixtures: [gentune, littune], shots: [0, 2]}\n")
+    assert project.planned("--configfile", "a.yaml", "b.yaml")["finetune"] == 4
+    assert project.planned("--configfile", "b.yaml", "a.yaml")["finetune"] == 2
 
 
 def test_a_missing_tacred_says_where_it_is_had_and_where_to_put_it(shipped, tmp_path):

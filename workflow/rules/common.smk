@@ -1,10 +1,11 @@
 # The configuration, its matrix, and what the rules of several files share. No rules.
 import gc
 import re
+import sys
 from inspect import signature
 
 from mixtune import layout
-from mixtune.config import inputs, jobs
+from mixtune.config import inputs, jobs, overlays
 from mixtune.config.config import ConfigError, load
 from mixtune.config.matrix import ENCODER, FRONTIER, MatrixPlan
 from mixtune.errors import UserError
@@ -15,6 +16,9 @@ from mixtune.systems import ANY, PATH, RUNS, UNTUNED
 gc.set_threshold(1_000_000, 50, 1000)
 
 try:
+    if workflow.is_main_process:
+        overlays.check_command_line(sys.argv[1:], workflow.overwrite_configfiles)
+        overlays.check_sections(config)
     CONFIG = load(config)
     if workflow.is_main_process:
         run_lock.check()

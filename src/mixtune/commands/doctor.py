@@ -22,22 +22,22 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Checks device, packages, disk, memory, models, keys, benchmarks, hub and cluster. Estimates time "
         "and disk space from measurements of finished jobs. Exits with status 1 if the matrix cannot run.",
     )
-    command.add_argument("--configfile", type=Path, nargs="+", metavar="FILE", help="overlays, as for snakemake")
-    command.add_argument("--profile", type=Path, metavar="FOLDER", help="a profile, as for snakemake")
+    command.add_argument("--configfile", nargs="+", action="append", metavar="FILE", help="overlays, as for snakemake")
+    command.add_argument("--profile", metavar="FOLDER", help="a profile, as for snakemake")
     command.set_defaults(function=doctor)
 
 
 def doctor(args: argparse.Namespace) -> None:
     """Print all checks, the number of usable systems, and the estimates."""
-    from ..config.overlays import load_files, read_profile
+    from ..config.overlays import load_files, of_option, read_profile, select
     from ..runs import machine_checks as machine
     from ..runs import matrix_checks as matrix
     from ..runs.estimates import estimate_disk, read_rates
     from ..runs.target_checks import check_targets, read_matrix_layers
     from ..terminal import console, table
 
-    profile, overlays = read_profile(args.profile)
-    config = load_files(args.configfile or overlays)
+    profile, sources = read_profile(args.profile)
+    config = load_files(select([*sources, *of_option(args.configfile)]))
     probe, elsewhere = machine.run_probe(), "executor" in profile
     rates = [rate for rate in read_rates(PROJECT) if elsewhere or rate.device == probe.get("name")]
     layers = read_matrix_layers(config, PROJECT)

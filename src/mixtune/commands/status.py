@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .values import number
+
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.table import Table
@@ -27,10 +29,19 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Shows done, running, waiting and failed systems, during a run and after it, from files alone.",
     )
     command.add_argument(
-        "--configfile", type=Path, nargs="+", metavar="FILE", help="overlays of the matrix; default: the last run's"
+        "--configfile",
+        nargs="+",
+        action="append",
+        metavar="FILE",
+        help="overlays of the matrix; default: the last run's",
     )
     command.add_argument(
-        "--watch", type=float, nargs="?", const=5, metavar="SECONDS", help="refresh the display until the run ends"
+        "--watch",
+        type=number(0.1, 86_400),
+        nargs="?",
+        const=5,
+        metavar="SECONDS",
+        help="refresh the display until the run ends",
     )
     command.set_defaults(function=status)
 
@@ -53,16 +64,20 @@ def status(args: argparse.Namespace) -> None:
             live.update(_describe(run, args.configfile), refresh=True)
 
 
-def _describe(run: "WorkflowRun", overlays: list[Path] | None) -> "RenderableType":
+def _describe(run: "WorkflowRun", given: list[list[str]] | None) -> "RenderableType":
     """Describe a run: counts of systems by model and state, running jobs, failed jobs, remaining time."""
     from rich.console import Group
 
     from ..config.matrix import systems
+    from ..config.overlays import check_folder
     from ..runs.progress import summarise_state
+    from ..runs.snakemake_records import FOLDER
 
-    config = _load_config(run, overlays)
+    config = _load_config(run, given)
     jobs = {system: run.jobs(system) for system in (systems(config) if config else run.systems())}
     if not jobs:
+        if not FOLDER.is_dir():
+            check_folder()
         return "no run found here; --configfile with the overlays of a matrix lists its systems"
     states = {system: summarise_state(own) for system, own in jobs.items()}
     counts = Counter((system.model, state) for system, state in states.items())
@@ -79,16 +94,15 @@ def _describe(run: "WorkflowRun", overlays: list[Path] | None) -> "RenderableTyp
     )
 
 
-def _load_config(run: "WorkflowRun", overlays: list[Path] | None) -> "Config | None":
-    """Load the configuration with these overlays, or those of the last run; None if the latter are unknown."""
-    from ..config.overlays import load_files
+def _load_config(run: "WorkflowRun", given: list[list[str]] | None) -> "Config | None":
+    """Load the configuration with the given overlays, or those of the last run; None if the latter are unknown."""
+    from ..config.overlays import load_files, of_option, select
     from ..runs.snakemake_records import parse_overlays
 
-    if overlays is None:
-        overlays = parse_overlays(run.log)
-        if overlays and not all(path.is_file() for path in overlays):
-            return None
-    return None if overlays is None else load_files(overlays)
+    if given:
+        return load_files(select(of_option(given)))
+    overlays = parse_overlays(run.log)
+    return None if overlays is None or not all(path.is_file() for path in overlays) else load_files(overlays)
 
 
 def _count_table(models: list[str], counts: Counter[tuple[str, str]]) -> "Table":

@@ -6,6 +6,8 @@ from pathlib import Path
 from textwrap import indent
 from typing import TYPE_CHECKING
 
+from .values import whole_number
+
 if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
@@ -22,7 +24,9 @@ def add(commands: argparse._SubParsersAction) -> None:
         "reports changes since. `snakemake -n` reports whether a job would run again.",
     )
     command.add_argument("file", type=Path, metavar="FILE", help="below results/ or reports/; a folder: its manifest")
-    command.add_argument("--depth", type=int, default=99, metavar="N", help="steps back to show (default: all)")
+    command.add_argument(
+        "--depth", type=whole_number(0), default=99, metavar="N", help="steps back to show (default: all)"
+    )
     command.add_argument("--all", action="store_true", help="compare contents of large files, too")
     command.set_defaults(function=why)
 
@@ -31,9 +35,12 @@ def why(args: argparse.Namespace) -> None:
     """Print the provenance tree of a file."""
     from rich.tree import Tree
 
+    from ..config.overlays import check_folder
     from ..runs.provenance import trace
     from ..terminal import console
 
+    if not args.file.exists():
+        check_folder()
     node = trace(args.file, args.all)
     tree = Tree(_describe(node, in_full=True))
     _add_inputs(tree, node, args.depth, {node.path})

@@ -99,9 +99,12 @@ def test_a_profile_names_the_overlay(project, capsys):
         (["--configfile", "nowhere.yaml"], "nowhere.yaml not found"),
         (["--profile", "nowhere"], "profile.yaml not found"),
         (["--configfile", "broken.yaml"], "training.epoch: unknown key"),
+        (["--configfile", "mine.yaml", "--configfile", "broken.yaml"], "mine.yaml would be ignored"),
+        (["--profile", "own", "--configfile", "broken.yaml"], r"mine.yaml \(own/profile.yaml\) would be ignored"),
     ],
 )
 def test_a_wrong_config_is_told_before_anything_is_checked(project, arguments, problem):
     (project / "broken.yaml").write_text("training: {epoch: 3}\n")
+    (project / "own/profile.yaml").write_text("configfile: mine.yaml\n")
     with pytest.raises(SystemExit, match=problem):
         main(["doctor", *arguments])

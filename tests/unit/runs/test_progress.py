@@ -72,6 +72,18 @@ def test_an_empty_folder_has_no_systems(project, capsys):
     assert "no run found here" in capsys.readouterr().out
 
 
+def test_a_folder_that_is_none_of_ours_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for words in (["status"], ["status", "--configfile", "a.yaml"], ["why", "results/a"]):
+        with pytest.raises(SystemExit, match=r"is no folder of mixtune: config\.yaml not found"):
+            main(words)
+
+
+def test_overlays_of_two_options_are_refused_as_by_snakemake(project):
+    with pytest.raises(SystemExit, match=r"a\.yaml would be ignored, .*: --configfile a\.yaml b\.yaml"):
+        main(["status", "--configfile", "a.yaml", "--configfile", "b.yaml"])
+
+
 def test_what_a_run_will_make_is_known_before_it_is_there(running):
     assert WorkflowRun().systems() == [FIRST, SECOND, UNTUNED]
 
