@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import shutil
 import subprocess
 import time
@@ -10,6 +12,7 @@ import pytest
 
 from mixtune.artifacts.manifests import file_sha256, read_json
 from tests import fork_server
+from tests.workflow.projects import ROOT
 
 CELL = "tiny/gentune/0-shot/seed-42"
 
@@ -29,6 +32,26 @@ def mixtune(project, *arguments, status=0, **environment):
     )
     assert run.returncode == status, run.stdout
     return run.stdout
+
+
+# Documented commands
+
+
+def test_documented_commands_work_for_a_model_that_stays_in_its_folder(whole_run, tmp_path):
+    """Every command of mixtune in the README, with the names of this project (`origin: path`)."""
+    project, _ = whole_run
+    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
+    for old, new in {
+        "SmolLM2-135M-Instruct": "tiny", "mine.yaml": "tiny.yaml", "--output merged": f"--output {tmp_path / 'merged'}",
+    }.items():  # fmt: skip
+        text = text.replace(old, new)
+    commands = re.findall(r"^ {4}mixtune (.*)", text, re.MULTILINE)
+    assert {command.split()[0] for command in commands} == {"doctor", "status", "why", "clean", "predict", "merge"}
+    for command in commands:
+        output = mixtune(project, *shlex.split(command, comments=True))
+        assert "Traceback" not in output
+        assert not command.startswith("predict") or '"relation": ' in output.splitlines()[-1]
+    assert (tmp_path / "merged/model.safetensors").is_file()
 
 
 # Run cards

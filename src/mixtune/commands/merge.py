@@ -3,6 +3,8 @@
 import argparse
 from pathlib import Path
 
+from .values import output_path
+
 
 def add(commands: argparse._SubParsersAction) -> None:
     """Add the command and its arguments."""
@@ -12,8 +14,10 @@ def add(commands: argparse._SubParsersAction) -> None:
         description="Writes the base model with the merged adapter: safetensors, tokenizer and chat template.",
     )
     command.add_argument("--adapter", type=Path, required=True, help="folder of an adapter (PEFT's layout)")
-    command.add_argument("--base", help="its base model, folder or hub id; default: the one in the adapter's config")
-    command.add_argument("--output", type=Path, required=True, help="folder to write; new, or empty")
+    command.add_argument(
+        "--base", help="its base model: folder (results/models/NAME), or hub id; default: as the adapter names it"
+    )
+    command.add_argument("--output", type=output_path, required=True, help="folder to write; new, or empty")
     command.set_defaults(function=merge)
 
 

@@ -5,9 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..artifacts.download import MODEL_FILES, network_errors
+from ..artifacts.manifests import read_json
 from ..errors import DISK, UserError
 from .adapter_folder import CARD, CONFIG, WEIGHTS, adapter_config, run_card
 from .compatibility import check_checkpoint
+from .formats import ModelManifest
+
+MANIFEST = "manifest.json"
 
 _HUB_ID = re.compile(r"[\w-][\w.-]*/[\w.-]+(@[\w./-]+)?")
 
@@ -29,17 +33,18 @@ def base_folder(base: str | None, adapter: Path) -> str:
     """Return the folder of an adapter's base model: the given one, or the one that the adapter names.
 
     Args:
-        base: Folder or hub id; None: as the adapter names it.
+        base: Folder, also one of results/models/ or the manifest in it, or hub id; None: as the adapter names it.
 
     Raises:
-        UserError: It is neither a folder nor available on the hub, or it or the adapter cannot be used.
+        UserError: It is neither a model's folder nor available on the hub, or it or the adapter cannot be used.
     """
     config = adapter_config(adapter)
     name = base or config.get("base_model_name_or_path") or ""
     source = "--base" if base else "the adapter's base model"
-    if name and Path(name).is_dir():
-        check_checkpoint(Path(name), key=source)
-        return name
+    if name and Path(name).exists():
+        local = _local_model(Path(name))
+        check_checkpoint(local, key=source)
+        return str(local)
     if not _HUB_ID.fullmatch(name):
         raise UserError(f"{source}: {name!r} is neither a folder nor a hub id; give its folder with --base")
     commit = None if base else run_card(adapter).get("base_model_commit")
@@ -47,6 +52,21 @@ def base_folder(base: str | None, adapter: Path) -> str:
     folder = _snapshot(source, name, MODEL_FILES, remedy, commit)
     check_checkpoint(folder, key=source)
     return str(folder)
+
+
+def _local_model(path: Path) -> Path:
+    """Return the folder of a local model: the one given, or the one that the manifest of a fetched model names."""
+    folder = path.parent if path.name == MANIFEST and path.is_file() else path
+    if not (folder / "config.json").is_file() and (folder / MANIFEST).is_file():  # of a model with origin path
+        named = Path(read_json(folder / MANIFEST, ModelManifest).get("folder", ""))
+        folder = named if named.is_absolute() else folder.absolute().parents[2] / named  # relative to the project
+    missing = [pattern for pattern in ("config.json", "*.safetensors", "tokenizer*") if not list(folder.glob(pattern))]
+    if missing:
+        raise UserError(
+            f"--base: {folder} holds no {' and no '.join(missing)}; give the folder of a model in safetensors, "
+            "e.g. results/models/NAME after a run of the workflow"
+        )
+    return folder
 
 
 def _snapshot(source: str, name: str, patterns: Sequence[str], remedy: str, commit: str | None = None) -> Path:

@@ -6,6 +6,7 @@ from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.errors import UserError
 from mixtune.models.resolve import base_folder
 from tests.fixtures.checkpoints import write_checkpoint
+from tests.fixtures.models import fetch_folder
 
 
 def edit(path, **changed):
@@ -30,3 +31,27 @@ def test_a_base_model_is_a_folder_or_a_hub_id(saved, base, tmp_path):
     edit(folder / "adapter_config.json", base_model_name_or_path="tiny")
     with pytest.raises(UserError, match=r"base model: 'tiny' is neither a folder nor a hub id; .* --base"):
         base_folder(None, folder)
+
+
+def test_a_fetched_model_is_found_by_its_folder_or_manifest_whatever_its_origin(saved, base, tmp_path, monkeypatch):
+    folder = saved()
+    for origin in (base, base / "manifest.json"):  # hub and pypi: the files are in the folder of the manifest
+        assert base_folder(str(origin), folder) == str(base)
+    manifest = fetch_folder(base, tmp_path / "results/models/tiny/manifest.json", "tiny")
+    for local in (manifest, manifest.parent):  # path: they stay where they are
+        assert base_folder(str(local), folder) == str(base)
+    (tmp_path / "data").symlink_to(base)
+    edit(manifest, folder="data")
+    monkeypatch.chdir(tmp_path / "results")
+    assert base_folder("models/tiny", folder) == str(tmp_path / "data")
+
+
+def test_a_folder_that_holds_no_model_is_named(saved, base, tmp_path):
+    folder = saved()
+    for path in (tmp_path, base / "config.json"):
+        with pytest.raises(UserError, match=rf"--base: {path} holds no config\.json and no \*\.safetensors and no tok"):
+            base_folder(str(path), folder)
+    manifest = fetch_folder(base, tmp_path / "results/models/tiny/manifest.json", "tiny")
+    edit(manifest, folder=str(tmp_path / "gone"))
+    with pytest.raises(UserError, match=r"--base: .*gone holds no config\.json"):
+        base_folder(str(manifest.parent), folder)
