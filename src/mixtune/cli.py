@@ -1,11 +1,12 @@
 """The command `mixtune`."""
 
 import argparse
+import sys
 from collections.abc import Sequence
 
 from . import __version__
 from .commands import audit, clean, doctor, merge, predict, status, why
-from .errors import NOT_FOR_TUNING, block_imports, run
+from .errors import DISK, NOT_FOR_TUNING, UserError, block_imports, run
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,9 +20,23 @@ def parser() -> argparse.ArgumentParser:
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command; errors that a user can act on end it with a message and status 1."""
-    args = parser().parse_args(argv)
-    run(lambda: args.function(args))
+    """Run the command; errors that a user can act on end it with a message and status 1, Ctrl-C with status 130."""
+    try:
+        run(lambda: _run(argv))
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+def _run(argv: Sequence[str] | None) -> None:
+    try:
+        args = parser().parse_args(argv)
+        args.function(args)
+    except OSError as error:
+        if error.filename is None or error.errno in DISK:
+            raise
+        raise UserError(f"{error.filename}: {error.strerror}; correct the path") from error
+    finally:
+        sys.stdout.flush()  # here, where a closed pipe (`| head`) is an error that `run` handles
 
 
 def program() -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import mixtune
+import mixtune.commands.clean
 from mixtune.cli import main
 from tests import fork_server
 
@@ -54,6 +55,33 @@ def test_the_package_is_a_program():
     command = [fork_server.python(), "-m", "mixtune", "--version"]
     run = subprocess.run(command, env=os.environ | fork_server.ENVIRONMENT, capture_output=True, text=True, check=True)
     assert run.stdout == f"mixtune {mixtune.__version__}\n"
+
+
+@pytest.mark.parametrize(("word", "status"), [("--help", 0), ("clean", 1)])  # argparse ignores it
+def test_a_closed_pipe_ends_it_without_a_traceback(tmp_path, word, status):
+    (tmp_path / "scratch").mkdir()
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with open(theirs, "wb") as output:
+        environment = os.environ | fork_server.ENVIRONMENT | {"PYTHONPATH": str(ROOT / "src")}
+        command = [sys.executable, "-m", "mixtune.cli", word]
+        run = subprocess.run(command, cwd=tmp_path, env=environment, stdout=output, stderr=subprocess.PIPE)
+    assert (run.returncode, run.stderr) == (status, b"")
+
+
+def test_ctrl_c_ends_every_command_with_status_130(monkeypatch):
+    def interrupted(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(mixtune.commands.clean, "clean", interrupted)
+    with pytest.raises(SystemExit) as end:
+        main(["clean"])
+    assert end.value.code == 130
+
+
+def test_a_path_that_cannot_be_read_is_named(tmp_path):
+    with pytest.raises(SystemExit, match=r"error: .*File name too long; correct the path"):
+        main(["why", "x" * 300])
 
 
 def test_types_ship_with_the_package():

@@ -13,7 +13,12 @@ from typing import TypedDict, TypeVar, overload
 
 import psutil
 
-from ..errors import naming
+from ..errors import UserError, naming
+
+
+class BrokenJson(UserError, ValueError):
+    """A file that is not valid JSON, e.g. an incomplete copy."""
+
 
 _T = TypeVar("_T")
 
@@ -93,8 +98,14 @@ def read_json(path: Path, into: type | None = None) -> object:
 
     Args:
         into: Its type, for the type checker alone: the SHA-256 in manifests verify files of the workflow.
+
+    Raises:
+        BrokenJson: It is not valid.
     """
-    return json.loads(Path(path).read_text(encoding="utf-8"))
+    try:
+        return json.loads(Path(path).read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise BrokenJson(f"{path}: not valid JSON ({error}); replace it, or delete it and run again") from None
 
 
 def write_manifest(path: Path, files: list[Path], **facts: object) -> dict[str, object]:

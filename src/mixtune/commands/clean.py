@@ -6,6 +6,9 @@ from pathlib import Path
 
 from .. import layout
 from ..errors import UserError
+from .values import number
+
+CENTURY = 36_500  # days
 
 STATES = {
     "running": "a job uses it now",
@@ -27,7 +30,9 @@ def add(commands: argparse._SubParsersAction) -> None:
     selection = command.add_mutually_exclusive_group()
     selection.add_argument("--all", action="store_true", help="all entries, also current, unfinished and unknown ones")
     selection.add_argument("--checkpoints", action="store_true", help="only the checkpoints, of entries in any state")
-    command.add_argument("--older-than", type=float, default=0, metavar="DAYS", help="only entries older than this")
+    command.add_argument(
+        "--older-than", type=number(0, CENTURY), default=0, metavar="DAYS", help="only entries older than this"
+    )
     command.add_argument("--yes", action="store_true", help="remove the selected entries")
     command.set_defaults(function=clean)
 

@@ -17,6 +17,7 @@ from ..data.example import Example
 from ..errors import UserError
 from ..inference.streams import FIELDS, FORMATS, InputRow, Lines, parse_example, read_label_list, read_rows, windows
 from ..terminal import bar
+from .values import input_file, output_file, whole_number
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -27,10 +28,10 @@ ABOUT = """\
 Predicts the relation between two entities of a text, with the code of the workflow's own prediction.
 
 Input, JSON Lines, CSV or TSV with a header: text, head and tail; optionally head_start, head_end, tail_start and
-tail_end, the character offsets of the mentions (end exclusive). JSON Lines may also have the form of OpenNRE (token or
-text, h, t) or FewRel (tokens, h, t). Output, JSON Lines in the input's order: all fields of
-the input line, with relation and confidence added (or replaced). Under --condition constrained, confidence is the
-label's probability among all labels, 0 to 1; under the other conditions it is null. Output is written as soon as it is
+tail_end, the character offsets of the mentions (end exclusive; -1: not in the text). JSON Lines may also have the form
+of OpenNRE (token or text, h, t) or FewRel (tokens, h, t). Output, JSON Lines in the input's order: all fields of the
+input line, with relation and confidence added (or replaced). Under --condition constrained, confidence is the label's
+probability among all labels, 0 to 1; under the other conditions it is null. Output is written as soon as it is
 predicted: lines from a pipe are labelled as they arrive."""
 
 STATUS = """\
@@ -51,10 +52,10 @@ def add(commands: argparse._SubParsersAction) -> None:
     )
     option = command.add_argument
     option("--adapter", required=True, help="folder of a LoRA adapter (PEFT), or hub id: owner/name[@revision]")
-    option("--base", help="its base model, folder or hub id; default: the one in the adapter's config")
-    option("--input", type=_file, metavar="FILE", help="default: standard input")
+    option("--base", help="its base model: folder (results/models/NAME), or hub id; default: as the adapter names it")
+    option("--input", type=input_file, metavar="FILE", help="default: standard input")
     option("--format", choices=FORMATS, help="format of the input; default: by the file's extension, else jsonl")
-    option("--output", type=Path, metavar="FILE", help="appears once complete; default: standard output")
+    option("--output", type=output_file, metavar="FILE", help="appears once complete; default: standard output")
     option("--text", help="one text, instead of --input; needs --head and --tail")
     option("--head", help="mention of its head entity")
     option("--tail", help="mention of its tail entity")
@@ -66,24 +67,23 @@ def add(commands: argparse._SubParsersAction) -> None:
         "the same prompt, decoding restricted to these labels",
     )
     option(
-        "--labels", type=_file, metavar="FILE", help="text file with one label per line, or a benchmark's labels.json"
+        "--labels",
+        type=input_file,
+        metavar="FILE",
+        help="text file with one label per line, or a benchmark's labels.json",
     )
     option(
         "--demonstrations",
-        type=_file,
+        type=input_file,
         metavar="FILE",
         help="rows with text, head, tail and relation, put into every prompt (for adapters tuned with shots)",
     )
     option("--device", type=_device, help="cpu, cuda or cuda:N; default: MIXTUNE_DEVICE, else cuda")
-    option("--max-length", type=int, default=4096, help="maximum tokens of a prompt (default: 4096)")
-    option("--max-new-tokens", type=int, default=32, help="maximum tokens of a generated answer (default: 32)")
+    option("--max-length", type=whole_number(16), default=4096, help="maximum tokens of a prompt (default: 4096)")
+    option(
+        "--max-new-tokens", type=whole_number(1), default=32, help="maximum tokens of a generated answer (default: 32)"
+    )
     command.set_defaults(function=functools.partial(_check_and_predict, command))
-
-
-def _file(text: str) -> Path:
-    if not Path(text).exists() or Path(text).is_dir():
-        raise argparse.ArgumentTypeError(f"file {text} not found")
-    return Path(text)
 
 
 def _device(text: str) -> str:
@@ -114,7 +114,7 @@ def _check_and_predict(command: argparse.ArgumentParser, args: argparse.Namespac
 def predict(args: argparse.Namespace, rows: list[InputRow] | None = None) -> int:
     """Label the given rows, or those of the input; returns the number of rows that could not be labelled."""
     labels = read_label_list(args.labels) if args.labels else []
-    demonstrations = list(_read_demonstrations(args.demonstrations)) if args.demonstrations else []
+    demonstrations = _read_demonstrations(args.demonstrations) if args.demonstrations else []
     name = "--text" if rows else str(args.input or "standard input")
     with contextlib.ExitStack() as stack:
         lines = None
@@ -186,14 +186,16 @@ def _input_format(path: Path | None, chosen: str | None) -> str:
     return chosen or (suffix if suffix in FORMATS else FORMATS[0])
 
 
-def _read_demonstrations(path: Path) -> Iterator[Example]:
-    """Read demonstrations from a file; unlike input rows, each must be valid."""
+def _read_demonstrations(path: Path) -> list[Example]:
+    """Read demonstrations from a file; unlike input rows, each must be valid, and there must be one."""
     with path.open("rb", buffering=0) as file:
-        for row in read_rows(Lines(file), _input_format(path, None), str(path), has_relation=True):
-            if row and row.problem:
-                raise UserError(f"{path}: line {row.number}: {row.problem}")
-            if row and row.example:
-                yield row.example
+        rows = list(filter(None, read_rows(Lines(file), _input_format(path, None), str(path), has_relation=True)))
+    for row in rows:
+        if row.problem:
+            raise UserError(f"{path}: line {row.number}: {row.problem}")
+    if not rows:
+        raise UserError(f"{path} is empty; give at least one demonstration, or omit --demonstrations")
+    return [row.example for row in rows if row.example]
 
 
 @contextlib.contextmanager

@@ -16,7 +16,7 @@ from typing import Any, BinaryIO, Literal, TypedDict
 
 from ..data.example import LONGEST, Example
 from ..data.labels import describe_indistinct
-from ..data.mentions import locate_mentions
+from ..data.mentions import ABSENT, locate_mentions
 from ..data.readers.mention_forms import plain_record
 from ..errors import UserError
 
@@ -210,7 +210,7 @@ def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
         number: Line number of a demonstration, which has a `relation`; 0: an example to label.
 
     Raises:
-        ValueError: A field is missing or wrong.
+        ValueError: A field is missing or wrong, or a mention without offsets is not in the text.
     """
     if not {"head", "tail"} & record.keys() and {"h", "t"} <= record.keys():
         record = {**record, **plain_record(record)}
@@ -221,8 +221,11 @@ def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
     text, head, tail = (record[name] for name in FIELDS)
     spans: Sequence[Any] = [record.get(name) for name in SPANS]
     if spans.count(None) == len(SPANS):
-        head_span, tail_span = locate_mentions(text, head, tail, Counter())
-        spans = [*head_span, *tail_span]
+        found = locate_mentions(text, head, tail, Counter())
+        absent = [f"{name} {record[name]!r}" for name, span in zip(FIELDS[1:], found, strict=True) if span == ABSENT]
+        if absent:
+            raise ValueError(f"{' and '.join(absent)} not found in text; correct it, or give offsets (-1: not in text)")
+        spans = [*found[0], *found[1]]
     elif None in spans:
         raise ValueError(f"give all of {', '.join(SPANS)}, or none; {SPANS[spans.index(None)]} is missing")
     head_start, head_end, tail_start, tail_end = spans
@@ -258,7 +261,7 @@ def read_label_list(path: Path) -> list[str]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         labels = json.loads(text) if path.suffix == ".json" else list(filter(None, map(str.strip, text.splitlines())))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}); give a text file with one label per line") from None
     labels = labels.get("labels") if isinstance(labels, dict) else labels
     is_list = isinstance(labels, list) and all(isinstance(label, str) for label in labels)

@@ -20,6 +20,7 @@ from mixtune.artifacts.manifests import (
     write_manifest,
     write_text,
 )
+from mixtune.errors import UserError
 
 
 @pytest.fixture
@@ -165,3 +166,11 @@ def test_what_a_killed_process_left_of_a_file_goes(tmp_path):
         other.write_text("half")
     write_text(path, "whole")
     assert set(tmp_path.iterdir()) == {path, of_another_machine, of_a_living_process, of_another_file}
+
+
+def test_a_file_that_is_no_json_is_named(tmp_path):
+    for content in (b"", b'{"a": ', b"\xff"):
+        (tmp_path / "run_card.json").write_bytes(content)
+        with pytest.raises(UserError, match=r"run_card\.json: not valid JSON \(.+\); replace it, or delete it"):
+            read_json(tmp_path / "run_card.json")
+        assert not is_complete(tmp_path / "run_card.json")

@@ -217,13 +217,19 @@ def test_every_format_gives_the_same_answers(tuned, capsys, tmp_path, form):
 
 def test_a_bad_line_is_told_and_the_rest_goes_on(tuned, capsys, tmp_path):
     given = [QUERIES[0], "no JSON", "", QUERIES[1] | SPANS | {"head_end": 4}, QUERIES[2], {"text": "Ada"}]
+    given.append(QUERIES[3] | {"head": "Eve"})
     output = tmp_path / "out.jsonl"
     rows, told = predict(tuned, given, capsys, tmp_path, "--output", str(output), status=3)
     assert rows == []
     assert [json.loads(line)["n"] for line in output.read_text().splitlines()] == [0, 2]
-    for number, problem in ((2, "not valid JSON"), (4, "mention 'Ada' is not at 0:4"), (6, "check head, tail")):
+    for number, problem in (
+        (2, "not valid JSON"),
+        (4, "mention 'Ada' is not at 0:4"),
+        (6, "check head, tail"),
+        (7, "'Eve' not found"),
+    ):
         assert re.search(rf"in\.jsonl: line {number}: .*{problem}", told)
-    assert "3 of 5 lines could not be labelled" in told
+    assert "4 of 6 lines could not be labelled" in told
 
 
 def test_a_text_that_does_not_fit_is_a_bad_line_and_what_is_cut_is_told(tuned, capsys, tmp_path):
@@ -278,6 +284,9 @@ def test_demonstrations_stand_before_the_question(tuned, capsys, tmp_path, asked
     shown.write_text("text,head,tail,relation\nEve knows Dan.,Eve,Dan,\n")
     with pytest.raises(SystemExit, match=r"shown\.csv: line 2: .*check relation"):
         predict(tuned, QUERIES[:1], capsys, tmp_path, "--demonstrations", str(shown))
+    shown.write_text("text,head,tail,relation\n")
+    with pytest.raises(SystemExit, match=r"shown\.csv is empty; give at least one demonstration"):
+        predict(tuned, QUERIES[:1], capsys, tmp_path, "--demonstrations", str(shown))
 
 
 def test_no_input_gives_no_output(tuned, capsys, tmp_path):
@@ -305,6 +314,15 @@ def test_one_sentence_gives_the_same_line(tuned, capsys, tmp_path):
         (["--input", "."], "file . not found"),
         (["--device", "gpu"], "unknown device gpu; must be cpu, cuda or cuda:N"),
         (["--format", "xml"], "invalid choice"),
+        (
+            ["--max-new-tokens", "0"],
+            "argument --max-new-tokens: '0' is not possible; must be a whole number, at least 1",
+        ),
+        (["--max-new-tokens", "-1"], "'-1' is not possible"),
+        (["--max-length", "15"], "must be a whole number, at least 16"),
+        (["--output", "."], "argument --output: . is a folder; give the path of a file"),
+        (["--output", f"{__file__}/below"], "is a file, not a folder; choose another path"),
+        (["--text", "Ada", "--head", "Ada", "--tail", "Bob"], "tail 'Bob' not found in text"),
     ],
 )
 def test_wrong_usage_is_told_with_status_2(capsys, options, told):

@@ -66,8 +66,10 @@ def test_a_cell_may_have_several_lines(rows):
         (json.dumps(GOOD | SPANS | {"head_start": 1}).encode(), "mention 'Ada' is not at 1:3 of the text"),
         (json.dumps(GOOD | SPANS | {"tail_end": "11"}).encode(), "must be whole numbers"),
         (json.dumps(GOOD | SPANS | {"tail_end": None}).encode(), "or none; tail_end is missing"),
+        (json.dumps(GOOD | {"head": "ada"}).encode(), "^head 'ada' not found in text; .* or give offsets"),
+        (json.dumps(GOOD | {"head": "Eve", "tail": "Dan"}).encode(), "^head 'Eve' and tail 'Dan' not found in text"),
     ],
-    ids=range(13),
+    ids=range(15),
 )
 def test_a_bad_line_is_told_with_its_number_and_the_next_is_read(rows, line, problem):
     found = rows(b"\n".join([LINE, b"", line, LINE]))
@@ -107,6 +109,12 @@ def test_spans_are_numbers_in_every_format_and_may_be_left_out(rows):
     assert (placed.example.head_start, placed.record["head_start"]) == (4, 4)
     assert (found.example.head_start, found.record["head_start"]) == (0, None)
     assert rows(json.dumps(placed.record).encode())[0].example == placed.example
+
+
+def test_a_mention_that_is_not_in_the_text_has_offsets_of_minus_one(rows):
+    absent = {"head": "she", "head_start": -1, "head_end": -1}
+    (row,) = rows(json.dumps(GOOD | SPANS | absent).encode())
+    assert (row.example.head, row.example.head_start, row.problem) == ("she", -1, "")
 
 
 @pytest.mark.parametrize(
@@ -183,6 +191,8 @@ def test_labels_stand_one_a_line_or_in_a_benchmarks_file(tmp_path, name, content
         ("labels.json", "{}", "is not a list of labels"),
         ("labels.json", '["met", 3]', "is not a list of labels"),
         ("labels.json", "[", "cannot be read"),
+        ("labels.json", "[" * 100_000, "cannot be read"),
+        ("labels.txt", "", "is not a list of labels"),
         ("labels.txt", 'met\n"Met"', "duplicate label: met"),
         ("labels.txt", "met\n''", "label .* is an empty answer in scoring"),
     ],
