@@ -54,6 +54,7 @@ def sources(plan: MatrixPlan, mixture: str) -> list[DataSource]:
                 licence=known.licence if known else "not known",
                 redistributable_as=known.redistributable_as if known else "",
                 licensed=name in plan.config.export.licensed,
+                language="en" if known else "",
             )
         )
     return found

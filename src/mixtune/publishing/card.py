@@ -193,7 +193,7 @@ def _scores(benchmarks: Sequence[EvaluatedBenchmark], scores: ScoreFile) -> pd.D
 
 
 def _metadata(name: str, sources: Sequence[Source], results: Results, scores: pd.DataFrame) -> ModelCardData:
-    licence = results.licence
+    licence, languages = results.licence, {source.language for source in sources}
     evaluation = [
         EvalResult(
             task_type="text-generation",
@@ -216,7 +216,7 @@ def _metadata(name: str, sources: Sequence[Source], results: Results, scores: pd
         base_model_relation="adapter",
         library_name="peft",
         pipeline_tag="text-generation",
-        language="en",
+        language=sorted(languages) if all(languages) else None,
         tags=["relation-extraction", "lora", "mixtune"],
         datasets=[source.hub for source in sources if source.hub] or None,
         model_name=name,

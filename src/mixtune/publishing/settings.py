@@ -13,6 +13,7 @@ class DataSource(Part):
         licence: Licence by the registry; "not known" for a benchmark that the user adds.
         redistributable_as: Licence under which rows may be redistributed; "" where none permits it.
         licensed: Whether `export.licensed` lists it.
+        language: ISO 639-1 code of its texts' language; "" for a benchmark that the user adds.
     """
 
     name: str
@@ -22,6 +23,7 @@ class DataSource(Part):
     licence: str
     redistributable_as: str
     licensed: bool
+    language: str
 
 
 class EvaluatedBenchmark(Part):

@@ -18,6 +18,7 @@ class Source:
         location: The repository, or a description of another origin.
         licence: Name of its licence.
         redistributable_as: Identifier of the licence under which rows may be redistributed; "" where none permits it.
+        language: ISO 639-1 code of its texts' language; "" where it is unknown.
         is_sample: Whether it is a sample corpus of this project.
         is_exported: Whether its rows are exported: redistributable ones, and those that `export.licensed` lists.
     """
@@ -28,6 +29,7 @@ class Source:
     location: str
     licence: str
     redistributable_as: str
+    language: str
     is_sample: bool
     is_exported: bool
 
@@ -36,7 +38,7 @@ def resolve_terms(source: DataSource) -> Source:
     """Return a source with the terms of the copy that was read.
 
     >>> source = DataSource(name="tacred", title="TACRED", origin="sample", hub="", licence="LDC",
-    ...     redistributable_as="", licensed=False)
+    ...     redistributable_as="", licensed=False, language="en")
     >>> resolve_terms(source).licence
     'Apache-2.0'
     """
@@ -46,4 +48,14 @@ def resolve_terms(source: DataSource) -> Source:
     if is_sample:  # written for this project, whichever benchmark it imitates
         licence, redistributable_as, location = "Apache-2.0", "apache-2.0", "sample corpus of mixtune"
     is_exported = bool(redistributable_as) or source.licensed
-    return Source(source.name, source.title, source.hub, location, licence, redistributable_as, is_sample, is_exported)
+    return Source(
+        source.name,
+        source.title,
+        source.hub,
+        location,
+        licence,
+        redistributable_as,
+        source.language,
+        is_sample,
+        is_exported,
+    )

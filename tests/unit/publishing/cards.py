@@ -22,7 +22,7 @@ def benchmark(name: str, **changed) -> dict:
 
 def source(name: str, **changed) -> dict:
     facts = {"name": name, "title": name.capitalize(), "origin": "hub", "hub": f"some/{name}"}
-    return facts | {"licence": "MIT", "redistributable_as": "mit", "licensed": False} | changed
+    return facts | {"licence": "MIT", "redistributable_as": "mit", "licensed": False, "language": "en"} | changed
 
 
 def settings(**changed) -> CardSettings:

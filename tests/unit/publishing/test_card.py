@@ -10,7 +10,7 @@ from mixtune.evaluation.scoring import score
 from mixtune.publishing.card import adapter_name, card
 from mixtune.publishing.licences import Licence
 from mixtune.publishing.settings import CardSettings
-from tests.unit.publishing.cards import RUN, benchmark, settings
+from tests.unit.publishing.cards import RUN, benchmark, settings, source
 
 LLAMA = (
     "Llama 3.2 is licensed under the Llama 3.2 Community License, Copyright © Meta Platforms, Inc. All Rights Reserved."
@@ -80,7 +80,7 @@ def test_the_metadata_are_those_of_a_peft_adapter(written):
         "base_model": "maker/tiny",
         "base_model_relation": "adapter",
         "datasets": ["some/web"],
-        "language": "en",
+        "language": ["en"],
         "library_name": "peft",
         "license": "other",
         "pipeline_tag": "text-generation",
@@ -88,6 +88,13 @@ def test_the_metadata_are_those_of_a_peft_adapter(written):
     }
     assert [entry["name"] for entry in results] == ["tiny-re_own-2-shot"]
     assert "\n# tiny-re_own-2-shot\n" in text
+
+
+def test_the_language_is_that_of_the_sources_or_left_out(written):
+    for languages, expected in ((["en", "de"], ["de", "en"]), (["en", ""], None)):
+        names = zip(("web", "news"), languages, strict=True)
+        chosen = settings(sources=[source(name, language=language) for name, language in names])
+        assert written(chosen)[0].get("language") == expected
 
 
 def test_every_measured_score_is_in_the_metadata_and_in_the_table(written):

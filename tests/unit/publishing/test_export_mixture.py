@@ -74,7 +74,7 @@ def folders(tmp_path, example) -> list[Path]:
 
 def source(name: str, **changed) -> dict:
     facts = {"name": name, "title": name.capitalize(), "origin": "hub", "hub": f"some/{name}_copy"}
-    return facts | {"licence": "MIT", "redistributable_as": "mit", "licensed": False} | changed
+    return facts | {"licence": "MIT", "redistributable_as": "mit", "licensed": False, "language": "en"} | changed
 
 
 def settings(**changed) -> ExportMixtureSettings:

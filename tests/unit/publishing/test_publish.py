@@ -73,7 +73,7 @@ def mixture(tmp_path):
 
 def source(name: str, redistributable_as: str = "mit", origin: str = "hub") -> dict:
     return {
-        "name": name, "title": name, "origin": origin, "hub": "", "licence": "", "licensed": True,
+        "name": name, "title": name, "origin": origin, "hub": "", "licence": "", "licensed": True, "language": "en",
         "redistributable_as": redistributable_as,
     }  # fmt: skip
 
