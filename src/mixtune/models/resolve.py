@@ -4,6 +4,8 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
+from safetensors import SafetensorError, safe_open
+
 from ..artifacts.download import MODEL_FILES, network_errors
 from ..artifacts.manifests import read_json
 from ..errors import DISK, UserError
@@ -38,20 +40,27 @@ def base_folder(base: str | None, adapter: Path) -> str:
     Raises:
         UserError: It is neither a model's folder nor available on the hub, or it or the adapter cannot be used.
     """
-    config = adapter_config(adapter)
-    name = base or config.get("base_model_name_or_path") or ""
     source = "--base" if base else "the adapter's base model"
+    folder = _base_folder(base, adapter, source)
+    check_checkpoint(folder, key=source)
+    for path in sorted(adapter.glob("*.safetensors")):
+        try:
+            with safe_open(path, framework="numpy"):
+                pass
+        except SafetensorError as error:
+            raise UserError(f"{path}: incomplete safetensors file ({error}); fetch or copy it again") from None
+    return str(folder)
+
+
+def _base_folder(base: str | None, adapter: Path, source: str) -> Path:
+    name = base or adapter_config(adapter).get("base_model_name_or_path") or ""
     if name and Path(name).exists():
-        local = _local_model(Path(name))
-        check_checkpoint(local, key=source)
-        return str(local)
+        return _local_model(Path(name))
     if not _HUB_ID.fullmatch(name):
         raise UserError(f"{source}: {name!r} is neither a folder nor a hub id; give its folder with --base")
     commit = None if base else run_card(adapter).get("base_model_commit")
     remedy = "give its folder with --base (after a run of the workflow: results/models/NAME)"
-    folder = _snapshot(source, name, MODEL_FILES, remedy, commit)
-    check_checkpoint(folder, key=source)
-    return str(folder)
+    return _snapshot(source, name, MODEL_FILES, remedy, commit)
 
 
 def _local_model(path: Path) -> Path:

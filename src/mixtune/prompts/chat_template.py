@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from ..artifacts.manifests import canonical, digest, read_json
-from ..errors import UserError
+from ..errors import DISK, UserError
 from .messages import Messages
 from .probes import Probe, ProbeError, examine, find_missing_turn, probe_conversation
 
@@ -230,15 +230,25 @@ def folder_renderer(folder: str | Path) -> Renderer:
     """Return the renderer of a base model's folder; only its tokenizer and its config are loaded.
 
     Raises:
-        RenderError: The tokenizer has no usable chat template, or prompts have tokens that the model does not have.
+        RenderError: They cannot be loaded, the tokenizer has no usable chat template, or prompts have tokens that the model does not have.
     """
     from transformers import AutoConfig, AutoTokenizer  # here, since programs choose first whether it may load torch
 
     options = {"local_files_only": True, "trust_remote_code": False}
-    config = AutoConfig.from_pretrained(str(folder), **options)
-    tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
-    text_config = config.get_text_config()
-    renderer = Renderer(tokenizer, getattr(text_config, "max_position_embeddings", None))
+    try:
+        config = AutoConfig.from_pretrained(str(folder), **options)
+        tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
+        text_config = config.get_text_config()
+        renderer = Renderer(tokenizer, getattr(text_config, "max_position_embeddings", None))
+    except RenderError:
+        raise
+    except Exception as error:  # the tokenizers library raises plain ones
+        if isinstance(error, OSError) and error.errno in DISK:
+            raise
+        raise RenderError(
+            f"models: config.json, tokenizer or chat template in {folder} cannot be loaded "
+            f"({' '.join(str(error).split())[:200]}); copy them again, or use another model"
+        ) from error
     [ids], rows = renderer.encode([renderer.text(probe_conversation(2)[:-1])]), getattr(text_config, "vocab_size", None)
     last = max(*ids, *renderer.stop_ids)
     if rows is not None and last >= rows:

@@ -1,10 +1,13 @@
 """Adapters and base models that a command names."""
 
+import shutil
+
 import pytest
 
 from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.errors import UserError
 from mixtune.models.resolve import base_folder
+from mixtune.prompts.chat_template import RenderError, folder_renderer
 from tests.fixtures.checkpoints import write_checkpoint
 from tests.fixtures.models import fetch_folder
 
@@ -55,3 +58,35 @@ def test_a_folder_that_holds_no_model_is_named(saved, base, tmp_path):
     edit(manifest, folder=str(tmp_path / "gone"))
     with pytest.raises(UserError, match=r"--base: .*gone holds no config\.json"):
         base_folder(str(manifest.parent), folder)
+
+
+@pytest.mark.parametrize("content", [b"", b"x" * 100, b"\x08\x02\0\0\0\0\0\0{"])
+def test_incomplete_weights_are_named_before_a_model_is_loaded(saved, base, tmp_path, content):
+    folder = saved()
+    copy = shutil.copytree(base, tmp_path / "copy")
+    (copy / "model.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match=r"copy/model\.safetensors: incomplete safetensors file \(.+\); fetch or copy"):
+        base_folder(str(copy), folder)
+    (folder / "adapter_model.safetensors").write_bytes(content)
+    with pytest.raises(UserError, match=r"saved/adapter_model\.safetensors: incomplete safetensors file"):
+        base_folder(str(base), folder)
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("config.json", "{"),
+        ("config.json", "{}"),
+        ("config.json", '{"model_type": "nope"}'),
+        ("tokenizer.json", "{"),
+        ("tokenizer_config.json", "{"),
+        ("chat_template.jinja", "{% if"),
+    ],
+)
+def test_a_tokenizer_or_config_that_cannot_be_loaded_is_named(base, tmp_path, file, content):
+    copy = shutil.copytree(base, tmp_path / "copy")
+    (copy / file).write_text(content)
+    with pytest.raises(
+        RenderError, match=r"models: config\.json, tokenizer or chat template in .*copy cannot be loaded"
+    ):
+        folder_renderer(copy)
