@@ -38,8 +38,9 @@ def test_a_base_model_is_a_folder_or_a_hub_id(saved, base, tmp_path):
 
 def test_a_fetched_model_is_found_by_its_folder_or_manifest_whatever_its_origin(saved, base, tmp_path, monkeypatch):
     folder = saved()
-    for origin in (base, base / "manifest.json"):  # hub and pypi: the files are in the folder of the manifest
-        assert base_folder(str(origin), folder) == str(base)
+    fetched = shutil.copytree(base, tmp_path / "fetched")  # hub and pypi: the files are in the folder of the manifest
+    for local in (fetch_folder(fetched, fetched / "manifest.json", "tiny"), fetched):
+        assert base_folder(str(local), folder) == str(fetched)
     manifest = fetch_folder(base, tmp_path / "results/models/tiny/manifest.json", "tiny")
     for local in (manifest, manifest.parent):  # path: they stay where they are
         assert base_folder(str(local), folder) == str(base)
@@ -65,7 +66,9 @@ def test_incomplete_weights_are_named_before_a_model_is_loaded(saved, base, tmp_
     folder = saved()
     copy = shutil.copytree(base, tmp_path / "copy")
     (copy / "model.safetensors").write_bytes(content)
-    with pytest.raises(UserError, match=r"copy/model\.safetensors: incomplete safetensors file \(.+\); fetch or copy"):
+    with pytest.raises(
+        UserError, match=r"copy/model\.safetensors: incomplete safetensors file \(.+\); .*fetch or copy"
+    ):
         base_folder(str(copy), folder)
     (folder / "adapter_model.safetensors").write_bytes(content)
     with pytest.raises(UserError, match=r"saved/adapter_model\.safetensors: incomplete safetensors file"):
@@ -87,6 +90,7 @@ def test_a_tokenizer_or_config_that_cannot_be_loaded_is_named(base, tmp_path, fi
     copy = shutil.copytree(base, tmp_path / "copy")
     (copy / file).write_text(content)
     with pytest.raises(
-        RenderError, match=r"models: config\.json, tokenizer or chat template in .*copy cannot be loaded"
+        RenderError,
+        match=r"models: (config\.json, tokenizer or|the) chat template (in|of) .*copy cannot be (loaded|rendered)",
     ):
         folder_renderer(copy)

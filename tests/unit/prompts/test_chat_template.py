@@ -6,6 +6,7 @@ from datetime import datetime
 import pytest
 from tokenizers import AddedToken, normalizers
 
+from mixtune.artifacts.manifests import read_json, write_json
 from mixtune.prompts import chat_template
 from mixtune.prompts.chat_template import Renderer, RenderError, folder_renderer
 
@@ -312,7 +313,9 @@ def test_an_end_of_turn_in_plain_text_is_replaced_by_the_eos(tiny_tokenizer):
 def test_a_prompt_with_a_token_that_the_model_lacks_is_refused(tiny_tokenizer, tiny_model, tmp_path):
     tokenizer = unflagged(tiny_tokenizer, "<|end|>")
     assert folder_renderer(tiny_model(tokenizer, tmp_path / "whole").parent).end_of_turn == len(tokenizer) - 1
-    folder = tiny_model(tokenizer, tmp_path / "short", vocab_size=len(tokenizer) - 1).parent
+    folder = tmp_path / "whole"
+    config = read_json(folder / "config.json", dict)
+    write_json(folder / "config.json", config | {"vocab_size": len(tokenizer) - 1})
     with pytest.raises(RenderError, match=r"token '<\|end\|>' of its prompts has the id 259, .* for 259 tokens"):
         folder_renderer(folder)
 
