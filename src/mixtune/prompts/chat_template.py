@@ -230,7 +230,7 @@ def folder_renderer(folder: str | Path) -> Renderer:
     """Return the renderer of a base model's folder; only its tokenizer and its config are loaded.
 
     Raises:
-        RenderError: They cannot be loaded, there is no usable chat template, or prompts have tokens that the model lacks.
+        RenderError: They cannot be loaded, lack a usable chat template, or prompts have tokens that the model lacks.
     """
     from transformers import AutoConfig, AutoTokenizer  # here, since programs choose first whether it may load torch
 
