@@ -15,7 +15,7 @@ from fuzz.formats import FORMATS
 from fuzz.judging import Unchanged, place_in
 from fuzz.mutations import mutant
 from mixtune.data import Example, ReadError, read
-from mixtune.data.readers import parsing
+from mixtune.data.readers import json_stream, parsing
 
 SIZE = 50_000_000
 FORMAT = pytest.mark.parametrize("format", FORMATS.values(), ids=FORMATS)
@@ -112,7 +112,7 @@ def test_a_file_without_a_record_is_refused(format, tmp_path, content):
 @given(values=st.lists(st.recursive(st.integers() | st.text() | st.booleans(), st.lists, max_leaves=4), min_size=1))
 @drawn(50)
 def test_an_array_is_read_alike_in_blocks_of_any_size(tmp_path, monkeypatch, size, values):
-    monkeypatch.setattr(parsing, "_BLOCK", size)
+    monkeypatch.setattr(json_stream, "_BLOCK", size)
     (tmp_path / "a.json").write_text(f" {json.dumps(values, ensure_ascii=False, indent=1)}\n", encoding="utf-8")
     assert list(parsing.json_records(tmp_path / "a.json")) == list(enumerate(values))
 

@@ -25,6 +25,7 @@ TESTED_ELSEWHERE = {
     "config/raw": "unit/config/test_checks.py",
     "config/section": "unit/config/test_config.py",
     "config/training": "unit/config/test_config.py",
+    "data/carving": "unit/data/test_prepare_benchmark.py",
     "devices/__main__": "unit/devices/test_lease.py",
     "devices/locks": "unit/devices/test_lease.py",
     "evaluation/error_analysis": "unit/reports/tables/test_errors.py",

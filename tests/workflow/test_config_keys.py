@@ -106,6 +106,7 @@ KEYS = {path: changed(path[-1], value) for path, value in leaves(CONFIG)}
 KEYS |= {
     ("benchmarks", "gids", "expect"): {"expect": "any"},
     ("benchmarks", "gids", "files"): {"files": {"test": "other.tsv"}},
+    ("benchmarks", "gids", "quoting"): {"quoting": "csv"},
     ("benchmarks", "gids", "label_map"): {"label_map": "labels.csv"},
     ("benchmarks", "re_docred", "unit"): {"unit": "document"},
     ("benchmarks", "re_docred", "negative_share"): {"unit": "document", "negative_share": 0.1},

@@ -14,7 +14,7 @@ class HubData(Hub):
 
 
 class Columns(Section):
-    """Column names of the files, by the names used here; in JSON Lines, dots separate nested keys and indices."""
+    """Column names of the files, by the names used here; in JSON, dots separate nested keys and indices."""
 
     text: str | None = Field(None, description="The text.")
     tokens: str | None = Field(None, description="Its list of tokens, in place of the text; offsets count tokens.")
@@ -59,6 +59,9 @@ class Benchmark(Section):
     negative: str | None = Field(None, description="Label for 'no relation'; only for a custom benchmark.")
     columns: Columns | None = Field(None, description="Column names of its files.")
     markers: Markers | None = Field(None, description="Markers of the mentions in the text, which reading removes.")
+    quoting: Literal["none", "csv"] | None = Field(
+        None, description="Quotation marks in its CSV and TSV files: plain characters, or around cells as in CSV."
+    )
     files: dict[Literal["train", "validation", "test"], Annotated[str, Field(pattern="^[^/~.]")]] = Field(
         {}, description="File of each split, relative to the folder, if its name is not that of its format."
     )
@@ -87,7 +90,7 @@ class Benchmark(Section):
 
     def options(self) -> dict[str, JsonValue]:
         """Return the keyword arguments of the benchmark's reader that are set."""
-        fields = {"columns", "markers", "unit", "negative_share", "annotation"}
+        fields = {"columns", "markers", "quoting", "unit", "negative_share", "annotation"}
         return self.model_dump(include=fields, exclude_none=True)
 
 

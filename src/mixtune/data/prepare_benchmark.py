@@ -1,21 +1,21 @@
 """Preparation of a benchmark: from its files to three splits, a label inventory and an audit."""
 
 import csv
-import hashlib
-from collections import Counter, defaultdict
+import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ..artifacts.manifests import write_json, write_manifest
 from ..resources import resource
 from .audit import count_shared_texts, count_texts, describe_split
+from .carving import carve_missing
 from .example import SPLITS, Example, MissingSplit, ReadError
 from .files import write_examples
 from .labels import describe_indistinct, normalise
 from .official import UNLABELLED, describe_difference, describe_unknown_label
-from .reading import is_copy, read_folder
+from .reading import Reading, describe_unread, is_copy, read_folder
 from .registry import REGISTRY, Benchmark
 from .settings import PrepareBenchmarkSettings
 
@@ -101,21 +101,19 @@ def prepare(
     copied = is_copy(benchmark, folder, options, files)
     mapping = read_label_map(label_map) if label_map else {}
     splits: dict[str, list[Example]] = {}
-    carved: dict[str, str] = {}
     warnings = [WITHOUT_TRAIN] if evaluation_only else []
     counts: dict[str, Counter[str]] = {split: Counter() for split in SPLITS}
+    reading = Reading(negative=negative, config=config, options=options, files=files)
     for split in SPLITS:
-        reading = {"negative": negative, "config": config, "options": options, "files": files}
         examples = _read_split(benchmark, folder, split, counts[split], reading, evaluation_only)
         if examples is None:
             continue
         if examples and known and expect != "sample":
             warnings += _compare_official(known, folder, split, examples, options, copied, expect)
+        warnings += describe_unread(folder, split, files, config) if copied else []
         splits[split] = map_labels(examples, mapping, counts[split])
-    for split in ("test", "validation"):
-        if split not in splits:
-            splits["train"], splits[split] = carve_split(splits["train"], split, shares[split], seed)
-            carved[split] = f"{shares[split]} of the train rows, by group, seed {seed}"
+    carved, problems = carve_missing(benchmark, folder, splits, shares, seed)
+    warnings += problems
     closed = bool(known and known.closed and expect != "any")
     labels = _inventory(benchmark, known, folder, splits, negative, mapping, copied, closed, given_labels)
     audit = {"benchmark": benchmark, "splits": {}, "carved": carved, "warnings": warnings}
@@ -128,7 +126,7 @@ def _read_split(
     folder: Path,
     split: str,
     counts: Counter[str],
-    reading: Mapping[str, Any],
+    reading: Reading,
     evaluation_only: bool,
 ) -> list[Example] | None:
     """Return the examples of a split; of a missing one none if the benchmark is evaluation-only, else None."""
@@ -145,7 +143,7 @@ def _read_split(
     return examples
 
 
-def _with_proposal(error: MissingSplit, benchmark: str, folder: Path, reading: Mapping[str, Any]) -> MissingSplit:
+def _with_proposal(error: MissingSplit, benchmark: str, folder: Path, reading: Reading) -> MissingSplit:
     """Return the error about a missing train split with one more remedy if there is a test split; others unchanged."""
     try:
         next(read_folder(benchmark, folder, "test", **reading), None)
@@ -168,7 +166,7 @@ def _compare_official(
     difference = describe_difference(known, split, examples, options, copied)
     if difference and expect == "official":
         remedy = f"set benchmarks.{known.name}.expect: any to use these files nevertheless"
-        raise ReadError(folder, None, f"{difference}; {remedy}")
+        raise ReadError(folder, None, f"{known.title} (benchmarks.{known.name}): {difference}; {remedy}")
     return [difference] if difference else []
 
 
@@ -209,12 +207,15 @@ def read_label_map(path: Path) -> dict[str, str]:
     mapping: dict[str, str] = {}
     with path.open(encoding="utf-8-sig", newline="") as file:
         rows = csv.DictReader(file)
-        for row in rows:
-            label, becomes = row.get("label"), row.get("becomes")
-            if not label or not becomes or label in mapping:
-                problem = "expected the columns label and becomes, no cell empty, each label once"
-                raise ReadError(path, rows.line_num, problem)
-            mapping[label] = becomes
+        try:
+            for row in rows:
+                label, becomes = row.get("label"), row.get("becomes")
+                if not label or not becomes or label in mapping or None in row:
+                    problem = "expected the columns label and becomes, no cell empty, each label once"
+                    raise ReadError(path, rows.line_num, f"{problem}; a label with a comma needs quotation marks")
+                mapping[label] = becomes
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise ReadError(path, rows.line_num + 1, f"not CSV in UTF-8 ({error})") from None
     return mapping
 
 
@@ -225,30 +226,6 @@ def map_labels(examples: list[Example], mapping: Mapping[str, str], counts: Coun
     renamed = [replace(e, relation=mapping[e.relation]) if e.relation in mapping else e for e in examples]
     counts["label mapped"] += sum(before is not after for before, after in zip(examples, renamed, strict=True))
     return renamed
-
-
-def carve_split(train: Sequence[Example], split: str, share: float, seed: int) -> tuple[list[Example], list[Example]]:
-    """Divide train into the rows that stay and a new split, by group, in an order that depends on `seed`.
-
-    Labels with fewer than two groups stay in train, and so do the groups that hold them. Ids keep the
-    split they were read from; the new examples' `split` is the new one.
-    """
-    groups: dict[str, list[Example]] = defaultdict(list)
-    for example in train:
-        groups[example.group].append(example)
-    left: Counter[str] = Counter(label for rows in groups.values() for label in {e.relation for e in rows})
-    wanted, count = share * len(train), 0
-    taken: set[str] = set()
-    for group in sorted(groups, key=lambda g: hashlib.sha256(f"{seed}/{split}/{g}".encode()).digest()):
-        if count >= wanted:
-            break
-        labels = {e.relation for e in groups[group]}
-        if all(left[label] > 1 for label in labels):
-            left.subtract(labels)
-            taken.add(group)
-            count += len(groups[group])
-    moved = [replace(e, split=split) for e in train if e.group in taken]
-    return [e for e in train if e.group not in taken], moved
 
 
 def _inventory(
@@ -274,6 +251,9 @@ def _inventory(
     else:
         sources = ("train",) if known and known.labels is None else ("train", "validation")
         labels = sorted({e.relation for split in sources for e in splits[split]})
+        if labels and all(re.fullmatch("-?[0-9]+", label) for label in labels if label != negative):
+            problem = f"the labels are integers without names ({', '.join(labels[:5])})"
+            raise ReadError(folder, None, f"{problem}; name them by benchmarks.<name>.label_map")
     if not labels:
         problem = "no train and no validation rows that would give the label list"
         raise ReadError(folder, None, f"{problem}; set benchmarks.{benchmark}.labels")

@@ -4,14 +4,24 @@ import importlib
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import cast
+from typing import TypedDict, cast
 
 from .example import SPLITS, Example, MissingSplit, ReadError
+from .lookalikes import find_lookalikes
 from .registry import REGISTRY
 
 # Readers are imported only where they are used, since hub_copy imports pyarrow and planning a workflow must be quick.
 
 TABLE_OPTIONS = ("columns", "markers")  # of tables of examples, which no reader of native files takes
+
+
+class Reading(TypedDict):
+    """Keyword arguments of `read_folder`, the same for every split."""
+
+    negative: str | None
+    config: str
+    options: Mapping[str, object]
+    files: Mapping[str, str]
 
 
 def read_folder(
@@ -35,27 +45,56 @@ def read_folder(
         counts: Gets what was counted while reading, by reason.
         negative: The meaning of a null relation in a hub copy; for its benchmarks, the registry's negative label.
         config: The config of a hub copy that has several.
-        options: Keyword arguments of the benchmark's own reader (`unit`, `annotation`, ...; see the registry), or
-            `columns`: our names of the columns of a table to those of its files; and its `markers`.
+        options: Keyword arguments of the benchmark's own reader (`unit`, `annotation`, ...; see the registry), or, of
+            a table, `columns`: our names of its columns to those of its files; its `markers`; and `quoting`: see
+            `read_rows`.
         files: The file of each split that has another name than its format's; relative to the folder.
 
     Raises:
-        MissingSplit: There is no file of this split.
+        MissingSplit: There is no file of this split, and none that looks like it.
         ReadError: A record cannot be read; names file and record.
     """
     counts = Counter() if counts is None else counts
     options, files = dict(options or {}), dict(files or {})
     path = _source(benchmark, folder, split, files)
-    if not is_copy(benchmark, folder, options, files):
-        reader = importlib.import_module(f".readers.{benchmark}", __package__)
-        return reader.read(path, split, counts, **options)
-    from .readers import hub_copy
+    if is_copy(benchmark, folder, options, files):
+        from .readers import hub_copy
 
-    known = REGISTRY.get(benchmark)
-    negative = known.negative if known else negative
-    columns = cast(Mapping[str, str] | None, options.get("columns"))
-    markers = cast(Mapping[str, Sequence[str]] | None, options.get("markers"))
-    return hub_copy.read(path, benchmark, split, counts, negative, config, columns, markers)
+        known = REGISTRY.get(benchmark)
+        negative = known.negative if known else negative
+        columns = cast(Mapping[str, str] | None, options.get("columns"))
+        markers = cast(Mapping[str, Sequence[str]] | None, options.get("markers"))
+        quoting = cast(str | None, options.get("quoting"))
+        examples = hub_copy.read(path, benchmark, split, counts, negative, config, columns, markers, quoting)
+    else:
+        if "quoting" in options:
+            problem = f"benchmarks.{benchmark}.quoting is for tables, but these are native files; remove it"
+            raise ReadError(folder, None, problem)
+        reader = importlib.import_module(f".readers.{benchmark}", __package__)
+        examples = reader.read(path, split, counts, **options)
+    return _check_names(examples, benchmark, folder, split, find_lookalikes(folder, split, files, config))
+
+
+def _check_names(
+    examples: Iterator[Example], benchmark: str, folder: Path, split: str, lookalikes: Sequence[Path]
+) -> Iterator[Example]:
+    """Yield the examples; a missing split is an error that names files that look like it."""
+    try:
+        yield from examples
+    except MissingSplit as error:
+        if not lookalikes:
+            raise
+        names = ", ".join(str(path.relative_to(folder)) for path in lookalikes)
+        remedy = f"name one in benchmarks.{benchmark}.files.{split}, or move them out of the folder"
+        raise ReadError(folder, None, f"split {split!r} not found, but {names} may be it; {remedy}") from error
+
+
+def describe_unread(folder: Path, split: str, files: Mapping[str, str], config: str) -> list[str]:
+    """Return a warning about each file of a table that looks like a split which other files are read as."""
+    from .readers.hub_copy import FILE
+
+    names = [path.relative_to(folder).as_posix() for path in find_lookalikes(folder, split, files, config)]
+    return [f"{split} does not include {name}, which looks like it" for name in names if not FILE.fullmatch(name)]
 
 
 def is_copy(benchmark: str, folder: Path, options: Mapping[str, object], files: Mapping[str, str]) -> bool:

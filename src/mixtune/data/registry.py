@@ -51,6 +51,9 @@ class Benchmark:
 
 
 _NYT_STAR = "NYT* (last words only), which keeps the last word of each mention; take NYT with whole mentions"
+_NYT_DISTINCT = (
+    "NYT24 without the triples that a sentence repeats; take PRGC's files, or do not compare scores with published ones"
+)
 _BEKOULIS = "Bekoulis' division of CoNLL04 (910 and 243 sentences); take SpERT's files (922 and 231)"
 _BIOGRAPHICAL = "a label as the paper spells it; the release's own are in resources/labels/biographical.txt"
 
@@ -85,6 +88,8 @@ _BENCHMARKS = (
         variants={
             7_976: _NYT_STAR,
             8_110: _NYT_STAR,
+            7_985: _NYT_DISTINCT,
+            8_120: _NYT_DISTINCT,
             "None": "CoType's NYT, which has a negative label; take NYT24 with exact mentions",
             "NA": "NYT10, which has a negative label; take NYT24 with exact mentions",
         },

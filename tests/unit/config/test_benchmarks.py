@@ -16,6 +16,15 @@ def test_options_of_reading_reach_the_reader(raw):
     assert config.benchmarks["conll04"].options() == {}
 
 
+@pytest.mark.parametrize("quoting", ["none", "csv"])
+def test_quoting_reaches_the_reader(raw, quoting):
+    raw["benchmarks"]["gids"] |= {"quoting": quoting}
+    assert load(raw).benchmarks["gids"].options() == {"quoting": quoting}
+    raw["benchmarks"]["gids"] |= {"quoting": "quotes"}
+    (found,) = problems(raw)
+    assert found.startswith("benchmarks.gids.quoting: 'quotes' is not possible")
+
+
 @pytest.mark.parametrize(
     ("files", "problem"),
     [

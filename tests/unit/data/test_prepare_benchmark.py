@@ -12,9 +12,10 @@ import pytest
 
 from mixtune.artifacts.manifests import is_complete, read_json
 from mixtune.data import REGISTRY, SPLITS, MissingSplit, ReadError, read
+from mixtune.data.carving import carve_split
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, read_labels
-from mixtune.data.prepare_benchmark import carve_split, prepare, prepare_benchmark, write_prepared
+from mixtune.data.prepare_benchmark import prepare, prepare_benchmark, write_prepared
 from mixtune.data.settings import PrepareBenchmarkSettings
 from mixtune.resources import resource
 
@@ -388,6 +389,71 @@ def test_files_of_ones_own_are_taken_with_a_warning(tmp_path):
     assert result.audit["splits"]["test"]["outside the inventory"] == 2
 
 
+def test_a_copy_without_repeated_triples_is_named_with_what_to_do(tmp_path):
+    triples = [["Ann", label, "Bo"] for label in REGISTRY["nyt11"].labels[:22]]
+    record = {"text": "Ann met Bo.", "triple_list": [triples[0]]}
+    for split, rows in (("train", 30), ("val", 7_985), ("test", 8_120)):
+        records = [record] * (rows - 22) + [{"text": "Ann met Bo.", "triple_list": triples}]
+        (tmp_path / f"{split}_triples.json").write_text(json.dumps(records))
+    with pytest.raises(ReadError) as caught:
+        prepared("nyt11", tmp_path, expect="official")
+    message = str(caught.value).removeprefix(f"{tmp_path}: ")
+    assert message.startswith("NYT11 (benchmarks.nyt11): validation has 7,985 examples of 22 labels, officially 8,489 ")
+    assert "this is probably NYT24 without the triples that a sentence repeats; take PRGC's files" in message
+    assert message.endswith("; set benchmarks.nyt11.expect: any to use these files nevertheless")
+    warnings = prepared("nyt11", tmp_path, expect="any").audit["warnings"]
+    assert [warning.split(",")[0] for warning in warnings] == ["validation has 7", "test has 8"]
+
+
+# Splits that cannot be carved, and files that are not read
+
+
+def test_a_test_split_without_rows_is_an_error_that_explains(tmp_path):
+    folder = hub_copy(tmp_path, train=[row(number, f"label {number}") for number in range(6)])
+    with pytest.raises(ReadError) as caught:
+        prepared("own", folder)
+    assert str(caught.value) == (
+        f"{folder}: test has 0 rows: every label of the 6 train rows (6 labels) would lose its last group, and labels "
+        "of fewer than two groups stay in train; a system cannot be scored without test rows: add rows, or name a file "
+        "in benchmarks.own.files.test"
+    )
+
+
+def test_a_validation_split_without_rows_is_a_warning(tmp_path):
+    rows_by_label = [row(number, f"label {number}") for number in range(6)]
+    result = prepared("own", hub_copy(tmp_path, train=rows_by_label, test=rows("label 1", 9)))
+    assert (len(result.splits["train"]), result.splits["validation"]) == (6, [])
+    (warning,) = result.audit["warnings"]
+    assert warning.startswith("validation has 0 rows: every label of the 6 train rows (6 labels) would lose its last")
+
+
+def test_files_that_look_like_a_split_which_others_are_read_as_are_a_warning(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", *range(20)), validation=rows("a", 20), test=rows("a", 30))
+    for name in ("test_public.tsv", "dev_small.csv", "README.md", "labels.csv"):
+        (folder / name).touch()
+    assert prepared("own", folder).audit["warnings"] == [
+        "validation does not include dev_small.csv, which looks like it",
+        "test does not include test_public.tsv, which looks like it",
+    ]
+
+
+def test_a_file_that_looks_like_a_missing_split_is_not_passed_over(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("a", *range(20)), test=rows("a", 30))
+    (folder / "test.csv").rename(folder / "my_test.csv")
+    with pytest.raises(
+        ReadError, match=r"split 'test' not found, but my_test\.csv may be it; name one in benchmarks\.own"
+    ):
+        prepared("own", folder)
+    assert sorted(prepared("own", folder, files={"test": "my_test.csv"}).audit["carved"]) == ["validation"]
+
+
+def test_labels_that_are_integers_are_an_error_unless_they_are_mapped(tmp_path):
+    folder = hub_copy(tmp_path, train=rows("0", *range(9)) + rows("1", *range(9, 20)), test=rows("1", 30))
+    with pytest.raises(ReadError, match=r"the labels are integers without names \(0, 1\); name them by .*\.label_map"):
+        prepared("own", folder)
+    assert prepared("own", folder, label_map=label_map(tmp_path / "map.csv", "0,a", "1,b")).labels == ["a", "b"]
+
+
 # Labels mapped by the user
 
 
@@ -414,7 +480,7 @@ def test_a_label_map_renames_a_shipped_inventory_too(tmp_path):
     assert prepared("conll04", label_map=table).labels == ["Work_For", "kills", "OrgBased_In", "lives_in", "Located_In"]
 
 
-@pytest.mark.parametrize("rows", [["Kill"], ["Kill,"], [",x"], ["Kill,a", "Kill,b"]])
+@pytest.mark.parametrize("rows", [["Kill"], ["Kill,"], [",x"], ["Kill,a", "Kill,b"], ["Kill,a,b"]])
 def test_a_broken_label_map_is_an_error(tmp_path, rows):
     with pytest.raises(ReadError, match=r"map\.csv:[23]: expected the columns label and becomes"):
         prepared("conll04", label_map=label_map(tmp_path / "map.csv", *rows))

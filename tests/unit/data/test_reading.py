@@ -136,3 +136,73 @@ def test_an_unknown_split_is_an_error():
         ReadError, match=r"benchmarks\.gids\.files: unknown split 'dev'; expected train, validation, test"
     ):
         read_folder("gids", resource("sample", "gids"), "test", files={"dev": "dev.tsv"})
+
+
+# Files that look like a split
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "usual"),
+    [
+        ("nyt11", "val_triples.json", "dev_triples.json"),
+        ("tacred", "dev.json", "valid.json"),
+        ("conll04", "conll04_dev.json", "conll04_val.json"),
+        ("gids", "dev.tsv", "validation.tsv"),
+        ("rebel", "en_val.jsonl", "en_dev.jsonl"),
+        ("re_docred", "dev_revised.json", "val_revised.json"),
+    ],
+)
+def test_a_usual_name_of_the_validation_split_is_read(name, file, usual, tmp_path):
+    shutil.copytree(resource("sample", name), tmp_path / name)
+    (tmp_path / name / file).rename(tmp_path / name / usual)
+    expected = list(read_folder(name, resource("sample", name), "validation"))
+    assert list(read_folder(name, tmp_path / name, "validation")) == expected
+
+
+@pytest.mark.parametrize(
+    ("name", "split", "file"),
+    [
+        ("own", "validation", "dev_triples.json"),
+        ("own", "validation", "my_dev.csv"),
+        ("own", "train", "train_0.csv"),
+        ("own", "train", "train.csv.gz"),
+        ("own", "validation", "data/validation_1.tsv"),
+        ("biographical", "validation", "m2_dev.tsv"),
+        ("semeval2010_task8", "validation", "VALID_FILE.TXT"),
+        ("pg_fiction", "test", "test_books.csv"),
+    ],
+)
+def test_a_file_that_looks_like_a_missing_split_is_an_error(name, split, file, tmp_path):
+    folder = tmp_path / name
+    if name == "own":
+        hub_copy(folder)
+    else:
+        shutil.copytree(resource("sample", name), folder)
+    with pytest.raises(MissingSplit):
+        next(read_folder(name, folder, split))
+    (folder / file).parent.mkdir(exist_ok=True)
+    (folder / file).touch()
+    with pytest.raises(ReadError) as caught:
+        next(read_folder(name, folder, split))
+    assert not isinstance(caught.value, MissingSplit)
+    remedy = f"name one in benchmarks.{name}.files.{split}, or move them out of the folder"
+    assert str(caught.value) == f"{folder}: split {split!r} not found, but {file} may be it; {remedy}"
+    (folder / file).rename(folder / "rows.csv")
+    with pytest.raises(MissingSplit):
+        next(read_folder(name, folder, split))
+
+
+def test_a_file_that_is_named_for_another_split_is_not_taken_for_a_missing_one(tmp_path):
+    folder = hub_copy(tmp_path / "copy")
+    (folder / "test.csv").rename(folder / "dev_rows.csv")
+    with pytest.raises(MissingSplit):
+        next(read_folder("own", folder, "validation", files={"train": "dev_rows.csv"}))
+
+
+def test_quoting_is_an_option_of_tables_alone(tmp_path):
+    folder = hub_copy(tmp_path / "copy")
+    (folder / "test.csv").write_text('text,entity1,entity2,relation\n"Ann met Bo.,Ann,Bo,met\n')
+    (example,) = read_folder("gids", folder, "test", options={"quoting": "none"})
+    assert example.text == '"Ann met Bo.'
+    with pytest.raises(ReadError, match=r"benchmarks\.gids\.quoting is for tables, but these are native files; remove"):
+        read_folder("gids", resource("sample", "gids"), "test", options={"quoting": "none"})

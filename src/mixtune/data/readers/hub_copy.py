@@ -2,8 +2,9 @@
 
 A hub copy has the columns `text`, `entity1`, `entity2` and `relation`, sometimes `entity1Type` and `entity2Type`.
 For other tables, `columns` gives the names of theirs, unless they have a well-known form (mention_forms.py). Further
-columns (ready prompts) are ignored. Files are parquet, CSV or TSV with a header, or JSON Lines, named after their
-split: `data/train-00000-of-00002.parquet`, `train.csv`, `<config>/test-*.parquet`, `<config>/test/0000.parquet`.
+columns (ready prompts) are ignored. Files are parquet, Arrow, CSV or TSV with a header, or JSON, named after their
+split: `data/train-00000-of-00002.parquet`, `train.csv`, `<config>/test-*.parquet`, `<config>/test/0000.parquet`,
+`train/data-00000-of-00001.arrow`.
 Traps: the label `NA` is a word and null is not; negatives may be stored as null (in CSV and TSV: an empty cell);
 a hub copy has no offsets, so mentions are searched; a folder may hold several configs, or lack a shard.
 """
@@ -28,7 +29,7 @@ from .mention_forms import (
     required_columns,
     resolve,
 )
-from .tabular import BROKEN, Row, read_header, read_rows
+from .tabular import BROKEN, Row, is_json, read_header, read_rows
 
 HUB_COPY = {
     "text": "text",
@@ -39,9 +40,12 @@ HUB_COPY = {
     "tail_type": "entity2Type",
 }
 TYPES = ("head_type", "tail_type")
+_SPLIT = "train|validation|valid|val|development|dev|test"
 FILE = re.compile(
-    r"(?:data/)?(?:(?P<config>(?!(?:data|train|validation|valid|val|dev|test)/)[^/.][^/]*)/)?(?:data/)?"
-    r"(?P<split>train|validation|valid|val|dev|test)(?:-[^/]*|/[^/]*)?\.(?:parquet|csv|tsv|jsonl?)"
+    rf"(?:data/)?(?:(?P<config>(?!(?:data|{_SPLIT})/)[^/.][^/]*)/)?(?:data/)?(?P<split>{_SPLIT})"
+    # The library datasets writes two files of its own, and its caches, into the folder of a split.
+    r"(?:-[^/]*|/(?!dataset_info\.|state\.|cache-)[^/]*)?\.(?:parquet|arrow|csv|tsv|jsonl?|ndjson)",
+    re.IGNORECASE,
 )
 
 
@@ -65,6 +69,7 @@ def read(
     config: str = "",
     columns: Mapping[str, str] | None = None,
     markers: Markers | None = None,
+    quoting: str | None = None,
 ) -> Iterator[Example]:
     """Yield one example per row, numbered from 0 over all files of the split in sorted order.
 
@@ -80,6 +85,7 @@ def read(
             of token indices). None: those of the first file's form, else a hub copy's, whose types may be missing.
         markers: Opening and closing marker of `head` and `tail` in the text, or their placeholders, in place of
             columns of mentions. Rows that do not have each marker once are counted as rejected.
+        quoting: Quotation marks in CSV and TSV; see `read_rows`.
 
     Raises:
         MissingSplit: The config has no file of this split.
@@ -94,9 +100,8 @@ def read(
     optional = [] if columns or form else [HUB_COPY[name] for name in TYPES]
     has_offsets = not markers and {"tokens", *POSITIONS}.isdisjoint(names)
     rejections = _Rejections()
-    seen: set[str] = set()
-    number = -1
-    rows = ((file, *placed) for file in files for placed in enumerate(read_rows(file, names, optional, counts)))
+    seen, number = set[str](), -1
+    rows = ((file, *row) for file in files for row in enumerate(read_rows(file, names, optional, counts, quoting)))
     for number, (file, position, row) in enumerate(rows):
         try:
             if not has_offsets:
@@ -157,7 +162,7 @@ def _check_columns(path: Path, benchmark: str, names: Mapping[str, str], has_mar
 
 def _recognise_form(file: Path, benchmark: str) -> str | None:
     """Return the form of a file that is no hub copy, by the names of its fields."""
-    if file.suffix not in (".parquet", ".csv", ".tsv") and is_grouped(file):
+    if is_json(file) and is_grouped(file):
         return FEWREL
     names = set(_header(file))
     try:
@@ -188,6 +193,9 @@ def _example(row: Row, benchmark: str, split: str, key: str, negative: str | Non
 
 
 def _relation(row: Row, negative: str | None) -> str:
+    if type(row.values["relation"]) is int:
+        remedy = "write its name, or a ClassLabel with names to parquet or Arrow"
+        raise ValueError(f"{row.describe('relation')}, not a string: an integer without a name; {remedy}")
     if row.values["relation"] is not None:
         return row.stripped("relation", "label")
     if negative is None:
@@ -239,7 +247,7 @@ def _header(path: Path) -> list[str]:
         return read_header(path)
     except BROKEN:
         # Hub copies are often parquet files, native splits hardly ever, so `read` reports what is wrong with this one.
-        return list(HUB_COPY.values()) if path.suffix == ".parquet" else []
+        return list(HUB_COPY.values()) if path.suffix.lower() == ".parquet" else []
 
 
 def _files(folder: Path) -> dict[str, dict[str, list[Path]]]:
@@ -248,7 +256,8 @@ def _files(folder: Path) -> dict[str, dict[str, list[Path]]]:
     for path in sorted(path for pattern in ("*", "*/*", "*/*/*") for path in folder.glob(pattern)):
         match = FILE.fullmatch(path.relative_to(folder).as_posix())
         if match and path.is_file():
-            split = match["split"] if match["split"] in ("train", "test") else "validation"
+            name = match["split"].lower()
+            split = name if name in ("train", "test") else "validation"
             files[match["config"] or "default"][split].append(path)
     return files
 

@@ -18,7 +18,7 @@ from typing import TypedDict, cast
 
 from ..example import Example, ReadError
 from ..mentions import locate_mentions
-from .parsing import json_lines, json_records, native_file
+from .parsing import json_values, native_file
 
 FILES = {
     "train": ("train_triples.json", "train.json"),
@@ -35,7 +35,7 @@ class _Sentence(TypedDict):
 def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
     """Yield one example per triple, exact repetitions included; ids number records and triples from 0."""
     path = native_file(path, split, FILES)
-    for number, (where, record) in enumerate(_records(path)):
+    for number, (where, record) in enumerate(json_values(path)):
         sentence = cast(_Sentence, record)
         try:
             text, triples = sentence["text"], sentence["triple_list"]
@@ -59,19 +59,6 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
                 )
         except (KeyError, TypeError, ValueError) as error:
             raise ReadError(path, where, f"not a PRGC sentence ({error!r})") from error
-
-
-def _records(path: Path) -> Iterator[tuple[int | str, object]]:
-    """Yield records with their place in the file: the line of JSON Lines, or the record number of an array."""
-    with path.open("rb") as file:
-        first = file.read(1)
-        while first.isspace():
-            first = file.read(1)
-    if first == b"{":
-        yield from json_lines(path)
-    else:
-        for number, record in json_records(path):
-            yield f"record {number}", record
 
 
 def _check(text: object, triples: object) -> None:

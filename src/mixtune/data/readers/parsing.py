@@ -4,37 +4,79 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import BinaryIO
 
 from ..example import LONGEST, MissingSplit, ReadError, Span
+from .json_stream import array_values, grouped_values
 
-_T = TypeVar("_T")
-_BLOCK = 2**16  # bytes of a JSON array that are read at a time
-_DECODER = json.JSONDecoder()
+VALIDATION = ("validation", "valid", "val", "dev")  # names of the validation split in names of files
 ABSENT = object()  # what a path finds that leads nowhere
-_KEY = re.compile(r'\s*("(?:[^"\\]|\\.)*")\s*:\s*\[', re.DOTALL)
-_MARK = re.compile(r"[ \t\n\r]*(.?)", re.DOTALL)
+
+_VALIDATION = re.compile(rf"(?<![a-z])(?:{'|'.join(VALIDATION)})(?![a-z])")
+
+# First bytes of files that are no UTF-8 text.
+_NO_TEXT = {
+    codecs.BOM_UTF16_LE: "UTF-16, e.g. of Excel's 'Unicode Text'; convert the file to UTF-8",
+    codecs.BOM_UTF16_BE: "UTF-16; convert the file to UTF-8",
+    b"\x1f\x8b": "compressed by gzip; decompress the file",
+    b"BZh": "compressed by bzip2; decompress the file",
+    b"\xfd7zXZ": "compressed by xz; decompress the file",
+    b"\x28\xb5\x2f\xfd": "compressed by zstd; decompress the file",
+    b"PK\x03\x04": "a ZIP archive or a workbook; extract the file, or export the sheet as CSV in UTF-8",
+    b"PAR1": "parquet; give the file the suffix .parquet",
+}
+NO_TEXT_BYTES = max(map(len, _NO_TEXT))
 
 
 def native_file(path: Path, split: str, names: Mapping[str, tuple[str, ...]]) -> Path:
     """Return a split's file.
 
     Args:
-        path: The benchmark's folder, which has one of `names[split]`; or the file itself.
+        path: The benchmark's folder, which has one of `names[split]`, or else one file of such a name in another case
+            or with another of VALIDATION; or the file itself.
 
     Raises:
         MissingSplit: The folder has no such file, or the format has no such split.
+        ReadError: It has several with other names.
     """
     if path.is_file():
         return path
     for name in names.get(split, ()):
         if (path / name).is_file():
             return path / name
+    words = VALIDATION if split == "validation" else (split,)
+    usual = {_VALIDATION.sub(word, name).lower() for name in names.get(split, ()) for word in words}
+    others = sorted(file for file in path.glob("*") if file.name.lower() in usual and file.is_file())
+    if len(others) > 1:
+        found = ", ".join(file.name for file in others)
+        raise ReadError(path, None, f"duplicate files of split {split!r} ({found}); keep one of them")
+    if others:
+        return others[0]
     wanted = " or ".join(names.get(split, ())) or f"no native file is known for split {split!r}"
     raise MissingSplit(path, None, f"split {split!r} not found (looked for: {wanted})")
+
+
+def describe_no_text(start: bytes) -> str:
+    """Return the form of a file that cannot be text, and its remedy; "" for any other.
+
+    Args:
+        start: Its first NO_TEXT_BYTES bytes.
+
+    >>> describe_no_text(b"\\x1f\\x8b\\x08\\x00")
+    'compressed by gzip; decompress the file'
+    """
+    return next((form for mark, form in _NO_TEXT.items() if start.startswith(mark)), "")
+
+
+def check_text(path: Path) -> None:
+    """Raise a ReadError if a file cannot be text, by its first bytes."""
+    with path.open("rb") as file:
+        form = describe_no_text(file.read(NO_TEXT_BYTES))
+    if form:
+        raise ReadError(path, 1, f"not UTF-8 but {form}")
 
 
 def utf8_lines(path: Path, counts: Counter[str] | None = None) -> Iterator[tuple[int, str]]:
@@ -47,6 +89,7 @@ def utf8_lines(path: Path, counts: Counter[str] | None = None) -> Iterator[tuple
         ReadError: A line is not UTF-8, or not shorter than `LONGEST`.
     """
     counts = Counter() if counts is None else counts
+    check_text(path)
     with path.open("rb") as file:
         for number, line in enumerate(iter(lambda: file.readline(LONGEST), b""), 1):
             if len(line) == LONGEST:
@@ -63,23 +106,29 @@ def json_records(path: Path) -> Iterator[tuple[int, object]]:
     """Yield the records of a file that is one JSON array, streamed and numbered from 0.
 
     Raises:
+        ReadError: See `array_records`.
+    """
+    return enumerate(record for _, record in array_records(path))
+
+
+def array_records(path: Path) -> Iterator[tuple[int, object]]:
+    """Yield the records of a file that is one JSON array, streamed, each with the number of its first line, from 1.
+
+    Raises:
         ReadError: The file is not one complete JSON array with a record in it.
     """
-    number = -1
+    number = 0
+    check_text(path)
     with path.open("rb") as file:
-        first = file.read(1)
-        while first.isspace():
-            first = file.read(1)
-        if first != b"[":
+        opening, line = _read_opening(file)
+        if opening != b"[":
             raise ReadError(path, None, "expected one JSON array of records")
-        text = _Text(file)
         try:
-            for number, record in enumerate(_list(text)):
-                yield number, record
-            _check_end(text)
+            for value in array_values(file, line):
+                yield value
+                number += 1
         except (ValueError, RecursionError) as error:
-            where = f"record {number + 1}"
-            raise ReadError(path, where, f"not valid JSON ({error}); is the file truncated?") from None
+            raise _broken(path, number, error) from None
 
 
 def json_groups(path: Path) -> Iterator[tuple[str, object]]:
@@ -88,101 +137,52 @@ def json_groups(path: Path) -> Iterator[tuple[str, object]]:
     Raises:
         ReadError: The file is not one complete object of lists.
     """
-    number = -1
+    number = 0
+    check_text(path)
     with path.open("rb") as file:
-        text = _Text(file)
+        opening, _ = _read_opening(file)
+        if opening != b"{":
+            raise ReadError(path, None, "expected one JSON object with a list of records under each name")
         try:
-            mark = "," if text.take(_mark) == "{" else ""
-            while mark == ",":
-                name = text.take(_key)
-                for record in _list(text):
-                    number += 1
-                    yield str(name), record
-                mark = text.take(_mark)
-            if mark != "}":
-                raise ValueError("expected one object with a list of records under each name")
-            _check_end(text)
+            for value in grouped_values(file):
+                yield value
+                number += 1
         except (ValueError, RecursionError) as error:
-            where = f"record {number + 1}"
-            raise ReadError(path, where, f"not valid JSON ({error}); is the file truncated?") from None
+            raise _broken(path, number, error) from None
 
 
-def _list(text: "_Text") -> Iterator[object]:
-    """Yield the values of a JSON array whose opening bracket has been read; a broken one is a ValueError."""
-    mark = ","
-    while mark == ",":
-        yield text.take(_value)
-        mark = text.take(_mark)
-    if mark != "]":
-        raise ValueError("expected a comma or the one closing bracket after a record")
+def _broken(path: Path, number: int, error: Exception) -> ReadError:
+    return ReadError(path, f"record {number}", f"not valid JSON ({error}); is the file truncated?")
 
 
-def _check_end(text: "_Text") -> None:
-    if text.take(_mark):
-        raise ValueError("expected a comma or the one closing bracket after a record")
+def is_json_array(path: Path) -> bool:
+    """Return whether a file begins as a JSON array, white space and byte order mark aside."""
+    with path.open("rb") as file:
+        return _read_opening(file)[0] == b"["
 
 
-def _value(text: str, start: int) -> tuple[object, int]:
-    mark, end = _mark(text, start)
-    if mark == "]":
-        raise ValueError("no record before the closing bracket")
-    return _DECODER.raw_decode(text, end - len(mark))
+def json_values(path: Path) -> Iterator[tuple[int | str, object]]:
+    """Yield the records of one JSON array or of JSON Lines, each with its place for messages.
 
-
-def _key(text: str, start: int) -> tuple[object, int]:
-    """Return the name of a list, and the end of the list's opening bracket."""
-    match = _KEY.match(text, start)
-    if not match:
-        raise json.JSONDecodeError("expected a name and a list of records", text, start)
-    return json.loads(match[1]), match.end()
-
-
-def _mark(text: str, start: int) -> tuple[str, int]:
-    """Return the next character that is not white space, or "" at the end of the text, and its end."""
-    match = _MARK.match(text, start)
-    return (match[1], match.end()) if match else ("", len(text))  # it matches every text
-
-
-class _Text:
-    """The text of a UTF-8 file, of which only the part being parsed is in memory.
-
-    ijson would do this, but it replaces half a surrogate pair, with the escape after it, by `?`, and its memory grows
-    with the square of the depth: 200 kB of opening brackets end the process.
+    Raises:
+        ReadError: See `json_records` and `json_lines`.
     """
+    with path.open("rb") as file:
+        is_lines = _read_opening(file)[0] == b"{"
+    if not is_lines:
+        yield from ((f"record {number}", record) for number, record in json_records(path))
+    else:
+        yield from json_lines(path)
 
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._decoder = file, codecs.getincrementaldecoder("utf-8")()
-        self._text, self._start = "", 0
-        self._broken: ValueError | None = None
 
-    def take(self, parse: Callable[[str, int], tuple[_T, int]]) -> _T:
-        """Return the next value of `parse`. One that ends with the text may continue, so more is read first."""
-        while True:
-            try:
-                value, end = parse(self._text, self._start)
-            except json.JSONDecodeError as error:
-                if self._extend():
-                    continue
-                raise ValueError(error.msg) from None
-            if end == len(self._text) and self._extend():
-                continue
-            self._start = end
-            return value
-
-    def _extend(self) -> bool:
-        """Append the next block to the remaining text; return whether there was one."""
-        if self._broken:
-            raise self._broken
-        left = self._text[self._start :]
-        if len(left) > LONGEST:
-            raise ValueError(f"more than {LONGEST:,} characters")
-        block = self._file.read(max(_BLOCK, len(left)))
-        try:
-            more = self._decoder.decode(block, final=not block)
-        except UnicodeDecodeError as error:  # raised after the records before it
-            more, self._broken = error.object[: error.start].decode(), ValueError(f"not UTF-8: {error.reason}")
-        self._text, self._start = left + more, 0
-        return bool(block or self._broken)
+def _read_opening(file: BinaryIO) -> tuple[bytes, int]:
+    """Read up to the first byte that is neither byte order mark nor white space; return it and its line, from 1."""
+    line = 1
+    if file.read(len(codecs.BOM_UTF8)) != codecs.BOM_UTF8:
+        file.seek(0)
+    while (opening := file.read(1)).isspace():
+        line += opening == b"\n"
+    return opening, line
 
 
 def json_lines(path: Path) -> Iterator[tuple[int, object]]:

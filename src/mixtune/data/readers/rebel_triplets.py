@@ -16,16 +16,21 @@ import pyarrow.parquet as pq
 
 from ..example import Example, ReadError
 from ..mentions import locate_mentions
-from .parsing import json_lines
+from .parsing import json_values
 
 COLUMNS = ("id", "context", "triplets")
 
 
 def read_records(path: Path) -> Iterator[tuple[int | str, object]]:
-    """Return the records of a JSON Lines or parquet file, each with its place for messages: line from 1, row from 0."""
-    if path.suffix == ".csv":
-        raise ReadError(path, None, "REBEL is not read from CSV; convert the file to .jsonl or .parquet")
-    return _rows(path) if path.suffix == ".parquet" else json_lines(path)
+    """Return the records of a file of JSON Lines, of one JSON array, or of parquet, each with its place for messages.
+
+    Lines are numbered from 1, records of an array and rows from 0.
+    """
+    suffix = path.suffix.lower()
+    if suffix in (".csv", ".tsv", ".arrow"):
+        form = suffix[1:].upper()
+        raise ReadError(path, None, f"REBEL is not read from {form}; convert the file to .jsonl or .parquet")
+    return _rows(path) if suffix == ".parquet" else json_values(path)
 
 
 def _rows(path: Path) -> Iterator[tuple[str, dict[str, object]]]:

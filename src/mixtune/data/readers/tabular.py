@@ -1,11 +1,13 @@
-"""Tables: parquet, CSV, TSV and JSON Lines files, as rows of named values.
+"""Tables: parquet, Arrow, CSV, TSV and JSON files, as rows of named values.
 
-CSV and TSV have a header, and an empty cell is null. CSV is quoted as in RFC 4180; in TSV quotation marks are
-plain characters, so that no cell holds a TAB or a line end. In JSON Lines a name may also be a path into nested
-objects and lists (`subject.text`, `span.0`), unless a key is spelt exactly so. A JSON object that holds a list of
-records for each label is read, too. Blank lines are no rows, and counted.
+CSV and TSV have a header, and an empty cell is null. CSV is quoted as in RFC 4180, and separated by commas or, as
+Excel writes it in some countries, by semicolons; in TSV quotation marks are around cells as in CSV, or plain
+characters, so that no cell holds a TAB or a line end (see `quoting`). JSON is one object per line, one array, or an
+object that holds a list of records for each label. In it a name may also be a path into nested objects and lists
+(`subject.text`, `span.0`), unless a key is spelt exactly so. Blank lines are no rows, and counted.
 """
 
+import codecs
 import csv
 import io
 import json
@@ -18,11 +20,13 @@ from itertools import repeat
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..example import LONGEST, ReadError
+from . import arrow
+from .json_stream import array_values
 from .mention_forms import is_grouped
-from .parsing import ABSENT, json_groups, nested, utf8_lines
+from .parsing import ABSENT, array_records, check_text, is_json_array, json_groups, nested, utf8_lines
+from .quoting import find_separator, is_header_quoted, is_quoted
 
 # Errors that the libraries raise when a file is broken.
 BROKEN = (pa.ArrowException, csv.Error, OSError, RecursionError, ValueError)
@@ -81,23 +85,32 @@ class Row:
         return key
 
 
-def read_rows(path: Path, columns: Mapping[str, str], optional: Collection[str], counts: Counter[str]) -> Iterator[Row]:
+def read_rows(
+    path: Path, columns: Mapping[str, str], optional: Collection[str], counts: Counter[str], quoting: str | None = None
+) -> Iterator[Row]:
     """Yield the rows of a file, in its order.
 
     Args:
         columns: Our names to those of the file.
         optional: The file's names of columns that it may lack.
         counts: Gets `blank lines`, and what the rows count.
+        quoting: Quotation marks in CSV and TSV: "csv" (around cells) or "none" (plain characters); None: around cells
+            in CSV, by the evidence of the file in TSV.
 
     Raises:
         ReadError: The file is broken, or lacks a column that is not optional; names file and row or line.
     """
-    read = {".parquet": _parquet, ".csv": _csv, ".tsv": _tsv}.get(path.suffix, _json)
-    written, number = path.suffix in (".csv", ".tsv"), 0
+    suffix, number = path.suffix.lower(), 0
+    written, names = suffix in (".csv", ".tsv"), list(columns.values())
     try:
-        if read is _json and is_grouped(path):
-            read = _grouped
-        for cells in read(path, list(columns.values()), optional, counts):
+        if suffix in arrow.SUFFIXES:
+            rows = _arrow(path, names, optional)
+        elif written:
+            check_text(path)
+            rows = _cells(path, names, optional, counts, quoting)
+        else:
+            rows = _json(path, names, optional, counts)
+        for cells in rows:
             yield Row(dict(zip(columns, cells, strict=True)), columns, written, counts)
             number += 1
     except ReadError:
@@ -105,6 +118,11 @@ def read_rows(path: Path, columns: Mapping[str, str], optional: Collection[str],
     except BROKEN as error:
         # Files are decoded in blocks, so the broken row may follow the first one not yet read.
         raise ReadError(path, f"row {number} or later", f"broken {path.suffix} file ({error})") from None
+
+
+def is_json(path: Path) -> bool:
+    """Return whether a file is read as JSON, by its suffix."""
+    return path.suffix.lower() not in (*arrow.SUFFIXES, ".csv", ".tsv")
 
 
 def read_header(path: Path) -> list[str]:
@@ -115,38 +133,50 @@ def read_header(path: Path) -> list[str]:
     Raises:
         One of BROKEN: The start of the file is broken.
     """
-    if path.suffix == ".parquet":
-        return pq.read_schema(path).names
-    if path.suffix == ".csv":
+    suffix = path.suffix.lower()
+    if suffix in arrow.SUFFIXES:
+        return arrow.read_names(path)
+    if suffix == ".csv":
         with path.open(encoding="utf-8-sig", newline="") as file:
-            return next(csv.reader(io.StringIO(file.read(LONGEST), newline="")), [])
+            start = file.read(LONGEST)
+            return next(csv.reader(io.StringIO(start, newline=""), delimiter=find_separator(start)), [])
     with path.open("rb") as file:
-        if path.suffix == ".tsv":
-            return file.readline(LONGEST).decode("utf-8-sig").rstrip("\r\n").split("\t")
-        if file.read(64).lstrip()[:1] != b"{":
+        if suffix == ".tsv":
+            line = file.readline(LONGEST).decode("utf-8-sig").rstrip("\r\n")
+            return next(csv.reader([line], delimiter="\t")) if is_header_quoted(line) else line.split("\t")
+        start = file.read(64)
+        opening = start.removeprefix(codecs.BOM_UTF8).lstrip()[:1]
+        if opening not in (b"[", b"{"):
             return []
-        file.seek(0)
-        return list(json.loads(next(filter(bytes.strip, io.BytesIO(file.read(LONGEST))))))
+        start += file.read(LONGEST)
+    if opening == b"[":
+        first = next(array_values(io.BytesIO(start.partition(b"[")[2])))[1]
+        return list(first) if isinstance(first, dict) else []
+    return list(json.loads(next(filter(bytes.strip, io.BytesIO(start)))))
 
 
-def _parquet(
-    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+def _arrow(path: Path, columns: Sequence[str], optional: Collection[str]) -> Iterator[tuple[object, ...]]:
+    _check(path, columns, optional, arrow.read_names(path))
+    for rows, values in arrow.read_columns(path, list(dict.fromkeys(columns))):
+        yield from zip(*(values.get(name, repeat(None, rows)) for name in columns), strict=True)
+
+
+def _cells(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str], quoting: str | None
 ) -> Iterator[tuple[object, ...]]:
-    with pq.ParquetFile(path) as file:
-        names = file.schema_arrow.names
-        _check(path, columns, optional, names)
-        wanted = [name for name in dict.fromkeys(columns) if name in names]
-        for batch in file.iter_batches(1024, columns=wanted):
-            values = {name: batch.column(name).to_pylist() for name in wanted}
-            yield from zip(*(values.get(name, repeat(None, batch.num_rows)) for name in columns), strict=True)
+    is_tsv = path.suffix.lower() == ".tsv"
+    quoted = quoting == "csv" if quoting else not is_tsv or is_quoted(path, utf8_lines(path))
+    yield from (_quoted if quoted else _plain)(path, columns, optional, counts, "\t" if is_tsv else None)
 
 
-def _csv(
-    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+def _quoted(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str], separator: str | None
 ) -> Iterator[tuple[object, ...]]:
     csv.field_size_limit(2**31 - 1)  # a text can pass the default of 131,072 characters
     with path.open(encoding="utf-8-sig", newline="") as file:
-        lines = csv.reader(file, strict=True)
+        separator = separator or find_separator(file.readline(LONGEST))
+        file.seek(0)
+        lines = csv.reader(file, delimiter=separator, strict=True)
         names = next(lines, [])
         indices = _indices(path, columns, optional, names)
         for cells in lines:
@@ -159,14 +189,16 @@ def _csv(
             yield tuple([cells[index] or None for index in indices])
 
 
-def _tsv(
-    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
+def _plain(
+    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str], separator: str | None
 ) -> Iterator[tuple[object, ...]]:
     lines = utf8_lines(path)
-    names = next(lines, (1, ""))[1].split("\t")
+    header = next(lines, (1, ""))[1]
+    separator = separator or find_separator(header)
+    names = header.split(separator)
     indices = _indices(path, columns, optional, names)
     for number, line in lines:
-        cells = line.split("\t")
+        cells = line.split(separator)
         if len(cells) != len(names):
             if not line:
                 counts["blank lines"] += 1
@@ -185,38 +217,42 @@ def _indices(path: Path, columns: Sequence[str], optional: Collection[str], name
 def _json(
     path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
 ) -> Iterator[tuple[object, ...]]:
+    for where, record in _objects(path, counts):
+        row = tuple([record[name] if name in record else nested(record, name) for name in columns])
+        if ABSENT in row:
+            absent = dict.fromkeys(name for name, value in zip(columns, row, strict=True) if value is ABSENT)
+            _refuse(path, where, [name for name in absent if name not in optional], [*_paths(record)])
+            row = tuple([None if value is ABSENT else value for value in row])
+        yield row
+
+
+def _objects(path: Path, counts: Counter[str]) -> Iterator[tuple[int | str, dict[str, object]]]:
+    """Yield the objects of a JSON file, each with its place: the number of its first line, or of a record of groups."""
+    if is_grouped(path):
+        for number, (label, record) in enumerate(json_groups(path)):
+            if not isinstance(record, dict):
+                raise ReadError(path, f"record {number} (of {label[:80]!r})", "expected a JSON object")
+            yield f"record {number}", {**record, "relation": label}
+    elif is_json_array(path):
+        for line, record in array_records(path):
+            if not isinstance(record, dict):
+                raise ReadError(path, line, "expected one JSON object per line, or one array of objects")
+            yield line, record
+    else:
+        yield from _lines(path, counts)
+
+
+def _lines(path: Path, counts: Counter[str]) -> Iterator[tuple[int, dict[str, object]]]:
     for number, line in utf8_lines(path):
         if not line.strip():
             counts["blank lines"] += 1
             continue
-        if not line.lstrip().startswith("{"):  # before it is parsed: a JSON array may be one line of 200 MB
+        if not line.lstrip().startswith("{"):
             raise ReadError(path, number, "expected one JSON object per line")
         try:
-            record = json.loads(line)
+            yield number, json.loads(line)
         except ValueError as error:
             raise ReadError(path, number, f"not valid JSON ({error})") from None
-        yield _values(path, number, record, columns, optional)
-
-
-def _grouped(
-    path: Path, columns: Sequence[str], optional: Collection[str], counts: Counter[str]
-) -> Iterator[tuple[object, ...]]:
-    for number, (label, record) in enumerate(json_groups(path)):
-        if not isinstance(record, dict):
-            raise ReadError(path, f"record {number} (of {label[:80]!r})", "expected a JSON object")
-        yield _values(path, f"record {number}", {**record, "relation": label}, columns, optional)
-
-
-def _values(
-    path: Path, where: int | str, record: dict[str, object], columns: Sequence[str], optional: Collection[str]
-) -> tuple[object, ...]:
-    """Return the values of a JSON object at these names or paths."""
-    row = tuple([record[name] if name in record else nested(record, name) for name in columns])
-    if ABSENT in row:
-        absent = dict.fromkeys(name for name, value in zip(columns, row, strict=True) if value is ABSENT)
-        _refuse(path, where, [name for name in absent if name not in optional], [*_paths(record)])
-        row = tuple([None if value is ABSENT else value for value in row])
-    return row
 
 
 def _paths(record: dict[str, object]) -> Iterator[str]:

@@ -294,7 +294,9 @@ TABS = HEADER.replace(b",", b"\t")
         ("train.tsv", b"", "column missing or duplicate: text, entity1, entity2, relation"),
         ("train.tsv", TABS, "split 'train' holds no row; is the file truncated"),
         ("train.jsonl", b"", "split 'train' holds no row; is the file truncated"),
-        ("train.json", b'[{"text": "a b"}]', "1: expected one JSON object per line"),
+        ("train.json", b'[{"text": "a b"}]', "1: column missing or duplicate: entity1, entity2, relation"),
+        ("train.json", b"\n[\n7]", "3: expected one JSON object per line, or one array of objects"),
+        ("train.json", b'[{"text": "a b", "entity1"', "record 0: not valid JSON"),
         ("train.jsonl", b'{"text": "a b", "entity1"', "1: not valid JSON"),
         ("train.jsonl", b"\n[1]\n", "2: expected one JSON object per line"),
         ("train.jsonl", b'{"text": "\xff"}\n', "1: not UTF-8"),
@@ -320,7 +322,9 @@ def test_parquet_strings_that_are_not_utf8_are_an_error(tmp_path):
     ("name", "content"),
     [
         ("train.json", '[{"token": ["a"], "subj_start": 0}]'),
-        ("dev.json", '[\n {"text": "a", "entity1": "a"}\n]'),
+        ("dev.json", '[\n {"tokens": ["a"], "entities": []}\n]'),
+        ("dev.json", '[\n {"text": "a", "triple_list": []}\n]'),
+        ("dev.json", '["entity1"]'),
         ("train.jsonl", '{"title": "a", "text": "b", "triples": []}\n'),
         ("test.csv", "sentence,relation\n"),
         ("train.tsv", "/m/0a\t/m/0b\tAnn_Ek\tLund\tNA\tAnn_Ek of Lund . ###END###\n"),
@@ -344,6 +348,51 @@ def test_of_a_native_file_only_the_start_is_looked_at(tmp_path, name, start):
     started = time.process_time()
     assert not is_hub_copy(tmp_path, {})
     assert time.process_time() - started < 1
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+@pytest.mark.parametrize("mark", ["", "\ufeff"])
+def test_a_json_array_is_read_as_json_lines(tmp_path, indent, mark):
+    rows = [ROW, ROW | {"relation": "born in"}]
+    (tmp_path / "train.json").write_text(mark + json.dumps(rows, indent=indent), encoding="utf-8")
+    assert is_hub_copy(tmp_path, {})
+    examples, counts = read_all(tmp_path)
+    assert ([(e.id, e.relation) for e in examples], counts) == (
+        [("gids/train/0", "NA"), ("gids/train/1", "born in")],
+        {},
+    )
+
+
+def test_a_broken_record_of_an_array_is_named_by_its_line(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps([ROW, {"text": TEXT}], indent=1), encoding="utf-8")
+    with pytest.raises(ReadError, match=r"train\.json:8: column missing or duplicate: entity1, entity2, relation"):
+        read_all(tmp_path)
+
+
+@pytest.mark.parametrize("name", ["Train.CSV", "DATA/train.csv", "train.JSONL", "train.ndjson", "TRAIN.PARQUET"])
+def test_names_of_files_are_read_in_any_case(tmp_path, name):
+    path = tmp_path / name.lower()
+    write(path.with_suffix(".jsonl") if path.suffix == ".ndjson" else path, ROW)
+    if path.suffix == ".ndjson":
+        path.with_suffix(".jsonl").rename(path)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    path.rename(tmp_path / name)
+    assert is_hub_copy(tmp_path, {})
+    assert read_all(tmp_path)[0][0].text == TEXT
+
+
+@pytest.mark.parametrize("name", ["development.csv", "valid.tsv", "Dev.csv"])
+def test_usual_names_of_the_validation_split_are_read(tmp_path, name):
+    write(tmp_path / name, ROW)
+    assert read_all(tmp_path, "validation")[0][0].text == TEXT
+
+
+def test_an_integer_without_a_name_is_no_label(tmp_path):
+    write(tmp_path / "train.jsonl", ROW | {"relation": 4})
+    with pytest.raises(
+        ReadError, match="relation is 4, not a string: an integer without a name; write its name, or a C"
+    ):
+        read_all(tmp_path)
 
 
 def test_other_parquet_is_no_hub_copy_and_a_broken_one_may_be(tmp_path):

@@ -4,8 +4,16 @@ from collections import Counter
 import pytest
 
 from mixtune.data.example import MissingSplit, ReadError
-from mixtune.data.readers import parsing
-from mixtune.data.readers.parsing import join_tokens, json_lines, json_records, native_file, utf8_lines
+from mixtune.data.readers import json_stream, parsing
+from mixtune.data.readers.parsing import (
+    array_records,
+    join_tokens,
+    json_lines,
+    json_records,
+    json_values,
+    native_file,
+    utf8_lines,
+)
 
 NAMES = {"train": ("one.json", "two.json"), "test": ("test.json",)}
 
@@ -33,6 +41,44 @@ def test_a_missing_file_is_a_missing_split(tmp_path, split, problem):
         native_file(tmp_path, split, NAMES)
 
 
+@pytest.mark.parametrize("name", ["valid_triples.json", "dev_triples.json", "Validation_Triples.JSON", "VAL.json"])
+def test_a_usual_name_of_the_validation_split_is_its_file(tmp_path, name):
+    names = {"validation": ("val_triples.json", "val.json"), "test": ("test.json",)}
+    (tmp_path / name).touch()
+    assert native_file(tmp_path, "validation", names) == tmp_path / name
+    with pytest.raises(MissingSplit):
+        native_file(tmp_path, "test", names)
+    (tmp_path / "dev.json").touch()
+    with pytest.raises(ReadError, match=rf"duplicate files of split 'validation' \(.*{name}.*\); keep one of them"):
+        native_file(tmp_path, "validation", names)
+    (tmp_path / "val_triples.json").touch()
+    assert native_file(tmp_path, "validation", names) == tmp_path / "val_triples.json"
+
+
+@pytest.mark.parametrize(
+    ("start", "form"),
+    [
+        (b"\xff\xfea\0", "UTF-16"),
+        (b"\xfe\xff\0a", "UTF-16"),
+        (b"\x1f\x8b\x08", "compressed by gzip; decompress the file"),
+        (b"PK\x03\x04", "a ZIP archive or a workbook"),
+    ],
+)
+def test_a_file_that_is_no_text_is_named_by_its_form(tmp_path, start, form):
+    (tmp_path / "a.txt").write_bytes(start)
+    for read in (utf8_lines, json_records, json_lines, json_values):
+        with pytest.raises(ReadError, match=rf"a\.txt:1: not UTF-8 but {form}"):
+            list(read(tmp_path / "a.txt"))
+
+
+def test_arrays_and_lines_are_told_apart_by_their_first_character(tmp_path):
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf\n[{"a": 1},\n{"a": 2}]')
+    assert list(json_values(tmp_path / "a.json")) == [("record 0", {"a": 1}), ("record 1", {"a": 2})]
+    assert list(array_records(tmp_path / "a.json")) == [(2, {"a": 1}), (3, {"a": 2})]
+    (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf\n{"a": 1}\n{"a": 2}')
+    assert list(json_values(tmp_path / "a.json")) == [(2, {"a": 1}), (3, {"a": 2})]
+
+
 def test_lines_lose_the_byte_order_mark_and_their_ends(tmp_path):
     (tmp_path / "a.txt").write_bytes("\ufeffa b\r\n\nc\ufeff\r\nd".encode())
     counts = Counter()
@@ -52,7 +98,7 @@ def test_a_line_must_be_utf8_and_shorter_than_the_limit(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize("block", [1, 3, 2**16])
 def test_an_array_is_streamed_record_by_record(tmp_path, monkeypatch, block):
-    monkeypatch.setattr(parsing, "_BLOCK", block)
+    monkeypatch.setattr(json_stream, "_BLOCK", block)
     values = [{"text": "Ann é \ud7ff"}, 12, [], "]", None]
     (tmp_path / "a.json").write_text(f" \n{json.dumps(values, ensure_ascii=False)} \n", encoding="utf-8")
     assert list(json_records(tmp_path / "a.json")) == list(enumerate(values))
