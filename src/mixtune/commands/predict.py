@@ -15,7 +15,8 @@ from typing import IO, TYPE_CHECKING
 from ..artifacts.manifests import replacing
 from ..data.example import Example
 from ..errors import UserError
-from ..inference.streams import FIELDS, FORMATS, InputRow, Lines, parse_example, read_label_list, read_rows, windows
+from ..inference.lines import Lines
+from ..inference.streams import FIELDS, FORMATS, InputRow, parse_example, read_label_list, read_rows, windows
 from ..terminal import bar
 from .values import input_file, output_file, whole_number
 
@@ -27,12 +28,13 @@ if TYPE_CHECKING:
 ABOUT = """\
 Predicts the relation between two entities of a text, with the code of the workflow's own prediction.
 
-Input, JSON Lines, CSV or TSV with a header: text, head and tail; optionally head_start, head_end, tail_start and
-tail_end, the character offsets of the mentions (end exclusive; -1: not in the text). JSON Lines may also have the form
-of OpenNRE (token or text, h, t) or FewRel (tokens, h, t). Output, JSON Lines in the input's order: all fields of the
-input line, with relation and confidence added (or replaced). Under --condition constrained, confidence is the label's
-probability among all labels, 0 to 1; under the other conditions it is null. Output is written as soon as it is
-predicted: lines from a pipe are labelled as they arrive."""
+Input, JSON (one object per line, or one array of objects), CSV or TSV with a header: text, head and tail; optionally
+head_start, head_end, tail_start and tail_end, the character offsets of the mentions (end exclusive; -1: not
+in the text). JSON objects may
+also have the form of OpenNRE (token or text, h, t) or FewRel (tokens, h, t). Output, JSON Lines in the input's order:
+all fields of the input line, with relation and confidence added (or replaced). Under --condition constrained,
+confidence is the label's probability among all labels, 0 to 1; under the other conditions it is null. Output is written
+as soon as it is predicted: lines from a pipe are labelled as they arrive."""
 
 STATUS = """\
 A line that cannot be labelled is reported on standard error with its number and omitted from the output; all other
@@ -55,6 +57,12 @@ def add(commands: argparse._SubParsersAction) -> None:
     option("--base", help="its base model: folder (results/models/NAME), or hub id; default: as the adapter names it")
     option("--input", type=input_file, metavar="FILE", help="default: standard input")
     option("--format", choices=FORMATS, help="format of the input; default: by the file's extension, else jsonl")
+    option(
+        "--quoting",
+        choices=("none", "csv"),
+        help="quotation marks in CSV and TSV: plain characters, or around cells as in CSV; default: csv for CSV, "
+        "and for TSV as its rows show",
+    )
     option("--output", type=output_file, metavar="FILE", help="appears once complete; default: standard output")
     option("--text", help="one text, instead of --input; needs --head and --tail")
     option("--head", help="mention of its head entity")
@@ -114,14 +122,15 @@ def _check_and_predict(command: argparse.ArgumentParser, args: argparse.Namespac
 def predict(args: argparse.Namespace, rows: list[InputRow] | None = None) -> int:
     """Label the given rows, or those of the input; returns the number of rows that could not be labelled."""
     labels = read_label_list(args.labels) if args.labels else []
-    demonstrations = _read_demonstrations(args.demonstrations) if args.demonstrations else []
+    demonstrations = _read_demonstrations(args.demonstrations, args.quoting) if args.demonstrations else []
     name = "--text" if rows else str(args.input or "standard input")
     with contextlib.ExitStack() as stack:
         lines = None
         if not rows:
             file = stack.enter_context(open(args.input or 0, "rb", buffering=0, closefd=bool(args.input)))
             lines = Lines(file)
-        stream = read_rows(lines, _input_format(args.input, args.format), name) if lines else iter(rows or ())
+        form = _input_format(args.input, args.format)
+        stream = read_rows(lines, form, name, quoting=args.quoting) if lines else iter(rows or ())
         labeller = _load_labeller(args, labels, demonstrations)
         output = stack.enter_context(_open_output(args.output))
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # libraries may print
@@ -182,14 +191,15 @@ def _label_stream(
 
 
 def _input_format(path: Path | None, chosen: str | None) -> str:
-    suffix = path.suffix[1:] if path else ""
+    suffix = path.suffix[1:].lower() if path else ""
     return chosen or (suffix if suffix in FORMATS else FORMATS[0])
 
 
-def _read_demonstrations(path: Path) -> list[Example]:
+def _read_demonstrations(path: Path, quoting: str | None) -> list[Example]:
     """Read demonstrations from a file; unlike input rows, each must be valid, and there must be one."""
     with path.open("rb", buffering=0) as file:
-        rows = list(filter(None, read_rows(Lines(file), _input_format(path, None), str(path), has_relation=True)))
+        read = read_rows(Lines(file), _input_format(path, None), str(path), has_relation=True, quoting=quoting)
+        rows = list(filter(None, read))
     for row in rows:
         if row.problem:
             raise UserError(f"{path}: line {row.number}: {row.problem}")

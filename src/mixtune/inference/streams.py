@@ -1,24 +1,30 @@
-"""Input of `mixtune predict`: rows of JSON Lines, CSV or TSV as they arrive, and lists of labels.
+"""Input of `mixtune predict`: rows of JSON, CSV or TSV as they arrive, and lists of labels.
 
-A row that cannot be read does not end the stream: it is yielded with its problem, and the next one follows. CSV and TSV
-have a header, and are quoted as in the readers of benchmarks (`data/readers/tabular.py`).
+A row that cannot be read does not end the stream: it is yielded with its problem, and the next one follows. JSON is one
+object per line, or one array. CSV and TSV have a header; separators and quotation marks are those of the readers of
+benchmarks (`data/readers/tabular.py`), except that a stream of TSV is evidence of its quoting only as far as it has
+been read.
 """
 
 import csv
 import json
-import os
-import select
-from collections import Counter, deque
+from codecs import BOM_UTF8
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from pathlib import Path
-from typing import Any, BinaryIO, Literal, TypedDict
+from typing import Any, Literal, TypedDict
 
 from ..data.example import LONGEST, Example
 from ..data.labels import describe_indistinct
 from ..data.mentions import ABSENT, locate_mentions
+from ..data.readers.json_stream import array_values
 from ..data.readers.mention_forms import plain_record
+from ..data.readers.parsing import describe_no_text
+from ..data.readers.quoting import Unquoting, find_separator, is_header_quoted
 from ..errors import UserError
+from .lines import Lines
 
 
 class Dialect(TypedDict, total=False):
@@ -32,13 +38,10 @@ class Dialect(TypedDict, total=False):
 # Returns the next record, or None for a blank line; raises StopIteration at the end.
 NextRecord = Callable[[], Mapping[str, object] | None]
 
-DIALECTS: dict[str, Dialect] = {"csv": {"strict": True}, "tsv": {"delimiter": "\t", "quoting": csv.QUOTE_NONE}}
-FORMATS = ("jsonl", *DIALECTS)
+FORMATS = ("jsonl", "csv", "tsv")
 FIELDS = ("text", "head", "tail")
 SPANS = ("head_start", "head_end", "tail_start", "tail_end")
 QUERY = "input"  # benchmark, id and group of every row, so that equal rows have equal prompts
-
-_BLOCK = 2**16  # bytes per read
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,80 +61,44 @@ class InputRow:
     problem: str = ""
 
 
-class Lines:
-    """Lines of a UTF-8 stream, with their line ends and without byte order mark, as they arrive.
-
-    After a line that raised a ValueError, iteration can continue with the next one.
-
-    Args:
-        file: Unbuffered, so that `is_ready` is right about the bytes that have arrived; it has a file descriptor.
-
-    Attributes:
-        number: Number of the last line returned, from 1.
-        taken: Bytes read so far.
-        size: Bytes of the file, or None for a pipe.
-    """
-
-    def __init__(self, file: BinaryIO):
-        self._file, self._lines, self._rest, self._ended = file, deque[bytes](), bytearray(), False
-        self.number = self.taken = 0
-        self.size = os.fstat(file.fileno()).st_size or None
-
-    def __iter__(self) -> "Lines":
-        return self
-
-    def __next__(self) -> str:
-        while not self._lines:
-            if self._ended:
-                raise StopIteration
-            self._read()
-        line = self._lines.popleft()
-        self.number += 1
-        if len(line) > LONGEST:
-            raise ValueError(f"longer than {LONGEST:,} bytes; expected one record per line")
-        try:
-            return line.decode("utf-8" if self.number > 1 else "utf-8-sig")
-        except UnicodeDecodeError as error:
-            raise ValueError(f"not UTF-8 ({error.reason})") from None
-
-    def is_ready(self) -> bool:
-        """Return whether the next line, or the end, is available without waiting; always true of a file on disk."""
-        while not self._lines and not self._ended:
-            if not select.select([self._file], [], [], 0)[0]:
-                return False
-            self._read()
-        return True
-
-    def _read(self) -> None:
-        block = self._file.read(_BLOCK)
-        self.taken += len(block)
-        self._ended = not block
-        *ends, rest = block.split(b"\n")
-        for end in ends:
-            self._lines.append(bytes(self._rest + end + b"\n"))
-            self._rest.clear()
-        self._rest += rest
-        del self._rest[LONGEST + 1 :]  # a longer line is rejected, and need not be stored
-        if self._ended and self._rest:
-            self._lines.append(bytes(self._rest))
-
-
-def read_rows(lines: Lines, file_format: str, name: str, *, has_relation: bool = False) -> Iterator[InputRow | None]:
+def read_rows(
+    lines: Lines, file_format: str, name: str, *, has_relation: bool = False, quoting: str | None = None
+) -> Iterator[InputRow | None]:
     """Yield the rows of a stream; None for a blank line, so that the rows before it need not wait for the next one.
 
     Args:
         file_format: One of FORMATS.
         name: Name of the stream, for messages.
         has_relation: Whether each row must have a `relation`: demonstrations.
+        quoting: Quotation marks in CSV and TSV: "csv" (around cells) or "none" (plain characters); None: around cells
+            in CSV, by the evidence of the rows so far in TSV.
 
     Raises:
-        UserError: In the header of CSV or TSV, a column is missing or duplicate.
+        UserError: The stream is no text; in the header of CSV or TSV, a column is missing or duplicate.
     """
     if file_format == "jsonl":
-        next_record = _object_reader(lines)
-    else:
-        next_record = _cell_reader(lines, DIALECTS[file_format], name, has_relation)
+        return _json_rows(lines, name, has_relation)
+    _check_text(lines, name)
+    next_record = _cell_reader(lines, file_format, name, has_relation, quoting)
     return _rows(lines, next_record, has_relation) if next_record else iter(())
+
+
+def _check_text(lines: Lines, name: str) -> bytes:
+    """Return the first bytes of a stream; a UserError if it cannot be text."""
+    start = lines.peek()
+    form = describe_no_text(start)
+    if form:
+        raise UserError(f"{name}: not UTF-8 but {form}")
+    return start
+
+
+def _json_rows(lines: Lines, name: str, has_relation: bool) -> Iterator[InputRow | None]:
+    """Yield the rows of JSON Lines or of one JSON array; nothing is read before the first row is taken."""
+    start = _check_text(lines, name).removeprefix(BOM_UTF8).lstrip()
+    if start[:1] == b"[":
+        yield from _array_rows(lines, has_relation)
+    else:
+        yield from _rows(lines, _object_reader(lines), has_relation)
 
 
 def _rows(lines: Lines, next_record: NextRecord, has_relation: bool) -> Iterator[InputRow | None]:
@@ -150,6 +117,24 @@ def _rows(lines: Lines, next_record: NextRecord, has_relation: bool) -> Iterator
         yield row
 
 
+def _array_rows(lines: Lines, has_relation: bool) -> Iterator[InputRow]:
+    """Yield the rows of one JSON array of objects; where it is broken, the rows end with a problem."""
+    before = lines.peek().partition(b"[")[0]
+    lines.skip(len(before) + 1)
+    number, place = 1, 0
+    try:
+        for place, (number, record) in enumerate(array_values(lines, 1 + before.count(b"\n")), 1):
+            try:
+                if not isinstance(record, dict):
+                    raise ValueError("expected an object")
+                yield InputRow(number, record, parse_example(record, place if has_relation else 0))
+            except ValueError as error:
+                yield InputRow(number, problem=f"object {place} of the array: {error}")
+    except (ValueError, RecursionError) as error:
+        problem = f"after object {place}: not valid JSON ({error}); the rest of the array is not read"
+        yield InputRow(number, problem=problem)
+
+
 def _object_reader(lines: Lines) -> NextRecord:
     def next_record() -> Mapping[str, object] | None:
         line = next(lines)
@@ -166,20 +151,28 @@ def _object_reader(lines: Lines) -> NextRecord:
     return next_record
 
 
-def _cell_reader(lines: Lines, dialect: Dialect, name: str, has_relation: bool) -> NextRecord | None:
+def _cell_reader(
+    lines: Lines, file_format: str, name: str, has_relation: bool, quoting: str | None
+) -> NextRecord | None:
     """Return the reader of a table with a header; None where the stream is empty."""
     csv.field_size_limit(LONGEST)
-    reader = csv.reader(lines, **dialect)
     try:
-        names = next(reader, None)
+        header = next(lines, None)
+        if header is None:
+            return None
+        is_tsv = file_format == "tsv"
+        quoted = quoting == "csv" if quoting else not is_tsv or is_header_quoted(header.rstrip("\r\n"))
+        dialect: Dialect = {"strict": True} if quoted else {"quoting": csv.QUOTE_NONE}
+        dialect["delimiter"] = "\t" if is_tsv else find_separator(header)
+        reader = csv.reader(chain([header], lines), **dialect)
+        names = next(reader)
     except (ValueError, csv.Error) as error:
         raise UserError(f"{name}: the header cannot be read ({error})") from None
-    if names is None:
-        return None
     expected = (*FIELDS, *["relation"] * has_relation, *filter(None, names))
     wrong = [column for column in dict.fromkeys(expected) if names.count(column) != 1]
     if wrong:
         raise UserError(f"{name}: column missing or duplicate: {', '.join(wrong)} (found: {', '.join(names)})")
+    unquote = Unquoting() if is_tsv and not quoted and not quoting else None
 
     def next_record() -> Mapping[str, object] | None:
         cells = next(reader)
@@ -187,7 +180,7 @@ def _cell_reader(lines: Lines, dialect: Dialect, name: str, has_relation: bool) 
             return None
         if len(cells) != len(names):
             raise ValueError(f"{len(cells)} cells under {len(names)} column names")
-        record = dict(zip(names, cells, strict=True))
+        record = dict(zip(names, unquote(cells, lines.number) if unquote else cells, strict=True))
         return record | {span: _parse_offset(record[span]) for span in SPANS if span in record}
 
     return next_record
@@ -260,7 +253,8 @@ def read_label_list(path: Path) -> list[str]:
     """
     try:
         text = path.read_text(encoding="utf-8-sig")
-        labels = json.loads(text) if path.suffix == ".json" else list(filter(None, map(str.strip, text.splitlines())))
+        is_json = path.suffix.lower() == ".json"
+        labels = json.loads(text) if is_json else list(filter(None, map(str.strip, text.splitlines())))
     except (ValueError, RecursionError) as error:
         raise UserError(f"{path} cannot be read ({error}); give a text file with one label per line") from None
     labels = labels.get("labels") if isinstance(labels, dict) else labels

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import huggingface_hub
 import huggingface_hub.constants
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 import torch
@@ -213,6 +214,19 @@ def test_every_format_gives_the_same_answers(tuned, capsys, tmp_path, form):
     assert predict(tuned, table, capsys, tmp_path)[0] == expected
     renamed = table.rename(tmp_path / "rows")
     assert predict(tuned, renamed, capsys, tmp_path, "--format", form)[0] == expected
+
+
+def test_tables_are_read_as_pandas_writes_them_and_arrays_as_json_does(tuned, capsys, tmp_path):
+    given = [{"text": f'"Ada" met Bob, {n}.', "head": "Ada", "tail": "Bob"} for n in range(2)]
+    expected, _ = predict(tuned, given, capsys, tmp_path)
+    frame, array = pd.DataFrame(given), tmp_path / "in.JSON"
+    frame.to_csv(tmp_path / "in.CSV", sep=";", index=False, encoding="utf-8-sig")
+    frame.to_csv(tmp_path / "in.TSV", sep="\t", index=False)
+    array.write_text(json.dumps(given, indent=1))
+    for path in (tmp_path / "in.CSV", tmp_path / "in.TSV", array):
+        assert predict(tuned, path, capsys, tmp_path)[0] == expected
+    plain, _ = predict(tuned, tmp_path / "in.TSV", capsys, tmp_path, "--quoting", "none")
+    assert plain[0]["text"] == '"""Ada"" met Bob, 0."'
 
 
 def test_a_bad_line_is_told_and_the_rest_goes_on(tuned, capsys, tmp_path):

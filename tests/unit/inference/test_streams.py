@@ -3,11 +3,13 @@
 import json
 import os
 
+import pandas as pd
 import pytest
 
 from mixtune.data.example import LONGEST
 from mixtune.errors import UserError
-from mixtune.inference.streams import Lines, parse_example, read_label_list, read_rows, windows
+from mixtune.inference.lines import Lines
+from mixtune.inference.streams import parse_example, read_label_list, read_rows, windows
 
 GOOD = {"text": "Ada met Bob.", "head": "Ada", "tail": "Bob"}
 SPANS = {"head_start": 0, "head_end": 3, "tail_start": 8, "tail_end": 11}
@@ -132,6 +134,96 @@ def test_a_header_that_lacks_a_column_or_has_one_twice_ends_it(rows, header, tol
     assert rows(b"", "csv") == []
 
 
+QUOTES = [
+    {"text": text, "head": "Ada", "tail": "Bob"} for text in ('"Ada" met Bob.', "Ada met Bob.", 'Bob: "Hi, Ada."')
+]
+
+
+@pytest.mark.parametrize("quoting", [0, 1])
+def test_tables_of_pandas_are_read_as_they_were_written(rows, quoting):
+    frame = pd.DataFrame(QUOTES)
+    for form, separator in (("csv", ","), ("csv", ";"), ("tsv", "\t")):
+        content = frame.to_csv(sep=separator, quoting=quoting, index=False).encode()
+        assert [row.record for row in rows(content, form)] == QUOTES
+
+
+def test_plain_marks_in_tsv_stay(rows):
+    given = [GOOD | {"text": text} for text in ('"Ada met Bob.', 'Ada met "Bob."', '"Oh, Ada met Bob."')]
+    content = "\n".join(["text\thead\ttail", *("\t".join(row.values()) for row in given)]).encode()
+    assert [row.record for row in rows(content, "tsv")] == given
+    assert [row.record for row in rows(content.replace(b"\t", b","), "csv", quoting="none")][:2] == given[:2]
+
+
+def test_marks_that_are_unclear_are_a_problem_of_their_row(rows):
+    cells = ['"Oh, Ada met Bob."', '"Ada ""met"" Bob."', '"Oh, Ada met Bob."', 'Ada "met" Bob.']
+    content = "\n".join(["text\thead\ttail", *(f"{cell}\tAda\tBob" for cell in cells)]).encode()
+    found = rows(content, "tsv")
+    assert [row.record.get("text") for row in found] == [None, 'Ada "met" Bob.', "Oh, Ada met Bob.", None]
+    assert "which its text may contain or not; set --quoting csv" in problems(found)[2]
+    assert "both as in CSV and as plain characters (see line 3); set --quoting" in problems(found)[5]
+    assert [row.record["text"] for row in rows(content, "tsv", quoting="none")] == cells
+    assert rows(content, "tsv", quoting="csv")[0].record["text"] == "Oh, Ada met Bob."
+
+
+@pytest.mark.parametrize("form", ["jsonl", "csv", "tsv"])
+@pytest.mark.parametrize(
+    ("content", "told"),
+    [
+        (pd.DataFrame([GOOD]).to_csv(sep="\t").encode("utf-16"), "UTF-16, e.g. of Excel's 'Unicode Text'"),
+        (b"\x1f\x8b\x08\x00", "compressed by gzip; decompress the file"),
+        (b"PK\x03\x04", "a ZIP archive or a workbook"),
+        (b"PAR1", "parquet"),
+    ],
+)
+def test_a_stream_that_is_no_text_is_refused(rows, form, content, told):
+    with pytest.raises(UserError, match=f"^given: not UTF-8 but {told}"):
+        rows(content, form)
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_array_is_read_object_by_object(rows, indent):
+    given = [GOOD, GOOD | {"n": 7}, GOOD | SPANS]
+    found = rows(b"\xef\xbb\xbf\n " + json.dumps(given, indent=indent).encode())
+    assert [row.record for row in found] == given
+    assert [row.number for row in found] == ([2, 2, 2] if indent is None else [3, 8, 14])
+    assert problems(found) == {}
+
+
+def test_a_bad_object_of_an_array_is_told_and_the_next_is_read(rows):
+    found = rows(b"[\n" + LINE + b",\n7,\n" + b'{"text": "a"},\n' + LINE + b"\n]")
+    assert [row.example is None for row in found] == [False, True, True, False]
+    assert problems(found) == {
+        3: "object 2 of the array: expected an object",
+        4: "object 3 of the array: text, head, tail must be strings, none empty; check head, tail",
+    }
+
+
+@pytest.mark.parametrize("end", [b"", b",", b", {", b" {}", b"]\n{}", b", \xff", b"," + b"[" * 100_000])
+def test_a_broken_array_is_read_up_to_there(rows, end):
+    good, bad = rows(b"[" + LINE + end)
+    assert good.record == GOOD
+    assert bad.problem.startswith("after object 1: not valid JSON (")
+    assert bad.problem.endswith("the rest of the array is not read")
+
+
+def test_demonstrations_of_an_array_are_told_apart(rows):
+    found = rows(json.dumps([GOOD | {"relation": "met"}] * 2).encode(), has_relation=True)
+    assert len({row.example.group for row in found}) == 2
+
+
+def test_objects_of_an_array_that_have_arrived_do_not_wait_for_the_others():
+    ours, theirs = os.pipe()
+    with open(ours, "rb", buffering=0) as file, open(theirs, "wb", buffering=0) as pipe:
+        lines = Lines(file)
+        found = windows(read_rows(lines, "jsonl", "pipe"), lines.is_ready, 3)
+        pipe.write(b"[" + LINE + b",\n" + LINE[:9])
+        assert [row.number for row in next(found)] == [1]
+        pipe.write(LINE[9:] + b"\n]")
+        pipe.close()
+        assert [row.number for row in next(found)] == [2]
+        assert list(found) == []
+
+
 def test_demonstrations_have_a_relation_and_are_told_apart(rows):
     first, second, bad = rows(
         b"\n".join([json.dumps(GOOD | {"relation": "met"}).encode()] * 2 + [LINE]), has_relation=True
@@ -177,6 +269,7 @@ def test_files_are_read_in_whole_windows(tmp_path):
         ("labels.txt", "\ufeffmet\r\n\r\n  lives in \n"),
         ("labels.json", '["met", "lives in"]'),
         ("labels.json", '{"labels": ["met", "lives in"], "negative": null}'),
+        ("LABELS.JSON", '["met", "lives in"]'),
     ],
 )
 def test_labels_stand_one_a_line_or_in_a_benchmarks_file(tmp_path, name, content):
