@@ -183,6 +183,9 @@ def _audit(
         repeated = [id for id, times in Counter(e.id for e in splits[split]).items() if times > 1]
         if repeated:
             raise ReadError(folder, None, f"duplicate id {repeated[0]} in split {split}")
+        if split == "test" and not splits[split]:
+            problem = "test has 0 rows, and a system cannot be scored without any"
+            raise ReadError(folder, None, f"{problem}; is its file complete?")
         numbers[split] = {
             **describe_split(splits[split], negative, set(labels)),
             "counts": {reason: n for reason, n in sorted(counts[split].items()) if n},

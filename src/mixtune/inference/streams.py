@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 from ..data.example import LONGEST, Example
 from ..data.labels import describe_indistinct
@@ -25,15 +25,6 @@ from ..data.readers.parsing import describe_no_text
 from ..data.readers.quoting import Unquoting, find_separator, is_header_quoted
 from ..errors import UserError
 from .lines import Lines
-
-
-class Dialect(TypedDict, total=False):
-    """Options of `csv.reader`."""
-
-    strict: bool
-    delimiter: str
-    quoting: Literal[3]  # csv.QUOTE_NONE
-
 
 # Returns the next record, or None for a blank line; raises StopIteration at the end.
 NextRecord = Callable[[], Mapping[str, object] | None]
@@ -162,9 +153,9 @@ def _cell_reader(
             return None
         is_tsv = file_format == "tsv"
         quoted = quoting == "csv" if quoting else not is_tsv or is_header_quoted(header.rstrip("\r\n"))
-        dialect: Dialect = {"strict": True} if quoted else {"quoting": csv.QUOTE_NONE}
-        dialect["delimiter"] = "\t" if is_tsv else find_separator(header)
-        reader = csv.reader(chain([header], lines), **dialect)
+        separator = "\t" if is_tsv else find_separator(header)
+        kind = csv.QUOTE_MINIMAL if quoted else csv.QUOTE_NONE
+        reader = csv.reader(chain([header], lines), delimiter=separator, quoting=kind, strict=quoted)
         names = next(reader)
     except (ValueError, csv.Error) as error:
         raise UserError(f"{name}: the header cannot be read ({error})") from None

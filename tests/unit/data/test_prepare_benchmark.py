@@ -419,6 +419,14 @@ def test_a_test_split_without_rows_is_an_error_that_explains(tmp_path):
     )
 
 
+def test_a_test_file_that_gives_no_row_is_an_error(tmp_path):
+    shutil.copytree(resource("sample", "conll04"), tmp_path / "conll04")
+    sentence = {"tokens": ["Ann"], "entities": [], "relations": [], "orig_id": 1}
+    (tmp_path / "conll04" / "conll04_test.json").write_text(json.dumps([sentence]))
+    with pytest.raises(ReadError, match="test has 0 rows, and a system cannot be scored without any; is its"):
+        prepared("conll04", tmp_path / "conll04")
+
+
 def test_a_validation_split_without_rows_is_a_warning(tmp_path):
     rows_by_label = [row(number, f"label {number}") for number in range(6)]
     result = prepared("own", hub_copy(tmp_path, train=rows_by_label, test=rows("label 1", 9)))

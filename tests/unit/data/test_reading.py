@@ -4,6 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 from mixtune.data.example import SPLITS, MissingSplit, ReadError
@@ -157,6 +158,17 @@ def test_a_usual_name_of_the_validation_split_is_read(name, file, usual, tmp_pat
     (tmp_path / name / file).rename(tmp_path / name / usual)
     expected = list(read_folder(name, resource("sample", name), "validation"))
     assert list(read_folder(name, tmp_path / name, "validation")) == expected
+
+
+@pytest.mark.parametrize("file", ["Train.csv", "TRAIN.PARQUET"])
+def test_a_native_name_is_read_in_any_case(tmp_path, file):
+    source = resource("sample", "pg_fiction")
+    if file.endswith("csv"):
+        shutil.copy(source / "train.csv", tmp_path / file)
+    else:
+        pd.read_csv(source / "train.csv", dtype=str, keep_default_na=False).to_parquet(tmp_path / file)
+    expected = [example.id for example in read_folder("pg_fiction", source, "train")]
+    assert [example.id for example in read_folder("pg_fiction", tmp_path, "train")] == expected
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from ..example import Example, MissingSplit, ReadError, Span
 from .parsing import native_file, utf8_lines
+from .quoting import find_evidence
 
 FILES = {"train": ("m2_train.tsv", "train.tsv"), "test": ("m2_test.tsv", "test.tsv")}  # no validation split
 GOLD = {"test": ("m2_gold.tsv", "gold.tsv")}
@@ -79,6 +80,8 @@ def _columns(path: Path, header: str, label: str) -> list[str]:
 
 def _example(row: dict[str, str], label: str, split: str, key: str, counts: Counter[str]) -> Example:
     subject = row.get("P1", "e1")
+    if find_evidence([row["sentence"]]) == {"csv"}:
+        counts["text in quotation marks as in CSV, kept"] += 1
     counts["subject marker not given, e1 taken"] += "P1" not in row
     counts["e2 is the subject"] += subject == "e2"
     text, spans = _untag(row["sentence"])

@@ -71,7 +71,7 @@ def read(path: Path, split: str, counts: Counter[str]) -> Iterator[Example]:
 
 def _rows(path: Path) -> Iterator[tuple[int | str, Mapping[str, str | None]]]:
     """Yield rows as mappings, with the line on which each ends (CSV) or its record number from 0 (parquet)."""
-    if path.suffix == ".parquet":
+    if path.suffix.lower() == ".parquet":
         yield from _parquet(path)
         return
     line = 0

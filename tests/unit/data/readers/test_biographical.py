@@ -56,6 +56,14 @@ def test_quotation_marks_are_characters(tmp_path):
     assert (example.head_start, example.tail_start) == (1, 26)
 
 
+def test_texts_in_quotation_marks_as_programs_write_them_are_counted(tmp_path):
+    counts = Counter()
+    row = '"<e1>Bo</e1> , called ""Bobo"" , was a <e2>poet</e2> ."\toccupation\te1\te2\toccupation\t5\ttrain'
+    (example, _) = read(tmp_path, HEADER, row, ROW, counts=counts)
+    assert example.text == '"Bo , called ""Bobo"" , was a poet ."'
+    assert counts["text in quotation marks as in CSV, kept"] == 1
+
+
 def test_the_automatic_label_is_read_not_the_annotation(tmp_path):
     (example,) = read(tmp_path, HEADER, ROW.replace("\te2\toccupation", "\te2\tOther"))
     assert example.relation == "occupation"
