@@ -624,6 +624,9 @@ def test_a_train_split_of_an_evaluation_only_benchmark_is_not_left_unread(tmp_pa
     folder = hub_copy(tmp_path / "own", train=rows("a", 1), test=rows("a", 2))
     with pytest.raises(ReadError, match=r"a train split found; remove benchmarks\.own\.evaluation_only"):
         prepared("own", folder, evaluation_only=True, given_labels=["a"])
+    (folder / "train.csv").rename(folder / "my_train.csv")
+    with pytest.raises(ReadError, match=r"split 'train' not found, but my_train\.csv may be it; name one in"):
+        prepared("own", folder, evaluation_only=True, given_labels=["a"])
 
 
 def test_options_of_the_form_reach_the_reader_and_the_audit(tmp_path):

@@ -308,6 +308,7 @@ def test_records_of_opennre_and_fewrel_are_examples(rows, record):
     (row,) = rows(json.dumps(record).encode())
     assert (row.example.text, row.example.head, row.example.tail) == ("Ada met Bob", "Ada", "Bob")
     assert (row.example.head_start, row.example.tail_start, row.record) == (0, 8, record)
+    assert [found.example for found in rows(json.dumps([record, record]).encode())] == [row.example] * 2
     (row,) = rows(json.dumps(record | {"relation": "met"}).encode(), has_relation=True)
     assert row.example.relation == "met"
     (row,) = rows(json.dumps(record | {"t": None}).encode())

@@ -5,6 +5,9 @@ import json
 from collections import Counter
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.ipc
+import pyarrow.parquet as pq
 import pytest
 
 from mixtune.data.example import ReadError
@@ -67,6 +70,14 @@ def test_opennre_is_recognised_and_its_positions_are_of_tokens_or_of_the_text(tm
     assert read_one(tmp_path / name) == (WANTED, {f"rows in the form of {form}": 1})
 
 
+@pytest.mark.parametrize("indent", [None, 1])
+def test_opennre_is_recognised_in_an_array(tmp_path, indent):
+    (tmp_path / "train.json").write_text(json.dumps([OPENNRE, OPENNRE], indent=indent), encoding="utf-8-sig")
+    examples, counts = read_all(tmp_path)
+    assert [e.head_start for e in examples] == [45, 45]
+    assert counts == {"rows in the form of OpenNRE (positions in tokens)": 2}
+
+
 def test_fewrel_is_an_object_with_a_list_of_records_for_each_label(tmp_path):
     second = FEWREL | {"h": ["Merpati", "Q3", [[0], [9]]]}
     path = tmp_path / "train.json"
@@ -79,6 +90,11 @@ def test_fewrel_is_an_object_with_a_list_of_records_for_each_label(tmp_path):
     ]
     assert (examples[0].tail, examples[0].tail_start, examples[0].tail_end) == ("Tanjung Pandan", 28, 42)
     assert counts == {"rows in the form of FewRel": 3, "mention spelt otherwise than its tokens": 5}
+
+
+def test_fewrel_with_a_byte_order_mark_is_read(tmp_path):
+    (tmp_path / "train.json").write_text(json.dumps({"airport of": [FEWREL]}), encoding="utf-8-sig")
+    assert read_one(tmp_path)[0] == WANTED
 
 
 def test_a_large_fewrel_file_on_one_line_is_streamed(tmp_path):
@@ -301,3 +317,23 @@ def test_a_hub_copy_with_further_columns_stays_one(tmp_path):
         fields = ["text", "h", "t", "entity1", "entity2", "relation"]
         csv.writer(file).writerows([fields, ["Ada met Bo", "x", "y", "Ada", "Bo", "met"]])
     assert read_one(tmp_path) == (("Ada met Bo", "Ada", "Bo", (0, 3, 8, 10), "met"), {})
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "arrow"])
+def test_tokens_and_spans_of_tables_are_lists(tmp_path, suffix):
+    table = pa.table({"words": [TOKENS], "h": [[7, 8]], "t": [[4, 6]], "label": ["airport of"]})
+    if suffix == "parquet":
+        pq.write_table(table, tmp_path / "train.parquet")
+    else:
+        with pa.OSFile(str(tmp_path / "train.arrow"), "wb") as sink, pa.ipc.new_stream(sink, table.schema) as writer:
+            writer.write_table(table)
+    columns = {"tokens": "words", "head_span": "h", "tail_span": "t", "relation": "label"}
+    assert read_one(tmp_path, columns)[0] == WANTED
+
+
+def test_markers_are_removed_from_texts_in_quotation_marks(tmp_path):
+    (tmp_path / "train.tsv").write_text('text\tlabel\n"<< Ada >> ""met"" [[ Bob ]]."\tmet\n')
+    example, _ = read_one(tmp_path, ABSTRACT, markers=MARKED)
+    assert example == ('Ada "met" Bob.', "Ada", "Bob", (0, 3, 10, 13), "met")
+    example, _ = read_one(tmp_path, ABSTRACT, markers=MARKED, quoting="none")
+    assert example[0] == '"Ada ""met"" Bob."'
