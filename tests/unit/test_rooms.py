@@ -73,7 +73,6 @@ ANY = {
     "inference/decoder": (2, MODEL),
     "inference/predict": (1, TOKENIZER),
     "inference/rows": (3, MODEL),
-    "inference/streams": (2, "records of the user's files"),
     "models/dequantise": (6, f"{MODEL}; the context of an autograd function"),
     "models/layers": (1, MODEL),
     "models/loading": (4, "a model, its class, and the report of its loading"),

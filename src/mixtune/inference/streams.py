@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import cast
 
 from ..data.example import LONGEST, Example
 from ..data.labels import describe_indistinct
@@ -181,7 +181,7 @@ def _parse_offset(cell: str) -> int | str | None:
     return int(cell) if cell.removeprefix("-").isdecimal() else cell or None
 
 
-def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
+def parse_example(record: Mapping[str, object], number: int = 0) -> Example:
     """Return the example in a record; mentions without offsets are located in the text.
 
     A record with the fields `h` and `t`, in the form of OpenNRE or FewRel, has the mentions and their positions there.
@@ -199,11 +199,12 @@ def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
     if not {"head", "tail"} & record.keys() and {"h", "t"} <= record.keys():
         record = {**record, **plain_record(record)}
     fields = (*FIELDS, "relation") if number else FIELDS
-    wrong = [name for name in fields if not isinstance(record.get(name), str) or not record[name].strip()]
+    strings = {name: value for name in fields if isinstance(value := record.get(name), str) and value.strip()}
+    wrong = [name for name in fields if name not in strings]
     if wrong:
         raise ValueError(f"{', '.join(fields)} must be strings, none empty; check {', '.join(wrong)}")
-    text, head, tail = (record[name] for name in FIELDS)
-    spans: Sequence[Any] = [record.get(name) for name in SPANS]
+    text, head, tail = (strings[name] for name in FIELDS)
+    spans: Sequence[object] = [record.get(name) for name in SPANS]
     if spans.count(None) == len(SPANS):
         found = locate_mentions(text, head, tail, Counter())
         absent = [f"{name} {record[name]!r}" for name, span in zip(FIELDS[1:], found, strict=True) if span == ABSENT]
@@ -212,8 +213,8 @@ def parse_example(record: Mapping[str, Any], number: int = 0) -> Example:
         spans = [*found[0], *found[1]]
     elif None in spans:
         raise ValueError(f"give all of {', '.join(SPANS)}, or none; {SPANS[spans.index(None)]} is missing")
-    head_start, head_end, tail_start, tail_end = spans
-    relation, group = (record["relation"], f"{QUERY} {number}") if number else ("?", QUERY)
+    head_start, head_end, tail_start, tail_end = cast(Sequence[int], spans)  # Example refuses any other
+    relation, group = (strings["relation"], f"{QUERY} {number}") if number else ("?", QUERY)
     return Example(
         group, QUERY, "test", text, head, tail, head_start, head_end, tail_start, tail_end, "", "", relation, group
     )
