@@ -29,12 +29,11 @@ ABOUT = """\
 Predicts the relation between two entities of a text, with the code of the workflow's own prediction.
 
 Input, JSON (one object per line, or one array of objects), CSV or TSV with a header: text, head and tail; optionally
-head_start, head_end, tail_start and tail_end, the character offsets of the mentions (end exclusive; -1: not
-in the text). JSON objects may
-also have the form of OpenNRE (token or text, h, t) or FewRel (tokens, h, t). Output, JSON Lines in the input's order:
-all fields of the input line, with relation and confidence added (or replaced). Under --condition constrained,
-confidence is the label's probability among all labels, 0 to 1; under the other conditions it is null. Output is written
-as soon as it is predicted: lines from a pipe are labelled as they arrive."""
+head_start, head_end, tail_start and tail_end, the character offsets of the mentions (end exclusive; -1: not in the
+text). JSON objects may also have the form of OpenNRE (token or text, h, t) or FewRel (tokens, h, t). Output, JSON Lines
+in the input's order: all fields of the input line, with relation and confidence added (or replaced). Under --condition
+constrained, confidence is the label's probability among all labels, 0 to 1; under the other conditions it is null.
+Output is written as soon as it is predicted: lines from a pipe are labelled as they arrive."""
 
 STATUS = """\
 A line that cannot be labelled is reported on standard error with its number and omitted from the output; all other
