@@ -170,7 +170,8 @@ class LoraProduct(torch.autograd.Function):
         out = rows @ weight.mT if bias is None else torch.addmm(bias.to(weight.dtype), rows, weight.mT)
         ctx.save_for_backward(rows, weight, a, b, low)
         ctx.scaling, ctx.dtype, ctx.shape = scaling, x.dtype, x.shape
-        return out.addmm_(low, b.mT).view(*x.shape[:-1], -1).to(x.dtype)
+        out = out.addmm_(low, b.mT).to(x.dtype)
+        return torch.ops.aten._unsafe_view(out, [*x.shape[:-1], out.shape[-1]])  # a view could not be changed in place
 
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> tuple[torch.Tensor | None, ...]:

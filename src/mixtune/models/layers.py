@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 ALL: Literal["all-linear"] = "all-linear"
+# Their kernels use the matrix of out_proj without calling the layer, so that PEFT refuses to adapt it.
+MAMBA = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
 
 
 @dataclass(frozen=True)
@@ -68,7 +70,10 @@ def layers_of(model: "PreTrainedModel") -> Layers:
     linear: dict[str, int] = {}
     head: Any = model.get_output_embeddings()
     for name, module in model.named_modules():
-        if isinstance(module, torch.nn.Linear):
+        if model.config.model_type in MAMBA and name.endswith(".out_proj"):
+            continue
+        # A class of a model's own code may return more than a product, e.g. a router's.
+        if isinstance(module, torch.nn.Linear) and not type(module).__module__.startswith("transformers.models."):
             linear[name] = module.in_features + module.out_features
         elif isinstance(module, Conv1D):
             linear[name] = sum(module.weight.shape)

@@ -8,9 +8,11 @@ import torch
 from mixtune.devices.compute import Device
 from mixtune.errors import UserError
 from mixtune.inference.decoder import Decoder, label_trie
+from mixtune.models.qlora import load_adapter, load_base
 from mixtune.training.loss import answer_loss, check_packing
 from tests.fixtures.architectures import NAMES, NOT_CAUSAL, tiny_config
 from tests.fixtures.models import END, VOCABULARY, random_model
+from tests.unit.training.tuning import tune
 
 CPU = Device("cpu", torch.float32, "a test says so")
 NEW = 3
@@ -72,6 +74,18 @@ def test_answers_losses_and_gradients_are_those_of_plain_passes(name):
     if name in FAST:
         assert decoder.check.passed and packing.passed
         assert len({tuple(answer) for answer in expected}) > 2  # or equal answers would show nothing
+
+
+@pytest.mark.parametrize("name", ["falcon_h1", "gpt2", "gpt_oss", "lfm2", "llama4_text", "stablelm"])
+def test_a_model_of_any_architecture_is_tuned_in_nf4_and_predicted(name, tmp_path):
+    random_model(tiny_config(name)).to(torch.bfloat16).save_pretrained(tmp_path / "base")
+    lora = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear"}
+    outcome = tune(tmp_path / "base", tmp_path, epochs=1, lora=lora)
+    assert outcome["train_loss"] < 10
+    model = load_adapter(load_base(tmp_path / "base", CPU), tmp_path / "adapter")
+    expected = [reference(model, tail) for tail in TAILS]
+    decoder = Decoder(model, CPU, [END], 0, NEW)
+    assert decoder.generate(TAILS, decoder.compute_prefix(BEGINNING)) == expected
 
 
 @pytest.mark.parametrize("name", NOT_CAUSAL)
