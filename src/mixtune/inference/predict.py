@@ -54,7 +54,8 @@ class _System:
         model = load_base(self.base["folder"], device)
         model = load_adapter(model, self.adapter.parent) if self.adapter else model.eval()
         decoder = Decoder(model, device, stop_ids, stop_ids[0], self.settings.max_new_tokens)
-        write_json(self.folder / _SELF_CHECK, decoder.check.facts())
+        if not (self.folder / _SELF_CHECK).is_file():
+            write_json(self.folder / _SELF_CHECK, decoder.check.facts())
         return decoder
 
     def self_check(self) -> object:

@@ -53,7 +53,8 @@ def base_folder(base: str | None, adapter: Path) -> str:
 
 
 def _base_folder(base: str | None, adapter: Path, source: str) -> Path:
-    name = base or adapter_config(adapter).get("base_model_name_or_path") or ""
+    config = adapter_config(adapter)  # also where the base is given: it must be an adapter
+    name = base or config.get("base_model_name_or_path") or ""
     if name and Path(name).exists():
         return _local_model(Path(name))
     if not _HUB_ID.fullmatch(name):

@@ -19,7 +19,7 @@ NEW = 3
 # Common architectures of small models: the fast ways must be taken.
 FAST = {
     "cohere2", "gemma", "gemma3_text", "glm4", "gpt_neox", "granite", "helium", "llama", "ministral", "mistral",
-    "nemotron", "olmo2", "olmo3", "opt", "phi", "phi3", "qwen2", "qwen3", "qwen3_moe", "seed_oss", "smollm3",
+    "nemotron", "olmo2", "olmo3", "opt", "phi", "phi3", "qwen2", "qwen3", "qwen3_moe", "smollm3",
     "stablelm", "starcoder2",
 }  # fmt: skip
 rng = random.Random(0)

@@ -324,4 +324,4 @@ def test_a_tokenizer_that_cannot_be_loaded_is_named(model_with, tmp_path):
     config = configured(models={"mine": {"origin": "path", "path": str(folder)}}, matrix={"models": ["mine"]})
     (check,) = matrix_checks.check_chat_templates(config, tmp_path)
     assert (check.state, check.models) == (FAIL, {"mine"})
-    assert f"{folder}: config or tokenizer cannot be loaded" in check.fact
+    assert f"tokenizer or chat template in {folder} cannot be loaded" in check.fact
