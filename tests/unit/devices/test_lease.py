@@ -131,7 +131,7 @@ def test_pool_without_a_working_nvidia_smi(environment, nvidia_smi, capsys, list
     assert ("exit status 9" in capsys.readouterr().err) == (status == 9)
 
 
-def test_devices_are_told_by_index_and_uuid(environment, nvidia_smi):
+def test_devices_are_identified_by_index_and_uuid(environment, nvidia_smi):
     nvidia_smi(TWO)
     named = environment | {"CUDA_VISIBLE_DEVICES": "GPU-bbbb-2222,MIG-cccc,5"}
     assert [str(device) for device in pool(named)] == [
@@ -263,7 +263,7 @@ def test_waiting_job_speaks_at_once_and_then_every_minute(tmp_path, monkeypatch,
     "shares", [[1] * 16, [3] * 16, [1, 2, 3, 4, 6, 12, 2, 4] * 2], ids=["alone", "thirds", "each as it likes"]
 )
 def test_sixteen_jobs_never_have_more_of_a_device_than_there_is(environment, shares):
-    # Each job tells when it began and when it ended; every fourth ends by SIGKILL.
+    # Each job prints when it began and when it ended; every fourth ends by SIGKILL.
     job = """
 import os, signal, sys, time
 begin = time.monotonic_ns()
@@ -343,7 +343,7 @@ def test_a_job_may_share_several_devices(attempt):
     assert attempt([ZERO, ONE], 2, count=2) == [ZERO, ONE]
 
 
-def test_the_program_is_told_what_it_shares(environment):
+def test_the_share_of_a_leased_device_is_printed(environment):
     start = [sys.executable, "-m", "mixtune.devices", "--count", "1", "--jobs-per-device", "3", "--"]
     named = environment | {"CUDA_VISIBLE_DEVICES": "7"}
     result = subprocess.run([*start, sys.executable, "-c", SHOW], env=named, capture_output=True, text=True, timeout=10)
@@ -510,13 +510,13 @@ def test_folder_that_is_not_sticky_is_refused(tmp_path):
         lease([ZERO], 1, str(tmp_path / "locks"))
 
 
-@pytest.mark.parametrize("lay", [os.symlink, os.link, lambda _, name: os.mkfifo(name)])
-def test_lock_file_that_leads_elsewhere_is_refused(tmp_path, lay):
+@pytest.mark.parametrize("link", [os.symlink, os.link, lambda _, name: os.mkfifo(name)])
+def test_lock_file_that_leads_elsewhere_is_refused(tmp_path, link):
     folder, victim = tmp_path / "locks", tmp_path / "victim"
     folder.mkdir()
     folder.chmod(0o1777)
     victim.write_text("precious")
-    lay(victim, folder / "0.0.lock")
+    link(victim, folder / "0.0.lock")
     with pytest.raises(DeviceError, match=r"0\.0\.lock"):
         lease([ZERO], 1, str(folder))
     assert victim.read_text() == "precious"

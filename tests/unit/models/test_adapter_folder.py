@@ -12,15 +12,15 @@ def edit(path, **changed):
 
 
 @pytest.mark.parametrize(
-    ("changed", "told"),
+    ("changed", "problem"),
     [
         ({"peft_type": "PREFIX_TUNING"}, "has peft_type=PREFIX_TUNING"),
         ({"alora_invocation_tokens": [1, 2]}, r"has peft_type=LORA, alora_invocation_tokens=\[1, 2\]"),
         ({"modules_to_save": ["lm_head"]}, r"has peft_type=LORA, modules_to_save=\['lm_head'\]"),
     ],
 )
-def test_what_is_more_than_lora_is_refused(saved, changed, told):
+def test_what_is_more_than_lora_is_refused(saved, changed, problem):
     folder = saved()
     edit(folder / "adapter_config.json", **changed)
-    with pytest.raises(UserError, match=rf"adapter_config\.json {told}; only LoRA matrices are loaded"):
+    with pytest.raises(UserError, match=rf"adapter_config\.json {problem}; only LoRA matrices are loaded"):
         adapter_config(folder)

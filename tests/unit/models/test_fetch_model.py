@@ -253,7 +253,7 @@ def test_an_encoder_of_the_package_index_is_taken_as_it_is(monkeypatch, tmp_path
     assert read_json(manifest)["files"] == {path.name: file_sha256(path) for path in folder("llama").iterdir()}
 
 
-def test_a_hub_model_is_pinned_beside_the_results(monkeypatch, tmp_path, folder):
+def test_a_hub_model_is_pinned_next_to_the_results(monkeypatch, tmp_path, folder):
     manifest = tmp_path / "results" / "models" / "tiny" / "manifest.json"
     hub = HubSource(id="someone/tiny", revision="main")
 

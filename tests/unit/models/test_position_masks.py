@@ -14,7 +14,7 @@ def visible(function, queries, keys) -> list[list[int]]:
     return (~mask.hidden(torch.tensor([queries]), torch.tensor([keys])))[0, 0].int().tolist()
 
 
-def test_a_window_and_a_chunk_are_those_of_positions_wherever_tokens_lie():
+def test_a_window_and_a_chunk_are_those_of_positions_wherever_tokens_are():
     window, chunk = sliding_window_causal_mask_function(3), chunked_causal_mask_function(4, torch.zeros(1, dtype=int))
     assert visible(window, [5, 6], [FAR, 2, 3, 4, 5]) == [[0, 0, 1, 1, 1], [0, 0, 0, 1, 1]]
     assert visible(chunk, [5, 8], [FAR, 3, 4, 5, 8]) == [[0, 0, 1, 1, 0], [0, 0, 0, 0, 1]]

@@ -58,8 +58,8 @@ def train(prepared, renderer):
     return make
 
 
-@pytest.fixture
-def ask(prepared, renderer):
+@pytest.fixture(name="render_prompts")
+def prompts_job(prepared, renderer):
     folders, _ = prepared
 
     def make(output, renderer=renderer, conditions=("generic", "schema"), folders=folders, **changes):

@@ -47,9 +47,9 @@ def test_a_label_that_the_tokenizer_changes_is_refused(tiny_tokenizer, step, lab
     renderer = normalising(tiny_tokenizer, *steps)
     with pytest.raises(RenderError) as caught:
         encoded(renderer, "Other", label)
-    told = "nee" if label == "née" else decoded
+    shown = "nee" if label == "née" else decoded
     assert str(caught.value) == (
-        f"benchmark toy: label {label!r} is decoded as {told!r} by the model's tokenizer, so that no answer could be "
+        f"benchmark toy: label {label!r} is decoded as {shown!r} by the model's tokenizer, so that no answer could be "
         "correct; rename it, or use another model"
     )
 
@@ -89,12 +89,14 @@ def test_labels_of_train_rows_are_checked_too(renderer, make_example):
     assert encode_benchmark_labels(renderer, {"toy": ["Kill"]}, {"toy": pool}) == {"toy": {"Kill": [*b"Kill", END]}}
 
 
-def test_both_rendering_jobs_refuse_a_label_before_they_render(prepared, ask, train, tmp_path, tiny_tokenizer):
+def test_both_rendering_jobs_refuse_a_label_before_they_render(
+    prepared, render_prompts, train, tmp_path, tiny_tokenizer
+):
     folders, _ = prepared
     labels = read_json(folders[0] / "labels.json")
     write_json(folders[0] / "labels.json", {**labels, "labels": [*labels["labels"], "a<|im_end|>b"]})
     try:
-        for job in (ask, train):
+        for job in (render_prompts, train):
             with pytest.raises(RenderError, match=f"^benchmark {folders[0].name}: label 'a<"):
                 job(tmp_path / job.__name__)
     finally:

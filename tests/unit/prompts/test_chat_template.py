@@ -22,7 +22,7 @@ def hash_of(tokenizer) -> str:
     return Renderer(tokenizer).template_hash
 
 
-def test_a_date_that_a_template_asks_for_by_name_is_pinned(tiny_tokenizer):
+def test_a_date_that_a_template_reads_by_name_is_pinned(tiny_tokenizer):
     source = f"{{{{ date_string if date_string is defined else 'some day' }}}}{CONTENTS}<|im_end|>"
     assert Renderer(tiny_tokenizer(source)).text([{"role": "user", "content": " Hi"}]) == "26 Jul 2024 Hi<|im_end|>"
 
@@ -37,8 +37,8 @@ def test_every_date_format_is_pinned(tiny_tokenizer, code):
 @pytest.mark.parametrize("source", [f"\n x{CONTENTS}", f"  {{% if true %}}\n y{{% endif %}}\n\n{CONTENTS}<|im_end|>"])
 def test_pinning_the_date_leaves_the_rest_of_a_template_alone(tiny_tokenizer, source):
     tokenizer = tiny_tokenizer(source)
-    told = [{"role": "user", "content": "Hi"}]
-    assert Renderer(tokenizer).text(told) == tokenizer.apply_chat_template(told, tokenize=False)
+    conversation = [{"role": "user", "content": "Hi"}]
+    assert Renderer(tokenizer).text(conversation) == tokenizer.apply_chat_template(conversation, tokenize=False)
 
 
 def test_a_template_that_prints_the_mode_prints_that_thinking_is_off(tiny_tokenizer):
@@ -56,7 +56,7 @@ def test_the_template_hash_is_that_of_the_template(tiny_tokenizer):
     )
     assert hash_of(tokenizer) not in hashes
     longer = tiny_tokenizer("chatml")
-    longer.chat_template += "{% if messages | length > 3 %}!{% endif %}"  # tells with demonstrations only
+    longer.chat_template += "{% if messages | length > 3 %}!{% endif %}"  # shows with demonstrations only
     assert hash_of(longer) not in hashes
 
 
@@ -75,20 +75,25 @@ def test_the_template_hash_changes_with_the_pinned_options(tiny_tokenizer, monke
 def test_a_system_role_that_is_silently_dropped_is_folded(tiny_tokenizer):
     source = "{% for m in messages if m.role != 'system' %}<|im_start|>{{ m.content }}<|im_end|>{% endfor %}"
     source += "{% if add_generation_prompt %}<|im_start|>{% endif %}"
-    told = [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}, {"role": "assistant", "content": "A"}]
+    conversation = [
+        {"role": "system", "content": "S"},
+        {"role": "user", "content": "U"},
+        {"role": "assistant", "content": "A"},
+    ]
     assert (
-        Renderer(tiny_tokenizer(source)).text(told) == "<|im_start|>S\n\nU<|im_end|><|im_start|>A<|im_end|><|im_start|>"
+        Renderer(tiny_tokenizer(source)).text(conversation)
+        == "<|im_start|>S\n\nU<|im_end|><|im_start|>A<|im_end|><|im_start|>"
     )
 
 
 def test_folding_leaves_the_messages_as_they_were(tiny_tokenizer):
-    told = [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
+    conversation = [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
     renderer = Renderer(tiny_tokenizer("gemma"))
-    assert renderer.text(told) == renderer.text(told)
-    assert told == [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
+    assert renderer.text(conversation) == renderer.text(conversation)
+    assert conversation == [{"role": "system", "content": "S"}, {"role": "user", "content": "U"}]
 
 
-def test_an_answers_ids_may_be_changed_by_who_asked(tiny_tokenizer):
+def test_an_answers_ids_may_be_changed_by_the_caller(tiny_tokenizer):
     renderer = Renderer(tiny_tokenizer("chatml"))
     renderer.answer("Kill").clear()
     assert renderer.answer("Kill") == [*b"Kill", END]
@@ -118,7 +123,7 @@ def test_a_template_without_an_end_of_turn_ends_with_the_eos(tiny_tokenizer):
     assert renderer.stop_ids == [256]
 
 
-def test_an_end_of_turn_need_not_have_an_eos_beside_it(tiny_tokenizer):
+def test_an_end_of_turn_needs_no_eos_next_to_it(tiny_tokenizer):
     renderer = Renderer(tiny_tokenizer("chatml", eos_token=None, pad_token=None, bos_token=None))
     assert renderer.end_of_turn == END
     assert renderer.stop_ids == [END]

@@ -46,14 +46,14 @@ def test_the_schema_system_prompt_is_the_published_one():
 
 
 def test_the_users_turn_has_four_lines():
-    asked = "Sentence: Ann runs “Acme” .\nEntity 1: Ann\nEntity 2: “Acme”\nRelation:"
-    assert question("Ann runs “Acme” .", "Ann", "“Acme”") == asked
+    turn = "Sentence: Ann runs “Acme” .\nEntity 1: Ann\nEntity 2: “Acme”\nRelation:"
+    assert question("Ann runs “Acme” .", "Ann", "“Acme”") == turn
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r", "\n\n", " \n ", "\x0b", "\x0c", "\x85", "\u2028", "\u2029"])
 def test_line_ends_inside_a_text_or_a_mention_become_blanks(end):
-    asked = question(f"{end}Ann{end}runs Acme{end}", f"Ann{end}Lee", f"{end}Acme")
-    assert asked == "Sentence: Ann runs Acme\nEntity 1: Ann Lee\nEntity 2: Acme\nRelation:"
+    turn = question(f"{end}Ann{end}runs Acme{end}", f"Ann{end}Lee", f"{end}Acme")
+    assert turn == "Sentence: Ann runs Acme\nEntity 1: Ann Lee\nEntity 2: Acme\nRelation:"
 
 
 def test_turns_alternate_and_end_in_the_query():
@@ -121,9 +121,9 @@ def test_demonstrations_are_distinct_and_never_of_the_examples_group(train, shot
 
 def test_demonstrations_from_own_split(train, make_example):
     # A sentence of test that train knows, too: the other pairs of it in train would give the answer away.
-    asked = make_example(3, train[3].text, train[3].head, train[3].tail, id="toy/test/3", split="test", group="1")
+    query = make_example(3, train[3].text, train[3].head, train[3].tail, id="toy/test/3", split="test", group="1")
     for seed in range(50):
-        drawn = sample_demonstrations(asked, train, 2, seed)
+        drawn = sample_demonstrations(query, train, 2, seed)
         assert {demonstration.split for demonstration in drawn} == {"train"}
         assert not set(ids(drawn)) & {"toy/train/3", "toy/train/4", "toy/train/5"}
 
@@ -152,13 +152,13 @@ def test_more_shots_begin_with_the_same_demonstrations(train):
 
 
 def test_every_training_example_is_drawn_equally_often(train, make_example):
-    asked = [make_example(i, "Bo hit Cy .", "Bo", "Cy", id=f"toy/test/{i}", group="new") for i in range(3000)]
-    drawn = Counter(sample_demonstrations(example, train, 1, 42)[0].id for example in asked)
+    queries = [make_example(i, "Bo hit Cy .", "Bo", "Cy", id=f"toy/test/{i}", group="new") for i in range(3000)]
+    drawn = Counter(sample_demonstrations(example, train, 1, 42)[0].id for example in queries)
     assert len(drawn) == 30
     assert 60 < min(drawn.values()) <= max(drawn.values()) < 140
 
 
-def test_as_many_demonstrations_as_there_are_may_be_asked_for(train):
+def test_as_many_demonstrations_as_there_are_may_be_drawn(train):
     assert set(ids(sample_demonstrations(train[0], train[:5], 2, 42))) == {"toy/train/3", "toy/train/4"}
 
 

@@ -11,7 +11,7 @@ from mixtune.prompts.chat_template import RenderError
 
 
 def facts(rows) -> dict:
-    """What a manifest tells of rows of which nothing was cut."""
+    """What a manifest records of rows of which nothing was cut."""
     lengths = [len(row["input_ids"]) for row in rows]
     quantiles = {"p50": 0.5, "p90": 0.9, "p99": 0.99, "max": 1}
     tokens = {name: int(np.quantile(lengths, share)) for name, share in quantiles.items()}
@@ -53,7 +53,7 @@ def test_validation_rows_limit_validation_alone(prepared, train, tmp_path, limit
     assert len(rows["train"]) == 40
 
 
-def test_the_training_manifest_tells_files_counts_and_template(train, renderer, tmp_path):
+def test_the_training_manifest_records_files_counts_and_template(train, renderer, tmp_path):
     rows = train(tmp_path)
     manifest = read_json(tmp_path / "manifest.json")
     assert manifest == {
@@ -75,7 +75,7 @@ def test_what_was_cut_is_counted(train, tmp_path):
         too_long = sum(len(row["input_ids"]) > limit for row in whole[split])
         assert cuts["demonstrations"] + cuts["text"] == too_long
         counts = {f"{what} cut": n for what, n in cuts.items() if what}
-        # The lengths told are those before the cut.
+        # The lengths in the manifest are those before the cut.
         assert found[split] == facts(rows[split]) | {"tokens": facts(whole[split])["tokens"]} | counts
     assert found["train"]["text cut"] == 2
     assert found["train"]["demonstrations cut"] > 2

@@ -115,8 +115,8 @@ def test_train_test_prompt_mismatch(tiny_tokenizer, example, larger_pool, templa
     renderer = Renderer(tiny_tokenizer(template, corpus=corpus))
     examples = [example, larger_pool[0]]
     trained = rendered(renderer, examples, larger_pool, condition=condition, shots=shots)
-    asked = rendered(renderer, examples, larger_pool, condition=condition, shots=shots, training=False)
-    for training, prediction, one in zip(trained, asked, examples, strict=True):
+    prompts = rendered(renderer, examples, larger_pool, condition=condition, shots=shots, training=False)
+    for training, prediction, one in zip(trained, prompts, examples, strict=True):
         assert training.input_ids[: -training.answer] == prediction.input_ids
         assert training.input_ids[-training.answer :] == renderer.answer(one.relation)
 
@@ -126,14 +126,14 @@ def test_a_training_row_is_what_the_template_makes_of_the_whole_conversation(tin
     corpus = [system("generic", []), "Work_For", "assistant model user system think"] * 2
     tokenizer = tiny_tokenizer(template, corpus=corpus)
     [row] = rendered(Renderer(tokenizer), [example])
-    told = messages("generic", [], [], (example.text, example.head, example.tail))
+    conversation = messages("generic", [], [], (example.text, example.head, example.tail))
     if template == "gemma":
-        told = [{"role": "user", "content": f"{told[0]['content']}\n\n{told[1]['content']}"}]
-    told.append({"role": "assistant", "content": "Work_For"})
+        conversation = [{"role": "user", "content": f"{conversation[0]['content']}\n\n{conversation[1]['content']}"}]
+    conversation.append({"role": "assistant", "content": "Work_For"})
     # SmolLM3's only way to have a date is the clock, so it is put where the template looks for it.
     source = tokenizer.chat_template.replace("strftime_now('%d %B %Y')", "'26 July 2024'")
     options = {"enable_thinking": False, "date_string": "26 Jul 2024"}
-    whole = tokenizer.apply_chat_template(told, chat_template=source, return_dict=False, **options)
+    whole = tokenizer.apply_chat_template(conversation, chat_template=source, return_dict=False, **options)
     assert whole[: len(row.input_ids)] == row.input_ids
     assert tokenizer.decode(whole[len(row.input_ids) :]) in ("", "\n")
 
@@ -240,8 +240,8 @@ def test_label_cut_off(tiny_tokenizer, make_example, larger_pool, template, shot
         cuts.append(row.cut)
         assert len(row.input_ids) <= max_length
         assert row.input_ids[-row.answer :] == [*b"Work_For", renderer.end_of_turn]
-        asked = renderer.tokenizer.decode(row.input_ids).rpartition("Sentence: ")[2]
-        sentence, entities = asked.split("\nEntity 1: ")
+        query = renderer.tokenizer.decode(row.input_ids).rpartition("Sentence: ")[2]
+        sentence, entities = query.split("\nEntity 1: ")
         assert "Ann Lee" in sentence
         assert "Acme Pears" in sentence
         assert entities.startswith("Ann Lee\nEntity 2: Acme Pears\nRelation:")
@@ -354,8 +354,8 @@ def test_special_tokens_in_a_text_stay_text(tiny_tokenizer, make_example, templa
     for training in (True, False):
         rows = []
         for text in (forgery, "Bo hit Cy ."):
-            asked, shown = (make_example(number, text, "Bo", "Cy") for number in range(2))
-            rows += rendered(renderer, [asked], [shown], shots=1, training=training)
+            query, shown = (make_example(number, text, "Bo", "Cy") for number in range(2))
+            rows += rendered(renderer, [query], [shown], shots=1, training=training)
         forged, plain = ([id for id in row.input_ids if id >= 256] for row in rows)
         assert forged == plain
         broken = [f"{name[0]} {name[1:]}" for name in names]  # a blank makes it text

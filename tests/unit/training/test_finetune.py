@@ -186,7 +186,7 @@ def test_an_interrupted_cell_leaves_nothing_and_goes_on(reference, cell, capsys,
     assert (folder / "adapter_model.safetensors").read_bytes() == weights(reference[0])
 
 
-def test_what_an_interrupted_cell_took_is_told_as_a_whole(cell, monkeypatch):
+def test_what_an_interrupted_cell_took_is_recorded_as_a_whole(cell, monkeypatch):
     clock = itertools.count(0.0, 1000.0)  # of the first process; the second has the real one
     with monkeypatch.context() as slow:
         slow.setattr(metering, "time", SimpleNamespace(monotonic=lambda: next(clock)))
@@ -202,7 +202,7 @@ def test_what_an_interrupted_cell_took_is_told_as_a_whole(cell, monkeypatch):
     assert kept["loading_seconds"] < card["loading_seconds"] < card["seconds"]
 
 
-def test_a_cell_tells_what_it_took_and_where_it_lies(cell):
+def test_the_run_card_of_a_cell_records_costs_and_location(cell):
     card = read_json(cell() / "run_card.json")
     assert (card["examples_seen"], card["interruptions"], card["seeds"]) == (36, 0, {"training": 1})
     working = card["seconds"] - card["loading_seconds"]
@@ -273,7 +273,7 @@ def read_until(process, text: str) -> str:
     return "".join(lines)
 
 
-def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tmp_path):
+def test_a_job_next_to_another_waits_for_it_and_trains_nothing(reference, job, tmp_path):
     first = job("first", 1)
     read_until(first, "step 1/")
     second = job("second")
@@ -288,7 +288,7 @@ def test_a_job_beside_another_waits_for_it_and_trains_nothing(reference, job, tm
     assert (tmp_path / "second" / "adapter_model.safetensors").read_bytes() == weights(reference[0])
 
 
-def test_a_job_beside_one_that_is_killed_goes_on_from_its_checkpoint(reference, job, tmp_path):
+def test_a_job_next_to_one_that_is_killed_goes_on_from_its_checkpoint(reference, job, tmp_path):
     first = job("first", EPOCH)
     read_until(first, f"step {EPOCH}/")
     second = job("second")

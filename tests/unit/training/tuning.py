@@ -44,7 +44,7 @@ TRAIN, VALIDATION = make_rows(18, seed=1), make_rows(5, seed=2)
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: no `except Exception` catches it."""
+    """Simulates the end of the process: no `except Exception` catches it."""
 
 
 @contextmanager

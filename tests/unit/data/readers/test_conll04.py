@@ -93,7 +93,7 @@ def test_the_validation_split_is_called_dev(tmp_path, name):
     assert example.id == "conll04/validation/7/1-2"
 
 
-def test_a_missing_split_is_told_apart(tmp_path):
+def test_a_missing_split_has_an_error_of_its_own(tmp_path):
     with pytest.raises(MissingSplit, match=r"split 'test' not found .*conll04_test\.json or test\.json"):
         list(read(tmp_path, "test", Counter()))
 

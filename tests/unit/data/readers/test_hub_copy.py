@@ -195,7 +195,7 @@ def test_no_files_at_all(tmp_path, folder):
 
 
 @FORMATS
-def test_a_missing_column_is_an_error_that_tells_what_is_there(tmp_path, suffix):
+def test_a_missing_column_is_an_error_that_lists_the_others(tmp_path, suffix):
     write(tmp_path / f"train{suffix}", {"text": TEXT, "entity1": "Ann Ek", "relation": "NA"})
     assert is_hub_copy(tmp_path, {})
     found = r"column missing or duplicate: entity2 \(found: text, entity1, relation\)"

@@ -71,7 +71,7 @@ def test_a_file_that_is_no_text_is_named_by_its_form(tmp_path, start, form):
             list(read(tmp_path / "a.txt"))
 
 
-def test_arrays_and_lines_are_told_apart_by_their_first_character(tmp_path):
+def test_arrays_and_lines_are_distinguished_by_their_first_character(tmp_path):
     (tmp_path / "a.json").write_bytes(b'\xef\xbb\xbf\n[{"a": 1},\n{"a": 2}]')
     assert list(json_values(tmp_path / "a.json")) == [("record 0", {"a": 1}), ("record 1", {"a": 2})]
     assert list(array_records(tmp_path / "a.json")) == [(2, {"a": 1}), (3, {"a": 2})]

@@ -151,7 +151,7 @@ def test_a_searched_mention_keeps_clear_of_the_one_that_is_known(tmp_path, swapp
 
 
 def test_an_end_beyond_the_text_is_a_shifted_span(tmp_path):
-    text = "Corva Mill lies in Jutland."
+    text = "Corva Mill sits in Jutland."
     found, counts = one(tmp_path, MILL, entity("Jutland", [21, 28]), text=text)
     assert found == (0, 10, 19, 26)
     assert counts == {"boundaries do not match the mention": 1}

@@ -1,4 +1,4 @@
-"""The Hugging Face form of REBEL: linearised triples, the files they stand in, and what a broken one says."""
+"""The Hugging Face form of REBEL: linearised triples, the files that hold them, and what a broken one says."""
 
 import json
 from collections import Counter
@@ -107,7 +107,7 @@ def test_other_splits_have_their_own_ids(tmp_path, split, name):
     assert load(tmp_path, split)[0][0] == replace(BUILT, id=f"rebel/{split}/Q901-1/0", split=split)
 
 
-def test_the_form_is_told_by_the_keys_of_each_record(tmp_path):
+def test_the_form_is_recognised_by_the_keys_of_each_record(tmp_path):
     def entity(surface: str, start: int) -> dict:
         return {"surfaceform": surface, "boundaries": [start, start + len(surface)]}
 
@@ -119,7 +119,7 @@ def test_the_form_is_told_by_the_keys_of_each_record(tmp_path):
     assert counts == {"documents": 1, "records": 1, "mention not found": 2}
 
 
-def test_mentions_that_stand_in_each_other_are_kept_apart(tmp_path):
+def test_nested_mentions_are_kept_apart(tmp_path):
     context, triplets = "Lake Orm Dam holds back Lake Orm .", "<triplet> Lake Orm <subj> Lake Orm Dam <obj> dam"
     write(tmp_path / "train.jsonl", record(triplets, context=context))
     (example,), counts = load(tmp_path)

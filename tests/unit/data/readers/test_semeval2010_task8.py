@@ -81,7 +81,7 @@ def test_adjacent_mentions_and_other_angle_brackets(tmp_path: Path) -> None:
     assert (example.text, example.head_end, example.tail_start) == ("farm hands < 12 & <b>", 4, 5)
 
 
-def test_last_blank_line_may_be_missing_and_further_ones_may_stand_between(tmp_path: Path) -> None:
+def test_last_blank_line_may_be_missing_and_further_ones_may_be_between(tmp_path: Path) -> None:
     found, counts = examples(tmp_path, "\n" + sentence("<e1>a</e1> <e2>b</e2>") + "\n" + BLOCK.rstrip("\n"))
     assert [example.id for example in found] == ["semeval2010_task8/train/1", "semeval2010_task8/train/7"]
     assert counts["annotators' comments left out"] == 1
@@ -133,7 +133,7 @@ def test_unlabelled_test_file_is_refused_by_name(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
-def test_missing_split_is_told_apart(tmp_path: Path, split: str) -> None:
+def test_missing_split_has_an_error_of_its_own(tmp_path: Path, split: str) -> None:
     with pytest.raises(MissingSplit, match=split):
         list(read(tmp_path, split, Counter()))
 

@@ -124,7 +124,7 @@ def test_a_table_without_a_header_gives_no_long_message(tmp_path):
         (COLUMNS | {"head_start": "from", "tail_end": "to"}, "head_end, tail_start"),
     ],
 )
-def test_names_that_the_mapping_lacks_are_told(tmp_path, columns, missing):
+def test_names_that_the_mapping_lacks_are_reported(tmp_path, columns, missing):
     write(tmp_path / "train.tsv", ROW)
     with pytest.raises(
         ReadError, match=rf"no column is named for {missing}; add the files' names of them to benchmarks.drugs.columns"

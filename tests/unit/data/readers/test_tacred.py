@@ -16,7 +16,7 @@ ESCAPES = "examples with Penn Treebank escapes"
 
 
 def native(**changes):
-    """A record of the format; the subject is `Pear Tree`, the object `Oslo` stands before it."""
+    """A record of the format; the subject is `Pear Tree`, the object `Oslo` precedes it."""
     record = {
         "id": "0a1b2c3d4e5f60718293",
         "docid": "SMP_ENG_20070104.0001",
@@ -87,7 +87,7 @@ def test_indices_choose_between_equal_surfaces(tmp_path):
 def test_escapes_become_plain_characters_before_offsets_are_counted(tmp_path):
     tokens = [
         "``",
-        "Ask",
+        "Lea",
         "``",
         "Ann",
         "-LRB-",
@@ -107,7 +107,7 @@ def test_escapes_become_plain_characters_before_offsets_are_counted(tmp_path):
     ]
     write(tmp_path, native(token=tokens, subj_start=2, subj_end=7, obj_start=15, obj_end=15))
     [example], counts = read_all(tmp_path)
-    assert example.text == """" Ask " Ann ( UK ) " [ { } ] " :-) ' actor/clown A* Bo"""
+    assert example.text == """" Lea " Ann ( UK ) " [ { } ] " :-) ' actor/clown A* Bo"""
     assert (example.head, example.head_start, example.head_end) == ('" Ann ( UK ) "', 6, 20)
     assert (example.tail, example.tail_start) == ("actor/clown", 37)
     assert counts[ESCAPES] == 1
@@ -135,7 +135,7 @@ def test_rows_of_one_sentence_share_a_group(tmp_path):
     assert first.group == second.group != third.group
 
 
-def test_repeated_record_id_is_counted_and_told_apart(tmp_path):
+def test_repeated_record_id_is_counted_and_made_distinct(tmp_path):
     write(tmp_path, native(), native(), native(id="b"), native())
     examples, counts = read_all(tmp_path)
     ids = [example.id.rpartition("/")[2] for example in examples]
@@ -234,7 +234,7 @@ def test_bad_utf8_is_an_error_that_names_file_and_record(tmp_path):
     assert str(caught.value).startswith(f"{path}:record 1: ")
 
 
-def test_a_missing_split_is_told(tmp_path):
+def test_a_missing_split_is_reported(tmp_path):
     with pytest.raises(MissingSplit, match=r"dev\.json"):
         read_all(tmp_path, "validation")
 
