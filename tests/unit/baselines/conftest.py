@@ -17,7 +17,7 @@ def model(tmp_path_factory, tiny_tokenizer, tiny_encoder):
 
 @pytest.fixture(scope="module")
 def rows(make_example):
-    """Makes examples whose label is told by the tail's type."""
+    """Makes examples whose label follows from the tail's type."""
 
     def make(number, split="train", **changed):
         labels = [LABELS[n * n % 3] for n in range(number)]

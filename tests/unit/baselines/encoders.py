@@ -34,7 +34,7 @@ def bytes_of(folder) -> dict[str, bytes]:
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: no `except Exception` catches it."""
+    """Simulates the end of the process: no `except Exception` catches it."""
 
 
 @contextmanager

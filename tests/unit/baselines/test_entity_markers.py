@@ -10,7 +10,7 @@ from mixtune.baselines.entity_markers import CHUNK, encode, mark
 from mixtune.data.example import Example
 from mixtune.errors import UserError
 
-BOS = 258  # of the byte tokenizer, which stands before every text: byte n of a text is token n + 1
+BOS = 258  # of the byte tokenizer, which precedes every text: byte n of a text is token n + 1
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +45,7 @@ def tokenizer(tiny_tokenizer):
         ("A B C", "A B", "B C", ("", ""), "@ A # B @ C #", ("@ A # B @", "# B @ C #")),
     ],
 )  # fmt: skip
-def test_markers_stand_around_the_mentions(make_example, text, head, tail, kinds, expected, spans):
+def test_markers_enclose_the_mentions(make_example, text, head, tail, kinds, expected, spans):
     marked = mark(make_example(0, text, head, tail, head_type=kinds[0], tail_type=kinds[1]))
     assert marked.text == expected
     assert tuple(marked.text[start:end] for start, end in marked.spans) == spans

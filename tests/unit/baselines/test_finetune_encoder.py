@@ -64,7 +64,7 @@ def test_a_tuned_encoder_is_weights_a_tokenizer_and_a_card(job, model):
     assert str(model.parent) not in "".join(
         path.read_text()
         for path in folder.glob("*.json")
-        if path.name != "run_card.json"  # which tells its inputs
+        if path.name != "run_card.json"  # which records its inputs
     )
 
 

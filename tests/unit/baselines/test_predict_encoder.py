@@ -32,7 +32,7 @@ def one_thread():
     torch.set_num_threads(1)
 
 
-def test_it_learns_what_the_types_tell_and_predicts_it(job, predict, rows, benchmark):
+def test_it_learns_the_label_from_the_types_and_predicts_it(job, predict, rows, benchmark):
     benchmark(train=rows(60), test=rows(30, "test"))
     path = predict(job(epochs=12, learning_rate=0.002), test_rows=None)
     table = pq.read_table(path).to_pydict()

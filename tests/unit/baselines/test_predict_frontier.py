@@ -38,7 +38,7 @@ ROWS = 12
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers a prompt by what the server has planned for it, one plan for each time that it is asked."""
+    """Answers a prompt by what the server has planned for it, one plan for each request."""
 
     protocol_version = "HTTP/1.1"
 
@@ -48,7 +48,7 @@ class Handler(BaseHTTPRequestHandler):
         prompt = body["messages"][-1]["content"]
         with server.lock:
             headers = {name.lower(): value for name, value in self.headers.items()}
-            server.asked.append((self.path, headers, body, time.monotonic()))
+            server.requests.append((self.path, headers, body, time.monotonic()))
             plans = server.plans.get(prompt, [])
             plan = plans.pop(0) if plans else {}
         time.sleep(plan.get("wait", server.wait))
@@ -79,13 +79,13 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server():
-    """A server with `plans` by prompt, what was `asked`, and how often each request was `answered` as it should be.
+    """A server with `plans` by prompt, its `requests`, and how often each was `answered` as it should be.
 
     Each reply takes `wait` seconds; when `most` requests are answered, others wait until it is raised.
     """
     found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     found.daemon_threads = True
-    found.lock, found.plans, found.asked, found.answered = threading.Lock(), {}, [], Counter()
+    found.lock, found.plans, found.requests, found.answered = threading.Lock(), {}, [], Counter()
     found.wait, found.most = 0, float("inf")
     found.url = f"http://127.0.0.1:{found.server_address[1]}/v1"
     thread = threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02})
@@ -168,9 +168,9 @@ def test_predictions_are_files_like_any_others_of_the_same_prompts(job, server, 
         for condition in tables
         for n in range(ROWS)
     ]
-    sent = [body for _, _, body, _ in server.asked]
+    sent = [body for _, _, body, _ in server.requests]
     assert sorted(sent, key=json.dumps) == sorted(expected, key=json.dumps)
-    assert {path for path, *_ in server.asked} == {"/v1/chat/completions"}
+    assert {path for path, *_ in server.requests} == {"/v1/chat/completions"}
     assert is_complete(folder / "manifest.json")
     card = read_json(folder / "run_card.json")
     assert card["requests"] == 2 * ROWS
@@ -182,24 +182,24 @@ def test_predictions_are_files_like_any_others_of_the_same_prompts(job, server, 
     assert "openai" in card["versions"]
 
 
-def test_nothing_is_asked_twice(job, server, capsys):
+def test_nothing_is_requested_twice(job, server, capsys):
     first = job()
     again = job(output="again", settings={"code": "other"}, price={"input": 9, "output": 9}, concurrency=1)
     more = job(("generic", "schema"), output="more")
-    assert len(server.asked) == 2 * ROWS
+    assert len(server.requests) == 2 * ROWS
     assert (first / "generic/toy.parquet").read_bytes() == (again / "generic/toy.parquet").read_bytes()
     assert (first / "generic/toy.parquet").read_bytes() == (more / "generic/toy.parquet").read_bytes()
     assert read_json(first / "manifest.json") == read_json(again / "manifest.json")
-    told = capsys.readouterr().out
-    assert f"{ROWS} of {ROWS} answered, 0 failed" in told
-    assert f"{2 * ROWS} of {2 * ROWS} answered, 0 failed" in told
+    printed = capsys.readouterr().out
+    assert f"{ROWS} of {ROWS} answered, 0 failed" in printed
+    assert f"{2 * ROWS} of {2 * ROWS} answered, 0 failed" in printed
     job(output="other", settings={"body": {"max_tokens": 9}})
-    assert len(server.asked) == 3 * ROWS
+    assert len(server.requests) == 3 * ROWS
 
 
 def test_smoke_run_marks_done(job, server):
     assert pq.read_table(job(settings={"test_rows": 3}) / "generic/toy.parquet").num_rows == 3
-    assert pq.read_table(job() / "generic/toy.parquet").num_rows == len(server.asked) == ROWS
+    assert pq.read_table(job() / "generic/toy.parquet").num_rows == len(server.requests) == ROWS
 
 
 def test_equal_rows_and_two_jobs_at_once_share_their_answers(job, server, benchmark, make_example):
@@ -215,7 +215,7 @@ def test_equal_rows_and_two_jobs_at_once_share_their_answers(job, server, benchm
         one.start()
     for one in jobs:
         one.join()
-    assert len(server.asked) == 1
+    assert len(server.requests) == 1
 
 
 TROUBLE = {
@@ -229,13 +229,14 @@ TROUBLE = {
 }
 
 
-def test_what_passes_is_asked_again(job, server):
+def test_transient_errors_are_retried(job, server):
     for n, plan in enumerate(TROUBLE.values()):
         server.plans[prompt(n)] = [plan]
     folder = job(concurrency=ROWS, timeout=2)
     assert pq.read_table(folder / "generic/toy.parquet")["predicted"].to_pylist() == ["works"] * ROWS
     times = {
-        n: [at for _, _, body, at in server.asked if body["messages"][-1]["content"] == prompt(n)] for n in range(ROWS)
+        n: [at for _, _, body, at in server.requests if body["messages"][-1]["content"] == prompt(n)]
+        for n in range(ROWS)
     }
     assert [len(found) for found in times.values()] == [2] * len(TROUBLE) + [1] * (ROWS - len(TROUBLE))
     assert times[0][1] - times[0][0] >= 1.2  # what the server wants
@@ -259,9 +260,9 @@ def test_error_as_prediction(job, server, tmp_path, capsys):
     assert f"{ROWS - 3} of {ROWS} answered, 3 failed" in capsys.readouterr().out
     assert len(kept(tmp_path).read()) == ROWS - 3
     assert kept(tmp_path).total_charge().output == (ROWS - 2) * PAID[1]  # the filtered one was paid for
-    server.asked.clear()
+    server.requests.clear()
     folder = job()
-    assert sorted(body["messages"][-1]["content"] for _, _, body, _ in server.asked) == sorted(map(prompt, range(3)))
+    assert sorted(body["messages"][-1]["content"] for _, _, body, _ in server.requests) == sorted(map(prompt, range(3)))
     assert pq.read_table(folder / "generic/toy.parquet")["raw"].to_pylist() == ["works"] * ROWS
     assert read_json(folder / "run_card.json")["output_tokens"] == (ROWS + 1) * PAID[1]
 
@@ -271,7 +272,7 @@ def test_a_dead_endpoint_is_left_alone(job, server, monkeypatch):
     server.plans |= {prompt(n): [{"status": 400, "text": "no"}] for n in range(ROWS)}
     with pytest.raises(UserError, match=f"{ROWS - 3} were not sent after these errors"):
         job(concurrency=1)
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 307])
@@ -285,22 +286,22 @@ def test_key_anywhere(job, server, tmp_path, monkeypatch, capsys, status):
     server.plans = {prompt(n): [plan] for n in range(ROWS)}
     with pytest.raises(UserError) as error:
         job(key_variable="BIG_KEY", concurrency=2)
-    assert len(server.asked) <= 3  # no other would fare better
-    assert {headers["authorization"] for _, headers, _, _ in server.asked} == {f"Bearer {KEY}"}
+    assert len(server.requests) <= 3  # no other would fare better
+    assert {headers["authorization"] for _, headers, _, _ in server.requests} == {f"Bearer {KEY}"}
     server.plans = {prompt(0): [{"body": reply("works {key}", model="{key}")}]}
     folder = job(key_variable="BIG_KEY")
     assert "works Bearer [key]" in pq.read_table(folder / "generic/toy.parquet")["raw"].to_pylist()
-    told = capsys.readouterr()
-    assert KEY not in f"{error.value!r}{told.out}{told.err}"
+    printed = capsys.readouterr()
+    assert KEY not in f"{error.value!r}{printed.out}{printed.err}"
     files = [path for path in tmp_path.rglob("*") if path.is_file()]
     assert not [path for path in files if KEY.encode() in path.read_bytes()]
 
 
-def test_a_key_is_wanted_only_where_something_is_to_be_asked(job, server, monkeypatch):
+def test_a_key_is_required_only_where_something_is_to_be_requested(job, server, monkeypatch):
     monkeypatch.delenv("BIG_KEY", raising=False)
     with pytest.raises(UserError, match=r"^BIG_KEY: environment variable not set; .* frontier\.big\.key_variable"):
         job(key_variable="BIG_KEY")
-    assert not server.asked
+    assert not server.requests
     job()
     job(key_variable="BIG_KEY", output="again")
 
@@ -310,8 +311,8 @@ def test_variables_of_the_client_change_neither_endpoint_nor_key(job, server, mo
     monkeypatch.setenv("OPENAI_API_KEY", KEY)
     monkeypatch.setenv("OPENAI_ADMIN_KEY", KEY)
     job()
-    assert len(server.asked) == ROWS
-    assert KEY not in str(server.asked)
+    assert len(server.requests) == ROWS
+    assert KEY not in str(server.requests)
 
 
 def test_what_may_exceed_the_limit_is_not_begun(job, server, capsys):
@@ -321,16 +322,16 @@ def test_what_may_exceed_the_limit_is_not_begun(job, server, capsys):
         match=r"^frontier\.big\.spending_limit: 5 may be exceeded: .*; raise it to [\d.]+, or lower .*Nothing was sent",
     ):
         job(price=price, spending_limit=5)
-    assert not server.asked
-    told = capsys.readouterr().out
-    assert f"{ROWS} rows, {ROWS} distinct requests, {ROWS} to send" in told
-    assert "estimated: at most" in told
+    assert not server.requests
+    printed = capsys.readouterr().out
+    assert f"{ROWS} rows, {ROWS} distinct requests, {ROWS} to send" in printed
+    assert "estimated: at most" in printed
     # What was spent before counts, whatever it was spent on.
     job(settings={"test_rows": 3}, price=price, spending_limit=100)
-    needed = ROWS * 1e-2 * sum(vars(frontier.estimate(server.asked[0][2])).values())
+    needed = ROWS * 1e-2 * sum(vars(frontier.estimate(server.requests[0][2])).values())
     with pytest.raises(UserError, match=f"{3 * each:.4g} spent before"):
         job(settings={"body": {"max_tokens": 9}}, price=price, spending_limit=needed)
-    assert len(server.asked) == 3
+    assert len(server.requests) == 3
 
 
 def test_a_limit_that_is_reached_ends_the_job_and_loses_nothing(job, server, tmp_path):
@@ -342,9 +343,9 @@ def test_a_limit_that_is_reached_ends_the_job_and_loses_nothing(job, server, tmp
     ):
         job(price=price, spending_limit=5, concurrency=1)
     # 2 each, of which 0.1 was foreseen: the third was sent when 4 had been spent.
-    assert len(kept(tmp_path).read()) == len(server.asked) == 3
+    assert len(kept(tmp_path).read()) == len(server.requests) == 3
     job(price=price, spending_limit=100)
-    assert len(server.asked) == ROWS
+    assert len(server.requests) == ROWS
 
 
 def test_tokens_that_are_not_counted_are_estimated(job, server, tmp_path):
@@ -352,7 +353,7 @@ def test_tokens_that_are_not_counted_are_estimated(job, server, tmp_path):
     card = read_json(job() / "run_card.json")
     assert card["requests_with_estimated_tokens"] == ROWS
     assert card["output_tokens"] == ROWS * 8
-    assert card["input_tokens"] == sum(frontier.estimate(body).input for _, _, body, _ in server.asked)
+    assert card["input_tokens"] == sum(frontier.estimate(body).input for _, _, body, _ in server.requests)
 
 
 def test_a_broken_file_of_answers_is_no_empty_one(job, server, tmp_path):
@@ -361,11 +362,11 @@ def test_a_broken_file_of_answers_is_no_empty_one(job, server, tmp_path):
     path.write_bytes(b"something else, and long enough to be read")
     with pytest.raises(UserError, match=r"answers\.sqlite: file is not a database; it holds paid answers"):
         job(output="again")
-    assert len(server.asked) == ROWS
+    assert len(server.requests) == ROWS
 
 
-def test_a_killed_job_goes_on_and_asks_each_example_once(job, server, benchmark, tmp_path):
-    """Once, but for what was under way: an answer that had not been written when the kill came is asked again."""
+def test_a_killed_job_goes_on_and_requests_each_example_once(job, server, benchmark, tmp_path):
+    """Once, but for what was under way: an answer that had not been written when the kill came is requested again."""
     concurrency = 2
     output = tmp_path / "predicted"
     command = [
@@ -382,7 +383,7 @@ def test_a_killed_job_goes_on_and_asks_each_example_once(job, server, benchmark,
                 time.sleep(0.01)
             if kill:
                 run.send_signal(signal.SIGKILL)
-            told, _ = run.communicate(timeout=60)
+            printed, _ = run.communicate(timeout=60)
         if kill:
             (path,) = (tmp_path / "results/answers").glob("*/answers.sqlite")
             with sqlite3.connect(path) as database:
@@ -392,11 +393,11 @@ def test_a_killed_job_goes_on_and_asks_each_example_once(job, server, benchmark,
     assert run.returncode == 0
     assert pq.read_table(output / "generic/toy.parquet")["raw"].to_pylist() == ["works"] * ROWS
     assert len(server.answered) == ROWS
-    asked_again = sum(server.answered.values()) - ROWS
-    assert asked_again <= 2 * concurrency
+    repeated = sum(server.answered.values()) - ROWS
+    assert repeated <= 2 * concurrency
     with sqlite3.connect(path) as database:
         assert database.execute("SELECT count(*), count(DISTINCT key) FROM charges").fetchone() == (ROWS, ROWS)
-    assert f"{ROWS} of {ROWS} answered, 0 failed" in told
+    assert f"{ROWS} of {ROWS} answered, 0 failed" in printed
 
 
 def test_paid_answers_are_cleaned_by_nothing():

@@ -33,9 +33,9 @@ def test_joined_by_prompt_hash(files):
 def test_other_examples_are_refused_with_their_ids(files):
     files.predict(PAIR[0], 0.5)
     files.predict(PAIR[1], 0.5, ids=ROWS - 4)
-    with pytest.raises(UserError) as told:
+    with pytest.raises(UserError) as error:
         files.compare(SHOTS, systems=PAIR)
-    assert str(told.value) == (
+    assert str(error.value) == (
         "small/mixtune/0-shot/seed-1, schema, gids and small/mixtune/2-shot/seed-1, schema, gids: the examples differ: "
         "4 id(s) (gids/test/56, gids/test/57, gids/test/58, …) only in the first, 0 id(s) only in the second; predict "
         "both anew with one prediction.test_rows"
@@ -89,7 +89,7 @@ def test_of_one_domain_no_average_is_tested_twice(files):
     assert table["benchmark"].tolist() == ["gids", "tacred", "general_avg"]
 
 
-def test_a_family_that_is_too_large_for_the_resamples_is_told(files, capsys):
+def test_a_family_that_is_too_large_for_the_resamples_is_reported(files, capsys):
     for system in PAIR:
         files.predict(system, 0.5)
     files.compare(SHOTS, systems=PAIR, resamples=100)
@@ -98,7 +98,7 @@ def test_a_family_that_is_too_large_for_the_resamples_is_told(files, capsys):
     assert "shots/schema has 3 tests, so that no p_holm can be below 0.059; raise" in capsys.readouterr().out
 
 
-def test_a_comparison_without_a_pair_is_told_and_tests_nothing(files, capsys):
+def test_a_comparison_without_a_pair_is_reported_and_tests_nothing(files, capsys):
     table = files.compare({"name": "sizes", "vary": "model", "of": ["x", "y"]}, systems=PAIR)
     assert len(table) == 0 and list(table.columns) == COLUMNS
     assert "sizes: no pair in this matrix" in capsys.readouterr().out
@@ -132,8 +132,8 @@ def test_a_pairs_numbers_are_those_of_its_counts(files):
     folder = files.folder / "predictions"
     a, b = (counts(read_predictions(folder / system / "schema/gids.parquet"), {"none", ""}) for system in PAIR)
     rng = generator("comparison", PAIR[0], "schema", PAIR[1], "schema", "gids")
-    told = Paired.of(a, b, rng, SETTINGS["resamples"]).tests(0.95)
-    assert {key: row[key] for key in told} == told
+    tests = Paired.of(a, b, rng, SETTINGS["resamples"]).tests(0.95)
+    assert {key: row[key] for key in tests} == tests
 
 
 def test_a_pair_is_tested_on_the_benchmarks_of_both(files):

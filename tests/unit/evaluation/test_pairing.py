@@ -109,7 +109,7 @@ def test_where_keeps_some_systems(where, left):
     assert len(found({"vary": "shots", "of": [0, 2], "where": where}, CELLS)) == left
 
 
-def test_what_is_asked_in_one_way_is_compared_under_every_condition():
+def test_a_system_of_any_condition_is_compared_under_every_condition():
     systems = {"encoder/base/seed-1": ["any"], "m/mixtune/0-shot/seed-1": ["generic", "schema"]}
     for of in (["encoder/*", "*/mixtune/*"], ["*/mixtune/*", "encoder/*"]):
         found = list(pairs(settings(name="baselines", vary="system", of=of), system_conditions(systems)))

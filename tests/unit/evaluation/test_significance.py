@@ -141,12 +141,12 @@ def test_without_positive_labels_every_draw_is_zero():
     assert not bootstrap(macro, macro_f1, generator("none"), 50).any()
 
 
-def test_one_group_tells_of_no_spread():
+def test_one_group_has_no_spread():
     """Every resample of one group is the test set: an interval without width and a tiny p would be made up."""
     a, b = KINDS[[0, 2, 2, 1]], KINDS[[0, 0, 2, 1]]
-    told = Paired.of(a, b, generator("one group"), 100, ["book"] * 4).tests(0.95)
-    assert told["difference"] > 0 and told["p_randomisation"] == 1
-    assert all(np.isnan(told[key]) for key in ("low", "high", "p_bootstrap"))
+    tests = Paired.of(a, b, generator("one group"), 100, ["book"] * 4).tests(0.95)
+    assert tests["difference"] > 0 and tests["p_randomisation"] == 1
+    assert all(np.isnan(tests[key]) for key in ("low", "high", "p_bootstrap"))
     assert np.isnan(bootstrap(a, micro_f1, generator("one row"), 10, ["book"] * 4)).all()
 
 
@@ -225,23 +225,23 @@ def test_a_paired_resample_draws_the_same_rows_for_both():
     a, b = KINDS[[0, 0, 0, 2, 2, 2]], KINDS[[0, 0, 0, 0, 2, 2]]
     paired = Paired.of(a, b, generator("paired"), 2000)
     assert paired.resampled.min() == 0
-    told = paired.tests(0.95)
-    assert (told["micro_f1_a"], told["micro_f1_b"]) == (6 / 9, 8 / 10)
-    assert told["difference"] == pytest.approx(8 / 10 - 6 / 9)
-    assert told["low"] <= told["difference"] <= told["high"]
+    tests = paired.tests(0.95)
+    assert (tests["micro_f1_a"], tests["micro_f1_b"]) == (6 / 9, 8 / 10)
+    assert tests["difference"] == pytest.approx(8 / 10 - 6 / 9)
+    assert tests["low"] <= tests["difference"] <= tests["high"]
 
 
 def test_equal_systems_do_not_differ():
     a = KINDS[[0, 1, 2, 3, 4]]
-    told = Paired.of(a, a, generator("equal"), 200).tests(0.95)
-    assert (told["difference"], told["low"], told["high"]) == (0, 0, 0)
-    assert (told["p_bootstrap"], told["p_randomisation"], mcnemar(a, a)) == (1, 1, 1)
+    tests = Paired.of(a, a, generator("equal"), 200).tests(0.95)
+    assert (tests["difference"], tests["low"], tests["high"]) == (0, 0, 0)
+    assert (tests["p_bootstrap"], tests["p_randomisation"], mcnemar(a, a)) == (1, 1, 1)
 
 
 def test_no_p_value_is_zero():
     a, b = KINDS[[2] * 300], KINDS[[0] * 300]
-    told = Paired.of(a, b, generator("far"), 999).tests(0.95)
-    assert (told["difference"], told["p_bootstrap"], told["p_randomisation"]) == (1, 2 / 1000, 1 / 1000)
+    tests = Paired.of(a, b, generator("far"), 999).tests(0.95)
+    assert (tests["difference"], tests["p_bootstrap"], tests["p_randomisation"]) == (1, 2 / 1000, 1 / 1000)
 
 
 @settings(deadline=None, max_examples=40)
@@ -249,11 +249,11 @@ def test_no_p_value_is_zero():
 def test_p_and_interval_of_the_bootstrap_agree(kinds):
     """Far from the edge of chance: p is above 1 - level where 0 is inside the interval, else below."""
     a, b = (KINDS[list(side)] for side in zip(*kinds, strict=True))
-    told = Paired.of(a, b, generator("agree"), 500).tests(0.9)
-    if told["p_bootstrap"] > 0.12:
-        assert told["low"] <= 1e-12 and told["high"] >= -1e-12
-    if told["p_bootstrap"] < 0.08:
-        assert told["low"] >= -1e-12 or told["high"] <= 1e-12
+    tests = Paired.of(a, b, generator("agree"), 500).tests(0.9)
+    if tests["p_bootstrap"] > 0.12:
+        assert tests["low"] <= 1e-12 and tests["high"] >= -1e-12
+    if tests["p_bootstrap"] < 0.08:
+        assert tests["low"] >= -1e-12 or tests["high"] <= 1e-12
 
 
 def test_the_mean_of_pairs_is_the_mean_of_their_draws():
@@ -266,14 +266,14 @@ def test_the_mean_of_pairs_is_the_mean_of_their_draws():
     assert mean.tests(0.95)["difference"] == pytest.approx(sum(part["difference"] for part in parts) / 2)
 
 
-def test_equally_good_systems_are_told_apart_as_rarely_as_the_level_says():
+def test_equally_good_systems_differ_as_rarely_as_the_level_says():
     """5 % of 2,000 pairs of equally good systems, within a percentage point and a half (3 standard errors)."""
     rng, found = np.random.default_rng(5), []
     for number in range(2000):
         shared = rng.choice(5, 400, p=SHARES)
         own = [np.where(rng.random(400) < 0.5, shared, rng.choice(5, 400, p=SHARES)) for _ in range(2)]
-        told = Paired.of(KINDS[own[0]], KINDS[own[1]], generator(f"null {number}"), 399).tests(0.95)
-        found.append([told["p_bootstrap"] <= 0.05, told["p_randomisation"] <= 0.05])
+        tests = Paired.of(KINDS[own[0]], KINDS[own[1]], generator(f"null {number}"), 399).tests(0.95)
+        found.append([tests["p_bootstrap"] <= 0.05, tests["p_randomisation"] <= 0.05])
     assert np.mean(found, axis=0) == pytest.approx(0.05, abs=0.015)
 
 

@@ -76,23 +76,23 @@ def generated(model, prompt) -> list[int]:
     return answer[:-1] if answer and answer[-1] in STOP else answer
 
 
-def decoder(model, **changed) -> Decoder:
+def make_decoder(model, **changed) -> Decoder:
     return Decoder(model, CPU, **({"stop_ids": STOP, "pad": 0, "max_new_tokens": NEW} | changed))
 
 
-def decoded(asked: Decoder, prompts, budget: int, beginning=()) -> list[list[int]]:
+def decoded(decoder: Decoder, prompts, budget: int, beginning=()) -> list[list[int]]:
     """Answers to prompts in batches of a budget, behind a shared beginning."""
-    prefix = asked.compute_prefix(beginning) if beginning else None
+    prefix = decoder.compute_prefix(beginning) if beginning else None
     answers: list = [None] * len(prompts)
     for batch in batches(list(map(len, prompts)), budget):
-        for i, answer in zip(batch, asked.generate([prompts[i] for i in batch], prefix), strict=True):
+        for i, answer in zip(batch, decoder.generate([prompts[i] for i in batch], prefix), strict=True):
             answers[i] = answer
     return answers
 
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_batches_answer_as_generate_does_one_prompt_at_a_time(model, expected, kind):
-    answers = decoded(decoder(model(kind)), TAILS, budget=600)
+    answers = decoded(make_decoder(model(kind)), TAILS, budget=600)
     assert answers == expected(kind)
     # The prompts are worth something: answers of every length, and ones that differ.
     assert {len(answer) for answer in answers} == set(range(NEW + 1))
@@ -102,9 +102,9 @@ def test_batches_answer_as_generate_does_one_prompt_at_a_time(model, expected, k
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_a_shared_prefix_changes_no_answer(model, expected, kind):
-    answers = decoded(decoder(model(kind)), TAILS, 600, BEGINNING)
+    answers = decoded(make_decoder(model(kind)), TAILS, 600, BEGINNING)
     assert answers == expected(kind, BEGINNING)
-    assert answers == decoded(decoder(model(kind)), [BEGINNING + tail for tail in TAILS], 4000)
+    assert answers == decoded(make_decoder(model(kind)), [BEGINNING + tail for tail in TAILS], 4000)
     assert answers != expected(kind)
 
 
@@ -113,17 +113,17 @@ def test_the_attention_for_gpus_gives_the_same_answers(model, expected, kind, mo
     """It runs on a CPU as well, where the fused kernel takes its place."""
 
     monkeypatch.setattr(prefixed, "_can_fuse", lambda *_: False)
-    assert decoded(decoder(model(kind)), TAILS, 600, BEGINNING) == expected(kind, BEGINNING)
-    assert decoded(decoder(model(kind)), TAILS, 600) == expected(kind)
+    assert decoded(make_decoder(model(kind)), TAILS, 600, BEGINNING) == expected(kind, BEGINNING)
+    assert decoded(make_decoder(model(kind)), TAILS, 600) == expected(kind)
 
 
 def test_a_prefix_is_left_as_it_was(model):
-    asked = decoder(model("llama"))
-    prefix = asked.compute_prefix(BEGINNING)
+    decoder = make_decoder(model("llama"))
+    prefix = decoder.compute_prefix(BEGINNING)
     before = [(keys.clone(), values.clone()) for keys, values in prefix.layers]
-    first = asked.generate(TAILS[:5], prefix)
-    assert [asked.generate([tail], prefix)[0] for tail in TAILS[:5]] == first
-    assert asked.generate(TAILS[:5], prefix) == first
+    first = decoder.generate(TAILS[:5], prefix)
+    assert [decoder.generate([tail], prefix)[0] for tail in TAILS[:5]] == first
+    assert decoder.generate(TAILS[:5], prefix) == first
     assert prefix.length == len(BEGINNING)
     for layer, (keys, values) in zip(prefix.layers, before, strict=True):
         assert torch.equal(layer[0], keys)
@@ -138,20 +138,20 @@ def test_rows_that_end_disturb_no_other(model, expected, kind):
     for length in range(NEW):
         others = [i for i, answer in enumerate(answers) if len(answer) == length][:4]
         for chosen in (longest + others, others + longest, others):
-            assert decoder(model(kind)).generate([TAILS[i] for i in chosen]) == [answers[i] for i in chosen]
+            assert make_decoder(model(kind)).generate([TAILS[i] for i in chosen]) == [answers[i] for i in chosen]
 
 
 def test_the_order_in_a_batch_changes_no_answer(model, expected):
     wanted, order = expected("llama"), list(range(40))
-    asked = decoder(model("llama"))
+    decoder = make_decoder(model("llama"))
     for seed in range(3):
         random.Random(seed).shuffle(order)
-        assert asked.generate([TAILS[i] for i in order]) == [wanted[i] for i in order]
+        assert decoder.generate([TAILS[i] for i in order]) == [wanted[i] for i in order]
 
 
 def test_an_answer_ends_before_its_stop_token(model, expected):
     """Whichever of the stop tokens; without any, it goes on to the limit and begins in the same way."""
-    endless = decoder(model("llama"), stop_ids=[]).generate(TAILS)
+    endless = make_decoder(model("llama"), stop_ids=[]).generate(TAILS)
     assert {len(answer) for answer in endless} == {NEW}
     seen = set()
     for answer, whole in zip(expected("llama"), endless, strict=True):
@@ -162,7 +162,7 @@ def test_an_answer_ends_before_its_stop_token(model, expected):
 
 @pytest.mark.parametrize("limit", [1, 2, 5])
 def test_answers_have_at_most_max_new_tokens(model, expected, limit):
-    answers = decoder(model("llama"), max_new_tokens=limit).generate(TAILS[:50])
+    answers = make_decoder(model("llama"), max_new_tokens=limit).generate(TAILS[:50])
     assert answers == [answer[:limit] for answer in expected("llama")[:50]]
 
 
@@ -175,7 +175,7 @@ def test_no_forward_pass_is_wasted(model, monkeypatch):
         sizes.append(tuple(options["input_ids"].shape))
         return original(*args, **options)
 
-    answering = decoder(network)
+    answering = make_decoder(network)
     original = network.forward
     monkeypatch.setattr(network, "forward", forward)
     answers = answering.generate(TAILS[:20])
@@ -185,12 +185,12 @@ def test_no_forward_pass_is_wasted(model, monkeypatch):
 
 def test_the_pad_token_is_never_seen(model, expected):
     for pad in (STOP[0], 40):
-        assert decoder(model("llama"), pad=pad).generate(TAILS[:30]) == expected("llama")[:30]
+        assert make_decoder(model("llama"), pad=pad).generate(TAILS[:30]) == expected("llama")[:30]
 
 
 def test_no_row_at_all_is_answered_by_nothing(model):
     """All answers are empty where every id stops."""
-    assert decoder(model("llama"), stop_ids=range(VOCABULARY)).generate(TAILS[:3]) == [[], [], []]
+    assert make_decoder(model("llama"), stop_ids=range(VOCABULARY)).generate(TAILS[:3]) == [[], [], []]
 
 
 # Labels alone: token sequences that part at once, late, and where one is the beginning of another.
@@ -226,8 +226,8 @@ def constrained(model, prompt, labels) -> list[int]:
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_choices_are_those_of_constrained_generation(model, kind, beginning, labels):
     prompts = TAILS[:60]
-    asked = decoder(model(kind))
-    found = asked.choose_labels(prompts, label_trie(labels), asked.compute_prefix(beginning))
+    decoder = make_decoder(model(kind))
+    found = decoder.choose_labels(prompts, label_trie(labels), decoder.compute_prefix(beginning))
     assert {tuple(choice.ids) for choice in found} <= {tuple(label) for label in labels}
     assert [choice.ids for choice in found] == [constrained(model(kind), [*beginning, *p], labels) for p in prompts]
     if labels is LABELS:
@@ -246,8 +246,8 @@ def label_scores(model, prompt, labels) -> torch.Tensor:
 
 @pytest.mark.parametrize("kind", CONFIGS)
 def test_exact_scoring_takes_the_likeliest_label(model, kind):
-    asked = decoder(model(kind))
-    found = asked.choose_labels_exactly(TAILS[:12], label_trie(LABELS), asked.compute_prefix(BEGINNING))
+    decoder = make_decoder(model(kind))
+    found = decoder.choose_labels_exactly(TAILS[:12], label_trie(LABELS), decoder.compute_prefix(BEGINNING))
     for tail, choice in zip(TAILS, found, strict=False):
         shares = label_scores(model(kind), [*BEGINNING, *tail], LABELS).softmax(0)
         assert choice.ids == LABELS[int(shares.argmax())]
@@ -257,8 +257,8 @@ def test_exact_scoring_takes_the_likeliest_label(model, kind):
 def test_the_confidence_of_a_choice_is_a_probability_over_the_labels(model):
     """By hand: at each branch of the trie, the softmax over its children alone."""
     network = model("llama")
-    asked = decoder(network)
-    found = asked.choose_labels(TAILS[:20], label_trie(LABELS))
+    decoder = make_decoder(network)
+    found = decoder.choose_labels(TAILS[:20], label_trie(LABELS))
     network.set_attn_implementation("eager")
     for tail, choice in zip(TAILS, found, strict=False):
         expected = 1.0
@@ -276,15 +276,15 @@ def test_only_decisions_cost_a_pass(model, monkeypatch):
         passes.append(tuple(options["input_ids"].shape))
         return original(*args, **options)
 
-    asked, original = decoder(network), network.forward
+    decoder, original = make_decoder(network), network.forward
     monkeypatch.setattr(network, "forward", forward)
     longest = max(map(len, TAILS[:9]))
-    assert [choice.ids for choice in asked.choose_labels(TAILS[:9], label_trie(ONE))] == ONE * 9
+    assert [choice.ids for choice in decoder.choose_labels(TAILS[:9], label_trie(ONE))] == ONE * 9
     assert passes == []  # one label: nothing to decide
-    asked.choose_labels(TAILS[:9], label_trie([[5, 6, 7, END], [8, 9, END]]))
+    decoder.choose_labels(TAILS[:9], label_trie([[5, 6, 7, END], [8, 9, END]]))
     assert passes == [(9, longest)]  # the first token decides, the rest is forced
     passes.clear()
-    asked.choose_labels(TAILS[:9], label_trie([[5, 6, 7, 1, END], [5, 6, 7, 3, END]]))
+    decoder.choose_labels(TAILS[:9], label_trie([[5, 6, 7, 1, END], [5, 6, 7, 3, END]]))
     assert passes == [(9, longest + 3)]  # what all labels begin with belongs to the prompt
 
 

@@ -1,4 +1,4 @@
-"""A system's prediction job: every prompt asked once, gold joined by id, nothing lost or changed by a kill."""
+"""A system's prediction job: every prompt answered once, gold joined by id, nothing lost or changed by a kill."""
 
 import os
 import random
@@ -37,7 +37,7 @@ def one_thread():
 
 
 class Killed(BaseException):
-    """Stands for the end of the process: no `except Exception` catches it."""
+    """Simulates the end of the process: no `except Exception` catches it."""
 
 
 TEMPLATE_HASH = "0123456789abcdef" * 4
@@ -187,15 +187,15 @@ def test_a_system_answers_as_its_model_does_one_prompt_at_a_time(job, model, ada
             assert row["raw"] == tokenizer.decode(ids, skip_special_tokens=True)
 
 
-def test_the_run_card_tells_what_was_asked_and_what_it_took(job, no_model):
+def test_the_run_card_records_prompts_and_costs(job, no_model):
     first = job.run("first")
     card = read_json(first / "run_card.json")
     assert card["examples_seen"] == 2 * 11  # two conditions; two of twelve prompts are the same
-    asked = {
+    prompts = {
         condition: {tuple(row.input_ids) for row in job.rows[condition, "conll04"]} for condition in card["conditions"]
     }
     assert {c: facts["tokens_seen"] for c, facts in card["conditions"].items()} == {
-        condition: sum(map(len, prompts)) for condition, prompts in asked.items()
+        condition: sum(map(len, inputs)) for condition, inputs in prompts.items()
     }
     assert card["seconds"] >= card["loading_seconds"] > 0
     assert card["scratch"].startswith("predict/")
@@ -250,7 +250,7 @@ def test_constrained_answers_are_labels_with_a_confidence(job, model, adapter, h
     assert {row["confidence"] for row in free} == {None}
 
 
-def test_how_a_label_is_chosen_is_asked_anew(job, no_model):
+def test_another_way_to_choose_a_label_is_computed_anew(job, no_model):
     job.run(conditions=["constrained"])
     no_model()
     job.run("again", conditions=["constrained"])
@@ -266,7 +266,7 @@ def test_another_chat_template_is_refused(job, model, tmp_path, no_model):
     assert not (tmp_path / "output").exists()
 
 
-def test_nothing_new_to_ask_loads_no_model(job, no_model):
+def test_without_new_prompts_no_model_is_loaded(job, no_model):
     first = job.run("first")
     no_model()
     second = job.run("second")
@@ -274,7 +274,7 @@ def test_nothing_new_to_ask_loads_no_model(job, no_model):
         assert (second / path.relative_to(first)).read_bytes() == path.read_bytes()
 
 
-def test_a_job_beside_another_waits_for_it_and_uses_its_parts(job, no_model, capsys):
+def test_a_job_next_to_another_waits_for_it_and_uses_its_parts(job, no_model, capsys):
     first = job.run("first")
     no_model()
     (lock,) = job.scratch.glob("predict/*/lock")
@@ -294,18 +294,18 @@ def test_a_job_beside_another_waits_for_it_and_uses_its_parts(job, no_model, cap
 def test_a_new_benchmark_costs_its_own_prompts_only(job, monkeypatch):
     first = job.run("first")
     job.add("gids")
-    asked = []
+    answered = []
     original = Decoder.generate
 
     def generate(self, prompts, prefix=None):
-        asked.extend(map(list, prompts))
+        answered.extend(map(list, prompts))
         return original(self, prompts, prefix)
 
     monkeypatch.setattr(Decoder, "generate", generate)
     second = job.run("second")
     new = {tuple(row.input_ids) for condition in ("generic", "schema") for row in job.rows[condition, "gids"]}
-    assert not common_prefix(sorted(new))  # nothing is shared: prompts are asked whole
-    assert sorted(map(tuple, asked)) == sorted(new)
+    assert not common_prefix(sorted(new))  # nothing is shared: prompts are computed whole
+    assert sorted(map(tuple, answered)) == sorted(new)
     assert raw(second) == raw(first)
     assert len(read(second, "schema", "gids")) == 12
 
@@ -350,7 +350,7 @@ def test_finished_parts_are_of_one_system_only(job, model, tmp_path, no_model, w
         job.run(**changed)
 
 
-def test_changed_prompts_are_asked_again(job, no_model):
+def test_changed_prompts_are_answered_again(job, no_model):
     job.run()
     no_model()
     job.add("conll04", number=13)
@@ -411,5 +411,5 @@ def test_a_killed_job_goes_on_to_the_same_files(job, monkeypatch, tmp_path):
     assert list(job.scratch.rglob("part-*.parquet"))
     assert not (tmp_path / "parts" / "manifest.json").exists()
     parts = job.run("parts", device=BF16)
-    for path in set(whole.rglob("*.*")) - {whole / "run_card.json"}:  # which tells what a run took
+    for path in set(whole.rglob("*.*")) - {whole / "run_card.json"}:  # which records what a run took
         assert (parts / path.relative_to(whole)).read_bytes() == path.read_bytes()

@@ -73,7 +73,7 @@ def test_a_cell_may_have_several_lines(rows):
     ],
     ids=range(15),
 )
-def test_a_bad_line_is_told_with_its_number_and_the_next_is_read(rows, line, problem):
+def test_a_bad_line_is_reported_with_its_number_and_the_next_is_read(rows, line, problem):
     found = rows(b"\n".join([LINE, b"", line, LINE]))
     assert [row.number for row in found] == [1, 3, 4]
     assert [row.example is None for row in found] == [False, True, False]
@@ -90,14 +90,14 @@ def test_a_bad_line_is_told_with_its_number_and_the_next_is_read(rows, line, pro
         (b"\xff,Ada,Bob", "not UTF-8"),
     ],
 )
-def test_a_bad_row_of_csv_is_told_with_its_number_and_the_next_is_read(rows, line, problem):
+def test_a_bad_row_of_csv_is_reported_with_its_number_and_the_next_is_read(rows, line, problem):
     good = b"Ada met Bob.,Ada,Bob"
     found = rows(b"\n".join([b"text,head,tail", good, line, good]), "csv")
     assert [(row.number, row.example is None) for row in found] == [(2, False), (3, True), (4, False)]
     assert problem in problems(found)[3]
 
 
-def test_a_quotation_mark_that_is_not_closed_is_told_where_it_stands(rows):
+def test_an_unclosed_quotation_mark_is_reported_at_its_line(rows):
     found = rows(b'text,head,tail\nAda met Bob.,Ada,Bob\n"Ada met Bob.,Ada,Bob\nAda met Bob.,Ada,Bob\n', "csv")
     assert problems(found) == {3: "unexpected end of data"}
     assert len(found) == 2
@@ -120,7 +120,7 @@ def test_a_mention_that_is_not_in_the_text_has_offsets_of_minus_one(rows):
 
 
 @pytest.mark.parametrize(
-    ("header", "told"),
+    ("header", "column"),
     [
         (b"text,head,head,tail", "head"),
         (b"text,head,tail,n,n,,", "n"),
@@ -128,8 +128,8 @@ def test_a_mention_that_is_not_in_the_text_has_offsets_of_minus_one(rows):
         (b'"x"y,', ""),
     ],
 )
-def test_a_header_that_lacks_a_column_or_has_one_twice_ends_it(rows, header, told):
-    with pytest.raises(UserError, match=rf"^given: (column missing or duplicate: {told}|the header cannot be read)"):
+def test_a_header_that_lacks_a_column_or_has_one_twice_ends_it(rows, header, column):
+    with pytest.raises(UserError, match=rf"^given: (column missing or duplicate: {column}|the header cannot be read)"):
         rows(header + b"\n", "csv")
     assert rows(b"", "csv") == []
 
@@ -167,7 +167,7 @@ def test_marks_that_are_unclear_are_a_problem_of_their_row(rows):
 
 @pytest.mark.parametrize("form", ["jsonl", "csv", "tsv"])
 @pytest.mark.parametrize(
-    ("content", "told"),
+    ("content", "message"),
     [
         (pd.DataFrame([GOOD]).to_csv(sep="\t").encode("utf-16"), "UTF-16, e.g. of Excel's 'Unicode Text'"),
         (b"\x1f\x8b\x08\x00", "compressed by gzip; decompress the file"),
@@ -175,8 +175,8 @@ def test_marks_that_are_unclear_are_a_problem_of_their_row(rows):
         (b"PAR1", "parquet"),
     ],
 )
-def test_a_stream_that_is_no_text_is_refused(rows, form, content, told):
-    with pytest.raises(UserError, match=f"^given: not UTF-8 but {told}"):
+def test_a_stream_that_is_no_text_is_refused(rows, form, content, message):
+    with pytest.raises(UserError, match=f"^given: not UTF-8 but {message}"):
         rows(content, form)
 
 
@@ -189,7 +189,7 @@ def test_a_json_array_is_read_object_by_object(rows, indent):
     assert problems(found) == {}
 
 
-def test_a_bad_object_of_an_array_is_told_and_the_next_is_read(rows):
+def test_a_bad_object_of_an_array_is_reported_and_the_next_is_read(rows):
     found = rows(b"[\n" + LINE + b",\n7,\n" + b'{"text": "a"},\n' + LINE + b"\n]")
     assert [row.example is None for row in found] == [False, True, True, False]
     assert problems(found) == {
@@ -206,7 +206,7 @@ def test_a_broken_array_is_read_up_to_there(rows, end):
     assert bad.problem.endswith("the rest of the array is not read")
 
 
-def test_demonstrations_of_an_array_are_told_apart(rows):
+def test_demonstrations_of_an_array_are_distinguished(rows):
     found = rows(json.dumps([GOOD | {"relation": "met"}] * 2).encode(), has_relation=True)
     assert len({row.example.group for row in found}) == 2
 
@@ -224,7 +224,7 @@ def test_objects_of_an_array_that_have_arrived_do_not_wait_for_the_others():
         assert list(found) == []
 
 
-def test_demonstrations_have_a_relation_and_are_told_apart(rows):
+def test_demonstrations_have_a_relation_and_are_distinguished(rows):
     first, second, bad = rows(
         b"\n".join([json.dumps(GOOD | {"relation": "met"}).encode()] * 2 + [LINE]), has_relation=True
     )
@@ -272,13 +272,13 @@ def test_files_are_read_in_whole_windows(tmp_path):
         ("LABELS.JSON", '["met", "lives in"]'),
     ],
 )
-def test_labels_stand_one_a_line_or_in_a_benchmarks_file(tmp_path, name, content):
+def test_labels_are_one_per_line_or_in_a_benchmarks_file(tmp_path, name, content):
     (tmp_path / name).write_text(content)
     assert read_label_list(tmp_path / name) == ["met", "lives in"]
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "message"),
     [
         ("labels.txt", "\n", "is not a list of labels"),
         ("labels.json", "{}", "is not a list of labels"),
@@ -290,9 +290,9 @@ def test_labels_stand_one_a_line_or_in_a_benchmarks_file(tmp_path, name, content
         ("labels.txt", "met\n''", "label .* is an empty answer in scoring"),
     ],
 )
-def test_a_list_of_labels_that_is_none_is_refused(tmp_path, name, content, told):
+def test_a_list_of_labels_that_is_none_is_refused(tmp_path, name, content, message):
     (tmp_path / name).write_text(content)
-    with pytest.raises(UserError, match=rf"{name}:? {told}"):
+    with pytest.raises(UserError, match=rf"{name}:? {message}"):
         read_label_list(tmp_path / name)
 
 
