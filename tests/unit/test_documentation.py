@@ -92,10 +92,10 @@ def test_every_key_of_the_configuration_is_explained(site):
     lines = (ROOT / "config.yaml").read_text(encoding="utf-8").splitlines()
     commented = {line.split(":")[0].strip() for above, line in itertools.pairwise(lines) if "# " in above}
     for key, description in keys(Config):
-        told = found[key]
+        text = found[key]
         if key.rpartition(".")[2] not in commented:
-            assert " ".join(description.replace("`", "").split()) in told, key
-        assert re.search(r"[a-z]{3,} .*[a-z]{3,}", told), key
+            assert " ".join(description.replace("`", "").split()) in text, key
+        assert re.search(r"[a-z]{3,} .*[a-z]{3,}", text), key
 
 
 def test_no_comment_of_the_configuration_is_lost(site):
@@ -107,18 +107,18 @@ def test_no_comment_of_the_configuration_is_lost(site):
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_every_option_of_a_command_is_documented(site, command):
-    told = sections(site / "cli.html")[command]
+    text = sections(site / "cli.html")[command]
     for action in COMMANDS[command]._actions:
         for option in action.option_strings or [action.metavar or action.dest]:
-            assert option in told
-        assert " ".join((action.help or "").split(" (default")[0].replace("%(default)s", "").split()) in told
+            assert option in text
+        assert " ".join((action.help or "").split(" (default")[0].replace("%(default)s", "").split()) in text
 
 
 def test_every_make_target_is_documented(site):
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
-    told = sections(site / "cli.html")["make"]
+    text = sections(site / "cli.html")["make"]
     for target in re.search(r"^\.PHONY: (.+)", makefile, re.MULTILINE)[1].split():
-        assert f"make {target} " in told
+        assert f"make {target} " in text
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -53,7 +53,7 @@ def test_a_file_that_cannot_be_written_is_named_whichever_library_writes(tmp_pat
 
 
 @pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES])
-def test_what_a_disk_refuses_is_told_with_a_remedy(number):
+def test_what_a_disk_refuses_is_reported_with_a_remedy(number):
     def fail():
         raise OSError(number, os.strerror(number), "results/file")
 

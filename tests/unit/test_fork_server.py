@@ -25,14 +25,14 @@ def run(*words: str, **more) -> subprocess.CompletedProcess:
 
 
 def test_a_fork_has_its_callers_folder_environment_arguments_and_input(tmp_path):
-    pid, *told = run("-c", WHO, "a b", cwd=tmp_path, input="in").stdout.split()
-    assert told == [str(tmp_path), "y", "['-c',", "'a", "b']", "in", "True"]
+    pid, *values = run("-c", WHO, "a b", cwd=tmp_path, input="in").stdout.split()
+    assert values == [str(tmp_path), "y", "['-c',", "'a", "b']", "in", "True"]
     assert int(pid) != os.getpid()
     assert run("-c", WHO, input="").stdout.split()[0] != pid
 
 
 @pytest.mark.parametrize(
-    ("code", "status", "told"),
+    ("code", "status", "message"),
     [
         ("pass", 0, ""),
         ("raise SystemExit(3)", 3, ""),
@@ -42,12 +42,12 @@ def test_a_fork_has_its_callers_folder_environment_arguments_and_input(tmp_path)
         ("import atexit, sys; atexit.register(print, 'end', file=sys.stderr)", 0, "end"),
     ],
 )
-def test_it_ends_as_the_command_does(code, status, told):
+def test_it_ends_as_the_command_does(code, status, message):
     for python in (fork_server.python(), sys.executable):
         environment = os.environ | fork_server.ENVIRONMENT
         ended = subprocess.run([python, "-c", code], env=environment, capture_output=True, text=True, timeout=300)
         assert ended.returncode == status
-        assert told in ended.stderr
+        assert message in ended.stderr
 
 
 def test_it_dies_with_its_caller():

@@ -92,11 +92,11 @@ LORA = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": ["q_proj", "k_proj", "v_p
 
 
 def rows(number: int, length: int) -> list[dict]:
-    """Rows that begin with the same twenty ids; the answer, an id and the end, is told by the first id of their own."""
-    dice = random.Random(number)
+    """Rows that begin with the same twenty ids; the answer, an id and the end, follows from their first own id."""
+    rng = random.Random(number)
     made = []
     for _ in range(number):
-        own = [dice.randrange(97, 123) for _ in range(length - 22)]
+        own = [rng.randrange(97, 123) for _ in range(length - 22)]
         made.append({"input_ids": [*range(40, 60), *own, own[0], 258], "answer": 2})
     return made
 
@@ -214,7 +214,7 @@ def test_in_float32_answers_are_those_of_generate(tmp_path, tiny_tokenizer, tiny
 
 @on_cuda
 def test_a_tiny_encoder_end_to_end(tmp_path, tiny_tokenizer, tiny_encoder, make_example):
-    """Learns that the second mention's type tells the label."""
+    """Learns that the second mention's type determines the label."""
     import pyarrow.parquet as pq
 
     from mixtune.baselines.finetune_encoder import finetune_encoder

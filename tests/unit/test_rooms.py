@@ -63,7 +63,7 @@ TESTED_ELSEWHERE = {
 SETTINGS = "unit/config/test_jobs.py"  # writes and reads the settings of every room's jobs
 FORMATS = "workflow/test_documented_runs.py"  # compares the files of a run with the formats of every room
 
-# Modules in which `Any` may appear, and how often: it must stand for an object of a library without types for it.
+# Modules in which `Any` may appear, and how often: it must be the type of an object of a library without types.
 MODEL, TOKENIZER, TRAINER = "a model or its output", "a tokenizer", "what Trainer passes or takes"
 ANY = {
     "baselines/classifier": (5, f"{MODEL}; {TOKENIZER}"),
@@ -124,7 +124,7 @@ def test_a_module_of_formats_holds_types_alone(path):
         assert all(isinstance(field, ast.AnnAssign | ast.Expr) for field in fields), ast.unparse(node)
 
 
-def test_any_stands_for_objects_without_types_alone():
+def test_any_is_for_objects_without_types_alone():
     """Instead: `object`, a Protocol, a TypedDict (see the modules `formats`), a pydantic class or a narrow cast."""
     found = {}
     for path in [*LIBRARY.rglob("*.py"), *(ROOT / "workflow/scripts").glob("*.py")]:

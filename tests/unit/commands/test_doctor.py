@@ -39,12 +39,12 @@ def project(tmp_path, monkeypatch):
 
 def test_a_matrix_that_can_run_ends_well_and_says_what_is_not_measured(project, capsys):
     main(["doctor", "--configfile", "mine.yaml"])
-    told = capsys.readouterr().out
-    assert "no problem found: the matrix can run" in told
-    assert "not measured on this device: finetune of mine (0, 2 shots); predict of mine (0, 2 shots)" in told
-    assert "results/predictions/mine/mine/0-shot/seed-42/manifest.json" in told
-    assert "HF_TOKEN is set" in told
-    assert "hf_secret" not in told
+    output = capsys.readouterr().out
+    assert "no problem found: the matrix can run" in output
+    assert "not measured on this device: finetune of mine (0, 2 shots); predict of mine (0, 2 shots)" in output
+    assert "results/predictions/mine/mine/0-shot/seed-42/manifest.json" in output
+    assert "HF_TOKEN is set" in output
+    assert "hf_secret" not in output
 
 
 def test_a_matrix_that_cannot_run_ends_with_status_1(project, capsys):
@@ -52,9 +52,9 @@ def test_a_matrix_that_cannot_run_ends_with_status_1(project, capsys):
     with pytest.raises(SystemExit) as end:
         main(["doctor", "--configfile", "mine.yaml"])
     assert end.value.code == 1
-    told = capsys.readouterr().out
-    assert "the matrix cannot run as configured: benchmark own" in told
-    assert "0 of 2 cells can be fine-tuned" in told
+    output = capsys.readouterr().out
+    assert "the matrix cannot run as configured: benchmark own" in output
+    assert "0 of 2 cells can be fine-tuned" in output
 
 
 def test_targets_that_match_no_layer_are_found_before_the_queue(project, capsys):
@@ -73,10 +73,10 @@ def test_a_model_that_cannot_be_used_is_refused_by_name(project, capsys):
     with pytest.raises(SystemExit) as end:
         main(["doctor", "--configfile", "mine.yaml"])
     assert end.value.code == 1
-    told = " ".join(capsys.readouterr().out.split())
-    assert "models.mine: stored in GPTQ 4 bit (config.json); mixtune quantises a base itself" in told
-    assert "the matrix cannot run as configured: model mine" in told
-    assert "0 of 2 cells can be fine-tuned" in told
+    output = " ".join(capsys.readouterr().out.split())
+    assert "models.mine: stored in GPTQ 4 bit (config.json); mixtune quantises a base itself" in output
+    assert "the matrix cannot run as configured: model mine" in output
+    assert "0 of 2 cells can be fine-tuned" in output
 
 
 def test_a_config_that_is_no_json_ends_in_no_traceback(project, capsys):
@@ -103,7 +103,7 @@ def test_a_profile_names_the_overlay(project, capsys):
         (["--profile", "own", "--configfile", "broken.yaml"], r"mine.yaml \(own/profile.yaml\) would be ignored"),
     ],
 )
-def test_a_wrong_config_is_told_before_anything_is_checked(project, arguments, problem):
+def test_a_wrong_config_is_reported_before_anything_is_checked(project, arguments, problem):
     (project / "broken.yaml").write_text("training: {epoch: 3}\n")
     (project / "own/profile.yaml").write_text("configfile: mine.yaml\n")
     with pytest.raises(SystemExit, match=problem):

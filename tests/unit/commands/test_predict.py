@@ -122,8 +122,8 @@ def on_the_cpu(monkeypatch):
 
 
 @pytest.fixture
-def asked(monkeypatch):
-    """Prompts that would be asked; each is answered "knows"."""
+def answered_prompts(monkeypatch):
+    """The prompts of the run, each of which is answered "knows"."""
     prompts = []
 
     def spy(given, *_):
@@ -147,12 +147,12 @@ def test_every_line_comes_back_in_order_with_a_relation(tuned, capsys, tmp_path)
     assert all(isinstance(row["relation"], str) and row["confidence"] is None for row in rows)
 
 
-def test_the_prompt_is_that_of_the_workflow(tuned, capsys, tmp_path, asked):
+def test_the_prompt_is_that_of_the_workflow(tuned, capsys, tmp_path, answered_prompts):
     rows, _ = predict(tuned, QUERIES[:1], capsys, tmp_path)
     renderer = load_renderer(tuned[0] / "manifest.json")
     options = {"condition": "generic", "shots": 0, "seed": 0, "max_length": 1024, "training": False}
     (expected,) = render(renderer, [example(0)], {"toy": []}, {"toy": []}, **options)
-    assert asked == [expected.input_ids]
+    assert answered_prompts == [expected.input_ids]
     assert rows[0]["relation"] == "knows"
 
 
@@ -196,9 +196,9 @@ def test_answers_and_confidences_are_those_of_the_workflow(tuned, capsys, tmp_pa
         assert len({row["confidence"] for row in rows if 0 < row["confidence"] < 1}) > 1
 
 
-def test_the_prompt_of_schema_holds_the_labels(tuned, capsys, tmp_path, labels, asked):
+def test_the_prompt_of_schema_holds_the_labels(tuned, capsys, tmp_path, labels, answered_prompts):
     predict(tuned, QUERIES[:1], capsys, tmp_path, "--condition", "schema", "--labels", str(labels))
-    text = load_renderer(tuned[0] / "manifest.json").tokenizer.decode(asked[0])
+    text = load_renderer(tuned[0] / "manifest.json").tokenizer.decode(answered_prompts[0])
     assert "from this allowed set:\n" + "\n".join(LABELS) + "\n" in text
 
 
@@ -229,11 +229,11 @@ def test_tables_are_read_as_pandas_writes_them_and_arrays_as_json_does(tuned, ca
     assert plain[0]["text"] == '"""Ada"" met Bob, 0."'
 
 
-def test_a_bad_line_is_told_and_the_rest_goes_on(tuned, capsys, tmp_path):
+def test_a_bad_line_is_reported_and_the_rest_goes_on(tuned, capsys, tmp_path):
     given = [QUERIES[0], "no JSON", "", QUERIES[1] | SPANS | {"head_end": 4}, QUERIES[2], {"text": "Ada"}]
     given.append(QUERIES[3] | {"head": "Eve"})
     output = tmp_path / "out.jsonl"
-    rows, told = predict(tuned, given, capsys, tmp_path, "--output", str(output), status=3)
+    rows, log = predict(tuned, given, capsys, tmp_path, "--output", str(output), status=3)
     assert rows == []
     assert [json.loads(line)["n"] for line in output.read_text().splitlines()] == [0, 2]
     for number, problem in (
@@ -242,18 +242,18 @@ def test_a_bad_line_is_told_and_the_rest_goes_on(tuned, capsys, tmp_path):
         (6, "check head, tail"),
         (7, "'Eve' not found"),
     ):
-        assert re.search(rf"in\.jsonl: line {number}: .*{problem}", told)
-    assert "4 of 6 lines could not be labelled" in told
+        assert re.search(rf"in\.jsonl: line {number}: .*{problem}", log)
+    assert "4 of 6 lines could not be labelled" in log
 
 
-def test_a_text_that_does_not_fit_is_a_bad_line_and_what_is_cut_is_told(tuned, capsys, tmp_path):
+def test_a_text_that_does_not_fit_is_a_bad_line_and_cuts_are_counted(tuned, capsys, tmp_path):
     long = {"text": "Ada met Bob" + " and others" * 200, "head": "Ada", "tail": "Bob", "n": 5}
     never = {"text": "Ada " * 200 + "met Bob", "head": "Ada " * 150 + "Ada", "tail": "Bob"}
     given = [*QUERIES, never, long]
-    rows, told = predict(tuned, given, capsys, tmp_path, "--max-length", "500", status=3)
+    rows, log = predict(tuned, given, capsys, tmp_path, "--max-length", "500", status=3)
     assert [row["n"] for row in rows] == list(range(6))
-    assert "line 6: even its shortest prompt has more than 500 tokens (--max-length)" in told
-    assert "prompts that lost text to fit into 500 tokens: 1\n" in told
+    assert "line 6: even its shortest prompt has more than 500 tokens (--max-length)" in log
+    assert "prompts that lost text to fit into 500 tokens: 1\n" in log
 
 
 def test_a_text_that_the_template_changes_is_a_bad_line(tuned, capsys, tmp_path, monkeypatch):
@@ -265,9 +265,9 @@ def test_a_text_that_the_template_changes_is_a_bad_line(tuned, capsys, tmp_path,
         return render_text(renderer, conversation)
 
     monkeypatch.setattr(Renderer, "text", refuse)
-    rows, told = predict(tuned, QUERIES, capsys, tmp_path, status=3)
+    rows, log = predict(tuned, QUERIES, capsys, tmp_path, status=3)
     assert [row["n"] for row in rows] == [0, 1, 2, 4]
-    assert "line 4: the chat template changes it\n" in told
+    assert "line 4: the chat template changes it\n" in log
 
 
 def test_labels_that_cannot_be_answers_are_refused(tuned, tmp_path):
@@ -288,13 +288,13 @@ def test_windows_leave_the_answers_in_order(tuned, capsys, tmp_path, monkeypatch
     assert [len(window) for window in written] == [2, 2, 1]
 
 
-def test_demonstrations_stand_before_the_question(tuned, capsys, tmp_path, asked):
+def test_demonstrations_precede_the_question(tuned, capsys, tmp_path, answered_prompts):
     shown = tmp_path / "shown.csv"
     shown.write_text("text,head,tail,relation\nEve knows Dan.,Eve,Dan,knows\n")
     predict(tuned, [QUERIES[0], QUERIES[0]], capsys, tmp_path, "--demonstrations", str(shown))
-    text = load_renderer(tuned[0] / "manifest.json").tokenizer.decode(asked[0])
+    text = load_renderer(tuned[0] / "manifest.json").tokenizer.decode(answered_prompts[0])
     assert text.index("Eve knows Dan.") < text.index("Ada met Bob")
-    assert asked[0] == asked[1]
+    assert answered_prompts[0] == answered_prompts[1]
     shown.write_text("text,head,tail,relation\nEve knows Dan.,Eve,Dan,\n")
     with pytest.raises(SystemExit, match=r"shown\.csv: line 2: .*check relation"):
         predict(tuned, QUERIES[:1], capsys, tmp_path, "--demonstrations", str(shown))
@@ -317,7 +317,7 @@ def test_one_sentence_gives_the_same_line(tuned, capsys, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--text", "Ada met Bob.", "--head", "Ada"], "--head and --tail must be given together, and without --input"),
         (["--text", "Ada", "--head", "Ada", "--tail", "Ada", "--input", __file__], "without --input"),
@@ -339,8 +339,8 @@ def test_one_sentence_gives_the_same_line(tuned, capsys, tmp_path):
         (["--text", "Ada", "--head", "Ada", "--tail", "Bob"], "tail 'Bob' not found in text"),
     ],
 )
-def test_wrong_usage_is_told_with_status_2(capsys, options, told):
-    assert told in run(["--adapter", "nowhere", *options], capsys, status=2)[1]
+def test_wrong_usage_is_reported_with_status_2(capsys, options, message):
+    assert message in run(["--adapter", "nowhere", *options], capsys, status=2)[1]
 
 
 def test_wrong_usage_is_refused_before_torch_is_imported():
@@ -364,9 +364,9 @@ def test_what_has_arrived_is_labelled_before_the_input_ends(tuned):
             run.stdin.flush()
             assert json.loads(run.stdout.readline())["n"] == n
         run.stdin.write(b"no JSON")
-        rest, told = run.communicate()
+        rest, log = run.communicate()
     assert (rest, run.returncode) == (b"", 3)
-    assert b"standard input: line 3: not valid JSON" in told
+    assert b"standard input: line 3: not valid JSON" in log
 
 
 def test_an_output_takes_its_place_when_it_is_whole(tuned, capsys, tmp_path, monkeypatch):
@@ -410,25 +410,25 @@ def test_what_is_said_while_it_computes_is_no_answer(tuned, capsys, tmp_path, mo
         return generate(self, prompts, prefix)
 
     monkeypatch.setattr(Decoder, "generate", small)
-    rows, told = predict(tuned, QUERIES, capsys, tmp_path)
+    rows, log = predict(tuned, QUERIES, capsys, tmp_path)
     assert len(rows) == len(QUERIES)
-    assert "out of memory with 5 prompts: continuing with halves" in told
+    assert "out of memory with 5 prompts: continuing with halves" in log
 
 
-def test_a_terminal_is_shown_how_far_it_is(tuned, capsys, tmp_path, monkeypatch, asked):
+def test_a_terminal_is_shown_how_far_it_is(tuned, capsys, tmp_path, monkeypatch, answered_prompts):
     monkeypatch.setenv("TTY_COMPATIBLE", "1")
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    rows, told = predict(tuned, [*QUERIES, "no JSON"], capsys, tmp_path, status=3)
+    rows, log = predict(tuned, [*QUERIES, "no JSON"], capsys, tmp_path, status=3)
     assert len(rows) == len(QUERIES)
-    assert "5 labelled, 1 not" in told
+    assert "5 labelled, 1 not" in log
     monkeypatch.setattr(sys.stderr, "isatty", lambda: False)
     assert "5 labelled" not in predict(tuned, QUERIES, capsys, tmp_path)[1]
 
 
 def test_the_option_device_goes_before_the_environment(tuned, capsys, tmp_path, monkeypatch):
     monkeypatch.setenv("MIXTUNE_DEVICE", "cuda")
-    told = predict(tuned, QUERIES[:1], capsys, tmp_path, "--device", "cpu")[1]
-    assert "computing on cpu in" in told
+    log = predict(tuned, QUERIES[:1], capsys, tmp_path, "--device", "cpu")[1]
+    assert "computing on cpu in" in log
     with pytest.raises(SystemExit, match=r"no CUDA device is visible|device cuda:99 not found"):
         predict(tuned, QUERIES[:1], capsys, tmp_path, "--device", "cuda:99")
 
@@ -450,8 +450,8 @@ def released(tuned, tmp_path_factory):
 def test_an_adapter_of_plain_peft_answers_as_peft_does(tuned, released, capsys, tmp_path):
     (tmp_path / "in.jsonl").write_text("".join(f"{json.dumps(row)}\n" for row in QUERIES))
     options = ["--adapter", str(released), "--input", str(tmp_path / "in.jsonl"), "--max-new-tokens", "4"]
-    rows, told = run(options, capsys)  # the base is the folder that PEFT wrote down
-    assert "does not record which chat template" in told
+    rows, log = run(options, capsys)  # the base is the folder that PEFT wrote down
+    assert "does not record which chat template" in log
     device, renderer = choose_device("cpu"), load_renderer(tuned[0] / "manifest.json")
     model = PeftModel.from_pretrained(load_base(tuned[0], device), released).eval()
     shown = {"condition": "generic", "shots": 0, "seed": 0, "max_length": 1024, "training": False}

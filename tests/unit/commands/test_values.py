@@ -22,7 +22,7 @@ def test_a_number_out_of_its_range_is_refused(text):
     assert number(0, 100)("1e2") == 100
 
 
-def test_files_and_folders_are_told_apart(tmp_path, monkeypatch):
+def test_files_and_folders_are_distinguished(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "file").touch()
     os.mkfifo(tmp_path / "pipe")

@@ -7,7 +7,7 @@ from tests.unit.config.problems import BIG, LOCAL, RELEASED, problems, put
 
 
 @pytest.mark.parametrize(
-    ("path", "value", "told"),
+    ("path", "value", "problem"),
     [
         (("mixtune", 2, "hbu"), {}, "models.SmolLM3-3B.adapters.mixtune.2.hbu: unknown key; did you mean 'hub'?"),
         (
@@ -24,16 +24,16 @@ from tests.unit.config.problems import BIG, LOCAL, RELEASED, problems, put
     ],
     ids=["key", "mixture", "origin"],
 )
-def test_an_adapter_that_exists_is_checked(raw, path, value, told):
+def test_an_adapter_that_exists_is_checked(raw, path, value, problem):
     put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: dict(RELEASED)}})
     put(raw, ("models", "SmolLM3-3B", "adapters", *path), value)
-    assert problems(raw) == [told]
+    assert problems(raw) == [problem]
 
 
 def test_an_adapter_that_exists_is_one_seed(raw):
     put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: RELEASED, 4: RELEASED}})
     raw["matrix"]["seeds"] = [42, 43]
-    assert problems(raw) == [  # of four shots, the matrix asks for none
+    assert problems(raw) == [  # of four shots, the matrix has none
         "models.SmolLM3-3B.adapters.mixtune.2: a released adapter is one training run, but matrix.seeds lists 2; "
         "list one seed, or remove the adapter"
     ]
@@ -116,7 +116,7 @@ def test_an_origin_needs_its_block(raw, section, origin, missing):
     ]
 
 
-def test_names_in_print_are_of_what_is_there_and_tell_things_apart(raw):
+def test_names_in_print_are_of_what_is_there_and_distinct(raw):
     names = raw["reports"]["names"]
     names |= {"gids": "Google IISc", "untuned": "base", "majority": "Majority", "Qwen2.5-3B-Instruct": "Qwen 3B"}
     assert load(raw).reports.names["gids"] == "Google IISc"
@@ -148,7 +148,7 @@ def test_a_benchmark_of_ones_own_has_no_sample(raw):
 
 
 @pytest.mark.parametrize(
-    ("benchmark", "entry", "told"),
+    ("benchmark", "entry", "problem"),
     [
         (
             "gids",
@@ -177,9 +177,9 @@ def test_a_benchmark_of_ones_own_has_no_sample(raw):
         ),
     ],
 )
-def test_options_of_reading_that_do_not_fit_are_refused(raw, benchmark, entry, told):
+def test_options_of_reading_that_do_not_fit_are_refused(raw, benchmark, entry, problem):
     raw["benchmarks"][benchmark] |= entry
-    assert problems(raw) == [told]
+    assert problems(raw) == [problem]
 
 
 def test_comparisons_are_checked_by_name(raw):
@@ -243,12 +243,12 @@ def test_a_reserved_name_is_refused(raw, section, name):
 
 
 @pytest.mark.parametrize(("section", "entry"), [("encoders", LOCAL), ("frontier", BIG)])
-def test_a_model_and_what_stands_beside_it_do_not_share_a_name(raw, section, entry):
+def test_a_model_and_a_baseline_do_not_share_a_name(raw, section, entry):
     raw[section]["SmolLM3-3B"] = entry
     assert problems(raw) == [f"{section}.SmolLM3-3B: duplicate name, a model has it, too; choose another"]
 
 
-def test_frontier_models_need_a_condition_that_they_can_be_asked_under(raw):
+def test_frontier_models_need_a_condition_that_they_can_be_run_under(raw):
     raw["matrix"] |= {"frontier": ["big"], "conditions": ["constrained"]}
     raw["reports"]["headline_condition"] = "constrained"
     assert problems(raw) == [

@@ -79,7 +79,7 @@ def test_a_models_targets_may_be_all_linear_layers(raw):
     ]
 
 
-def test_all_problems_are_told_at_once(raw):
+def test_all_problems_are_reported_at_once(raw):
     put(raw, ("matrx",), 1)
     put(raw, ("training", "batch_size"), 0)
     put(raw, ("models", "SmolLM3-3B", "hub", "revison"), "main")
@@ -101,7 +101,7 @@ def test_all_problems_are_told_at_once(raw):
     ]
 
 
-def test_an_adapter_that_exists_stands_for_its_cell(raw):
+def test_an_adapter_that_exists_takes_the_place_of_its_cell(raw):
     put(raw, ("models", "SmolLM3-3B", "adapters"), {"mixtune": {2: RELEASED}})
     config = load(raw)
     assert config.released("SmolLM3-3B", "mixtune", 2).hub.revision == "main"
@@ -172,11 +172,11 @@ def test_an_adapter_that_exists_stands_for_its_cell(raw):
 )
 def test_an_impossible_value_is_refused_by_its_key(raw, path, value):
     put(raw, path, value)
-    told = problems(raw)
-    assert told
+    reported = problems(raw)
+    assert reported
     key = ".".join(map(str, path))
-    assert all(line.startswith((f"{key}:", f"{key}.")) for line in told), told
-    assert all("; " in line for line in told), "a remedy follows the fact"
+    assert all(line.startswith((f"{key}:", f"{key}.")) for line in reported), reported
+    assert all("; " in line for line in reported), "a remedy follows the fact"
 
 
 def test_yaml_reads_1e4_as_a_string_and_the_config_as_a_number(raw):
@@ -185,7 +185,7 @@ def test_yaml_reads_1e4_as_a_string_and_the_config_as_a_number(raw):
     assert load(raw).training.learning_rate == 0.0001
 
 
-def test_origins_stand_side_by_side(raw):
+def test_both_origins_are_kept(raw):
     raw["benchmarks"]["rebel"] |= {"origin": "sample", "path": "data/rebel"}
     entry = load(raw).benchmarks["rebel"]
     assert (entry.origin, entry.path, entry.hub.config) == ("sample", "data/rebel", "subsampled")

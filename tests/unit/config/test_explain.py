@@ -12,7 +12,7 @@ ROOT = Path(__file__).parents[3]
 
 
 @pytest.mark.parametrize(
-    ("path", "told"),
+    ("path", "suggestion"),
     [
         (("mixture",), "did you mean 'mixtures'?"),
         (("matrix", "shot"), "did you mean 'shots'?"),
@@ -30,9 +30,9 @@ ROOT = Path(__file__).parents[3]
         (("statistics", "level_"), "did you mean 'level'?"),
     ],
 )
-def test_an_unknown_key_gets_a_suggestion_at_every_depth(raw, path, told):
+def test_an_unknown_key_gets_a_suggestion_at_every_depth(raw, path, suggestion):
     put(raw, path, 1)
-    assert problems(raw) == [f"{'.'.join(path)}: unknown key; {told}"]
+    assert problems(raw) == [f"{'.'.join(path)}: unknown key; {suggestion}"]
 
 
 @pytest.mark.parametrize("name", ["hub", "path", "lora"])

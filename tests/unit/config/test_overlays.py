@@ -160,7 +160,7 @@ def test_a_profile_that_is_none_is_named(project, name, content, problem):
         overlays.read_profile(name)
 
 
-def test_a_profile_may_be_a_file_and_its_overlay_beside_it(project):
+def test_a_profile_may_be_a_file_and_its_overlay_next_to_it(project):
     Path("profiles/demo/a.yaml").write_text("data_seed: 3\n")
     settings, sources = overlays.read_profile("profiles/demo/profile.yaml")
     assert settings["cores"] == 2

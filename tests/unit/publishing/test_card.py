@@ -151,7 +151,7 @@ def test_sample_corpora_are_no_benchmarks_anywhere_on_the_card(written):
     assert "sample corpora" not in written()[1]
 
 
-def test_a_cap_on_test_rows_is_told(written):
+def test_a_cap_on_test_rows_is_on_the_card(written):
     assert "Test rows: a sample of at most 1,000 per benchmark." in written(settings(test_rows=1000))[1]
     assert "Test rows: all." in written()[1]
 

@@ -240,7 +240,7 @@ def test_licensed_rows_stay_out_and_the_card_says_so_with_numbers(exported):
     assert read_json(folder / "manifest.json")["rows"]["test"] == {"web": 12}
 
 
-def test_asking_for_licensed_rows_brings_them_in_and_warns(exported):
+def test_licensed_rows_are_exported_on_request_with_a_warning(exported):
     folder = exported(licensed("news"))
     assert set(map(frozenset, sources_of(folder).values())) == {frozenset({"web", "news"})}
     metadata, text = card(folder)
@@ -284,7 +284,7 @@ def test_the_metadata_names_every_file_of_every_split(exported):
     assert all((folder / path).is_file() for path in paths.values())
 
 
-def test_the_card_tells_what_it_holds_and_how_it_was_made(exported):
+def test_the_card_describes_what_it_holds_and_how_it_was_made(exported):
     _, text = card(exported(settings(balance="domain", max_rows=200_000)))
     train = pq.read_table(exported() / "data/train_0-00000-of-00001.parquet").num_rows
     assert f"| Web | {train} | 8 | 12 | 1.0000 | 1.0000 | 1.0000 |\n| all | {train} " in section(text, "Composition")

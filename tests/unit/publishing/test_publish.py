@@ -26,7 +26,7 @@ DATA_CARD = "---\nlicense: [mit, cc-by-sa-4.0]\n---\n# A mixture\n"
 
 @pytest.fixture
 def hub(monkeypatch):
-    """A hub on this machine, which huggingface_hub asks instead of the real one."""
+    """A hub on this machine, which huggingface_hub connects to instead of the real one."""
     with serving() as hub:
         monkeypatch.setattr(huggingface_hub.constants, "ENDPOINT", hub.url)
         monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_OFFLINE", False)
@@ -90,7 +90,7 @@ UPLOADED = [
 ]  # fmt: skip
 
 
-def test_a_dry_run_prints_and_asks_nobody(hub, adapter, mixture, capsys, monkeypatch):
+def test_a_dry_run_prints_and_requests_nothing(hub, adapter, mixture, capsys, monkeypatch):
     monkeypatch.delenv("HF_TOKEN")
     publish(settings(dry_run=True), [adapter], [mixture])
     printed = capsys.readouterr().out
@@ -171,7 +171,7 @@ def test_the_token_comes_from_the_environment_alone(hub, adapter, monkeypatch, t
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])
-def test_a_refusal_tells_what_to_check_and_not_the_token(hub, adapter, status):
+def test_a_refusal_names_what_to_check_and_not_the_token(hub, adapter, status):
     hub.refuse = status
     with pytest.raises(UserError) as caught:
         publish(settings(), [adapter], [])

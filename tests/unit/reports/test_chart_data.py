@@ -24,7 +24,7 @@ def test_without_both_domains_nothing_balances():
     assert chart_data.domains(found, SETUP)[0].empty
 
 
-def test_families_are_told_by_the_names_of_models():
+def test_families_follow_from_the_names_of_models():
     models = {
         "SmolLM2-360M-Instruct": 0.5,
         "SmolLM3-3B": 0.6,
@@ -45,7 +45,7 @@ def test_the_frontier_is_what_nothing_cheaper_reaches():
     assert set(rows["cost"]) == {"Seconds of fine-tuning"}
 
 
-def test_a_pair_is_told_by_what_differs():
+def test_a_pair_is_identified_by_what_differs():
     first, second, base = "m/mixtune/0-shot/seed-42", "m/mixtune/2-shot/seed-42", "m/untuned/0-shot/seed-0"
     keys = ["system_a", "condition_a", "system_b", "condition_b", "p_holm", "benchmark"]
     rows = [

@@ -23,7 +23,7 @@ def test_markdown_has_the_names_of_print_and_csv_those_of_the_config():
     assert table["mixture"].item() == "gentune"
 
 
-def test_the_summary_tells_what_was_run_and_holds_the_headline_alone():
+def test_the_summary_says_what_was_run_and_holds_the_headline_alone():
     both = ("generic", "schema")
     table = matrix_of(file_of("mixtune", F1, conditions=both), file_of("untuned", BASE, conditions=both))
     text = format_readme(SETUP, table)

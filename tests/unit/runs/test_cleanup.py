@@ -38,9 +38,9 @@ def found(project):
 
 
 def chosen(project, **options):
-    asked = {"everything": False, "checkpoints": False, "older_than": 0.0} | options
+    criteria = {"everything": False, "checkpoints": False, "older_than": 0.0} | options
     time.sleep(0.01)  # an age of 0 days is already over
-    return {entry.folder.name for entry in removable(list(found(project).values()), **asked)}
+    return {entry.folder.name for entry in removable(list(found(project).values()), **criteria)}
 
 
 def there(project):
@@ -52,7 +52,7 @@ def test_every_entry_has_its_state(project):
     assert states == {"aa": "current", "bb": "superseded", "cc": "unfinished", "dd": "unknown", "ee": "running"}
 
 
-def test_sizes_and_results_are_told_and_the_largest_is_first(project):
+def test_sizes_and_results_are_listed_and_the_largest_is_first(project):
     listed = list_entries(project / "scratch", project / "results")
     assert listed[0].folder.name == "dd"
     assert (listed[0].bytes, listed[0].checkpoints, listed[0].result) == (5000, 0, None)
@@ -94,8 +94,8 @@ def test_a_job_that_begins_between_listing_and_removing_keeps_its_entry(project)
 def test_the_command_lists_and_removes_with_yes_alone(project, capsys):
     everything = there(project)
     main(["clean", "--all"])
-    told = capsys.readouterr().out
-    assert "4 entries would be removed; add --yes" in told
+    output = capsys.readouterr().out
+    assert "4 entries would be removed; add --yes" in output
     assert there(project) == everything
     main(["clean", "--yes"])
     assert there(project) == everything - {"bb"}

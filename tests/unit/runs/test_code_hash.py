@@ -81,7 +81,7 @@ def test_the_hash_is_short_hexadecimal_and_repeats(library):
     [
         ("import json\n", "# why\nimport json  # and how\n\n\n"),
         ('"""A job."""\n\n', ""),
-        ("Do it.", "Do something that is told otherwise."),
+        ("Do it.", "Do something in other words."),
         ('    """Do it.\n\n    At length.\n    """\n', ""),
         ('[LIMIT, "text", None', "[\n        LIMIT,\n        'text',\n        None"),
         ("None if argv is None else 3", "(None if (argv is None) else 3)"),

@@ -51,7 +51,7 @@ def project(tmp_path):
     return tmp_path
 
 
-def test_run_cards_tell_read_rates(project):
+def test_rates_are_read_from_run_cards(project):
     place = (MODEL, 0)
     assert read_rates(project) == [
         Rate("finetune", *place, "", "here", 2.0, 7.0, 5),
@@ -60,7 +60,7 @@ def test_run_cards_tell_read_rates(project):
     ]
 
 
-def test_a_card_without_a_rate_tells_none(tmp_path):
+def test_a_card_without_a_rate_gives_none(tmp_path):
     write_json(tmp_path / f"results/adapters/{CELL}/run_card.json", {"seconds": 3})
     assert read_rates(tmp_path) == []
 
@@ -153,13 +153,13 @@ def test_the_documented_sizes_are_computed():
     parameters = lora_parameters(layers, SHIPPED["training"]["lora"])
     adapter, checkpoint = WEIGHT_BYTES * parameters, checkpoint_bytes(parameters, "cuda")
     page = " ".join((ROOT / "docs/operate.md").read_text(encoding="utf-8").split())
-    for told in (
+    for figure in (
         f"P = {parameters:,}, so {adapter / 2**20:.0f} MiB per adapter",
         f"{checkpoint / 2**20:.0f} MiB per checkpoint on CUDA",
         f"{CHECKPOINTS * checkpoint / 2**30:.1f} GiB at most while a cell is tuned",
         f"below {-(-30 * adapter // 2**30)} GiB",
     ):
-        assert told in page
+        assert figure in page
 
 
 def test_the_disk_that_adapters_will_take(tmp_path):

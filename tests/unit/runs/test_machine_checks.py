@@ -29,9 +29,9 @@ def test_the_probe_takes_weights_through_four_bits(monkeypatch):
     ],
 )
 def test_a_torch_that_hangs_or_crashes_is_outlived(code, problem, tmp_path, monkeypatch):
-    (tmp_path / "stand_in.py").write_text(code)
+    (tmp_path / "fake_probe.py").write_text(code)
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    (check,) = machine_checks.check_device(machine_checks.run_probe(2, "stand_in"))
+    (check,) = machine_checks.check_device(machine_checks.run_probe(2, "fake_probe"))
     assert check.state == FAIL
     assert problem in check.fact
 
@@ -75,7 +75,7 @@ def test_the_lock_folder_must_be_safe_to_share(tmp_path):
     assert stat.S_ISVTX & folder.stat().st_mode
 
 
-def test_other_versions_than_the_locked_ones_are_told(tmp_path):
+def test_other_versions_than_the_locked_ones_are_reported(tmp_path):
     lock = tmp_path / "requirements.lock"
     lock.write_text(f"numpy=={__import__('numpy').__version__}\nno-such-package==1.0\n")
     assert [check.state for check in machine_checks.check_packages(lock)] == [OK]
@@ -115,7 +115,7 @@ def test_a_clusters_partitions_are_compared_with_the_profiles(cluster):
     assert list(machine_checks.check_slurm({"cores": 2})) == []
 
 
-def test_a_machine_without_slurm_is_told_apart_from_a_broken_one(cluster):
+def test_a_machine_without_slurm_is_distinguished_from_a_broken_one(cluster):
     (cluster / "sinfo").write_text(f"#!{sys.executable}\nraise SystemExit(1)\n")
     assert "sinfo fails" in next(machine_checks.check_slurm(profile())).fact
     (cluster / "sbatch").unlink()

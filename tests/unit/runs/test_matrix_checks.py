@@ -188,7 +188,7 @@ def test_an_unreachable_hub_blocks_what_is_to_be_fetched(monkeypatch):
     assert [check.state for check in matrix_checks.check_hub({})] == [OK]
 
 
-def test_a_switched_off_hub_is_not_asked(monkeypatch):
+def test_a_switched_off_hub_is_not_contacted(monkeypatch):
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
@@ -214,7 +214,7 @@ def test_a_gated_model_says_what_to_do(monkeypatch):
         (None, OK, "can be fetched"),
     ],
 )
-def test_what_the_hub_answers_is_told_in_our_words(error, state, fact, monkeypatch):
+def test_answers_of_the_hub_are_reported_in_our_words(error, state, fact, monkeypatch):
     import huggingface_hub
     from huggingface_hub import errors
 
@@ -271,10 +271,10 @@ def test_what_works_in_spite_of_what_is_missing():
         config, [gated]
     )
     lost = Check(FAIL, "benchmark", "", benchmarks=frozenset(["tacred"]))
-    told = matrix_checks.summarise_usable_systems(config, [lost, Check(FAIL, "device", "")])
-    assert "10 of 30 cells can be fine-tuned, 0 of 40 systems evaluated" in told  # LitTune needs no TACRED
-    assert "evaluation needs tacred" in told
-    assert told.startswith("apart from device: ")
+    summary = matrix_checks.summarise_usable_systems(config, [lost, Check(FAIL, "device", "")])
+    assert "10 of 30 cells can be fine-tuned, 0 of 40 systems evaluated" in summary  # LitTune needs no TACRED
+    assert "evaluation needs tacred" in summary
+    assert summary.startswith("apart from device: ")
 
 
 @pytest.fixture

@@ -99,7 +99,7 @@ def test_done_running_and_waiting(running):
     ]
 
 
-def test_a_running_job_tells_its_share_and_when_it_was_heard(running):
+def test_a_running_job_has_its_share_and_the_time_of_its_last_line(running):
     job, *_ = WorkflowRun().jobs(SECOND)
     assert job.share == 0.25
     assert time.time() - job.last_logged == pytest.approx(5, abs=30)
@@ -112,7 +112,7 @@ def test_predictions_count_the_files_that_are_answered(running):
     assert WorkflowRun().jobs(SECOND)[1].share == 0.5
 
 
-def test_a_log_of_an_earlier_attempt_tells_nothing(running):
+def test_a_log_of_an_earlier_attempt_is_ignored(running):
     put(f"logs/finetune/{SECOND}.log", "step 8/8 {}\n", before=900)
     job, *_ = WorkflowRun().jobs(SECOND)
     assert (job.state, job.share, job.last_logged) == ("running", None, None)
@@ -141,9 +141,9 @@ def test_failed_jobs_are_failed_until_their_output_is_there(project, capsys):
     assert states(FIRST) == ["failed", "done", "waiting"]
     assert summarise_state(WorkflowRun().jobs(FIRST)) == "failed"
     main(["status"])
-    told = capsys.readouterr().out
-    assert f"failed: finetune {FIRST}; see logs/finetune/{FIRST}.log" in told
-    assert "failed: fetch_model; see logs/x.log" in told
+    printed = capsys.readouterr().out
+    assert f"failed: finetune {FIRST}; see logs/finetune/{FIRST}.log" in printed
+    assert "failed: fetch_model; see logs/x.log" in printed
     put(output("finetune", FIRST))
     put("results/models/m/manifest.json")
     assert states(FIRST)[0] == "done"
@@ -153,13 +153,14 @@ def test_failed_jobs_are_failed_until_their_output_is_there(project, capsys):
 def test_the_rate_counts_what_this_run_has_scored(running, capsys):
     assert WorkflowRun().count_scored(WorkflowRun().jobs(FIRST) + WorkflowRun().jobs(SECOND)) == 1
     main(["status"])
-    told = capsys.readouterr().out
-    assert "3 systems: 1 done, 1 running, 1 waiting, 0 failed" in told
+    printed = capsys.readouterr().out
+    assert "3 systems: 1 done, 1 running, 1 waiting, 0 failed" in printed
     assert (
-        "this run: 3 of 9 jobs and 1 systems in 100 s" in told or "this run: 3 of 9 jobs and 1 systems in 2 min" in told
+        "this run: 3 of 9 jobs and 1 systems in 100 s" in printed
+        or "this run: 3 of 9 jobs and 1 systems in 2 min" in printed
     )
-    assert "25%" in told
-    assert "no log line" not in told
+    assert "25%" in printed
+    assert "no log line" not in printed
 
 
 def test_a_run_that_has_long_been_silent_may_be_dead(running, capsys):
@@ -170,7 +171,7 @@ def test_a_run_that_has_long_been_silent_may_be_dead(running, capsys):
 
 
 class Rates:
-    """Stands for measured rates: 200 s to tune, 40 s to predict."""
+    """Takes the place of measured rates: 200 s to tune, 40 s to predict."""
 
     def finetune(self, system):
         return 0.0 if system == UNTUNED else 200.0

@@ -59,7 +59,7 @@ def project(tmp_path, monkeypatch):
 def test_a_table_leads_to_the_native_files(project):
     table = trace(Path("reports/tables/matrix.csv"))
     (score,) = table.inputs
-    (benchmark,) = score.inputs  # its manifest stands for the file that it names
+    (benchmark,) = score.inputs  # its manifest represents the file that it names
     (source,) = benchmark.inputs
     rules = [node.rule for node in (table, score, benchmark, source)]
     assert rules == ["aggregate", "score", "prepare_benchmark", ""]
@@ -70,11 +70,11 @@ def test_a_table_leads_to_the_native_files(project):
 
 
 @pytest.mark.parametrize(
-    "asked", ["results/benchmarks/toy", "./results/benchmarks/toy/manifest.json", "results/benchmarks/toy/labels.json"]
+    "path", ["results/benchmarks/toy", "./results/benchmarks/toy/manifest.json", "results/benchmarks/toy/labels.json"]
 )
-def test_a_folder_and_a_file_of_a_manifest_are_its_job(project, asked):
-    assert trace(Path(asked)).rule == "prepare_benchmark"
-    assert trace(project / asked).rule == "prepare_benchmark"
+def test_a_folder_and_a_file_of_a_manifest_are_its_job(project, path):
+    assert trace(Path(path)).rule == "prepare_benchmark"
+    assert trace(project / path).rule == "prepare_benchmark"
 
 
 def test_changed_and_lost_files_are_noted(project):
@@ -89,7 +89,7 @@ def test_changed_and_lost_files_are_noted(project):
     ]
 
 
-def test_a_large_file_is_hashed_if_asked_for(project, monkeypatch):
+def test_a_large_file_is_hashed_on_request(project, monkeypatch):
     monkeypatch.setattr(provenance, "LARGE", 1)
     put("results/benchmarks/toy/test.parquet", "other")
     found = trace(Path("results/benchmarks/toy"))
@@ -122,7 +122,7 @@ def test_the_code_of_today_is_compared(project):
     assert change == f"the code of rule score has changed: now {settings['code']}, was {'0' * 16}"
 
 
-def test_a_run_card_tells_where_snakemake_does_not(project):
+def test_a_run_card_is_used_where_snakemake_has_no_record(project):
     path = put("results/adapters/a/adapter_model.safetensors")
     card = {
         "rule": "finetune",
@@ -155,8 +155,8 @@ def test_a_card_of_other_settings_is_not_this_files_card(project):
     assert trace(Path("results/benchmarks/toy")).rule == "prepare_benchmark"
 
 
-def test_a_copy_from_the_hub_tells_its_commit(project):
-    """Its files lie in a folder of their own beside the manifest."""
+def test_a_copy_from_the_hub_has_its_commit(project):
+    """Its files are in a folder of their own next to the manifest."""
     path = put("results/fetched/toy/files/data/train.parquet")
     manifest = Path("results/fetched/toy/manifest.json")
     write_json(manifest, {"commit": "abc", "files": {"data/train.parquet": file_sha256(path)}})
@@ -171,7 +171,7 @@ def test_a_copy_from_the_hub_tells_its_commit(project):
     assert trace(manifest).changes == ["train.parquet has changed"]
 
 
-def test_what_nothing_tells_of_is_an_error(project):
+def test_what_has_no_record_is_an_error(project):
     with pytest.raises(UserError, match="nowhere not found"):
         trace(Path("nowhere"))
     with pytest.raises(UserError, match="provenance not found"):

@@ -1,4 +1,4 @@
-"""What is told of a lock of Snakemake's: whose it is, what still runs, and what to type."""
+"""The report on a lock of Snakemake's: whose it is, what still runs, and what to type."""
 
 import os
 import re
@@ -51,7 +51,7 @@ def killed_run(start) -> str:
     return str(run.pid)
 
 
-def test_without_a_lock_nothing_is_told(folder, capsys):
+def test_without_a_lock_nothing_is_reported(folder, capsys):
     (folder / ".snakemake" / "locks" / "0.output.lock").unlink()
     assert run_lock.report() is None
     (folder / ".snakemake" / "locks").rmdir()
@@ -60,7 +60,7 @@ def test_without_a_lock_nothing_is_told(folder, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_run_that_lives_is_told(folder, start):
+def test_a_live_run_is_reported(folder, start):
     run = start(RECORD)
     text = run_lock.report()
     assert re.search(rf"another snakemake runs in this folder: pid {run.pid} on \S+ since \d{{4}}-", text)
@@ -68,7 +68,7 @@ def test_a_run_that_lives_is_told(folder, start):
     assert "--unlock" not in text
 
 
-def test_a_run_that_was_killed_is_told_and_what_to_type(folder, start):
+def test_a_killed_run_is_reported_with_what_to_type(folder, start):
     pid = killed_run(start)
     text = run_lock.report()
     left = rf"^mixtune: a snakemake that was killed has left a lock on this folder: pid {pid} on \S+ since \S+\.$"
@@ -79,7 +79,7 @@ def test_a_run_that_was_killed_is_told_and_what_to_type(folder, start):
     assert (folder / ".snakemake" / "locks" / "0.output.lock").exists()
 
 
-def test_its_jobs_that_live_are_told(folder, start):
+def test_its_live_jobs_are_reported(folder, start):
     pid = killed_run(start)
     job = start(JOB, "-m", "workflow.scripts.finetune", "--manifest", "results/adapters/x/manifest.json")
     text = run_lock.report()
@@ -90,7 +90,7 @@ def test_its_jobs_that_live_are_told(folder, start):
     assert text.endswith("snakemake --unlock\n  and then the same command again.")
 
 
-def test_processes_of_other_folders_are_not_told(folder, start, monkeypatch):
+def test_processes_of_other_folders_are_not_reported(folder, start, monkeypatch):
     killed_run(start)
     (folder / "elsewhere").mkdir()
     monkeypatch.chdir(folder / "elsewhere")
@@ -132,7 +132,7 @@ def test_a_command_that_starts_nothing_is_not_warned(folder, monkeypatch, capsys
     assert capsys.readouterr().err == f"{run_lock.report()}\n"
 
 
-def test_a_second_run_beside_the_first_keeps_its_record(folder, start):
+def test_a_second_run_next_to_the_first_keeps_its_record(folder, start):
     run = start(RECORD)
     start(RECORD)
     assert locks.signature(run_lock.RUN).startswith(f"pid {run.pid} on ")

@@ -93,7 +93,7 @@ def test_a_job_that_has_begun_is_marked(persistence):
     assert read_start(Path("results/a"), persistence.path) is None
 
 
-def test_a_running_workflow_tells_its_outputs(persistence):
+def test_the_outputs_of_a_running_workflow_are_read(persistence):
     assert read_scheduled(persistence.path) is None
     persistence._write_locks("output", ["results/a", "results/b"])
     outputs, since = read_scheduled(persistence.path)
@@ -111,7 +111,7 @@ def test_the_last_log_is_the_newest_that_did_something(tmp_path):
     assert read_last_log(tmp_path)[0].endswith("new")
 
 
-def test_a_log_tells_overlays_steps_and_failures():
+def test_a_log_has_overlays_steps_and_failures():
     assert parse_overlays(LOG) == [Path("/home/me/project/tiny.yaml")]
     assert parse_steps(LOG) == (2, 45)
     (failed,) = parse_failures(LOG)
@@ -119,7 +119,7 @@ def test_a_log_tells_overlays_steps_and_failures():
     assert failed.outputs == {"results/adapters/a/run_card.json", "results/adapters/a/manifest.json"}
 
 
-def test_a_quiet_log_does_not_tell_its_overlays():
+def test_a_quiet_log_does_not_name_its_overlays():
     assert parse_overlays("Building DAG of jobs...\n") is None
     assert parse_overlays("  Config file(s): ['config.yaml']\n") == []
     assert parse_steps("Building DAG of jobs...\n") is None

@@ -64,7 +64,7 @@ def words(figure):
     return [text.get_text() for text in figure.findobj(Text) if text.get_text()]
 
 
-def test_each_system_stands_in_the_heat_map_with_each_score():
+def test_each_system_is_in_the_heat_map_with_each_score():
     shown = words(heat_map(MATRIX, SETUP))
     values = [word for word in shown if re.fullmatch(r"\d+\.\d|–", word)]
     general, literary = ["3.1", "50.0", "62.5", "75.0", "100.0"], ["0.0", "–", "–", "25.0", "12.5"]
@@ -75,29 +75,29 @@ def test_each_system_stands_in_the_heat_map_with_each_score():
     assert "Condition: schema." in shown
 
 
-def beside(kind, model, score, **more):
+def baseline(kind, model, score, **more):
     return row(kind, 0, score, score, model=model, condition="any", **more)
 
 
-def test_what_stands_beside_the_cells_has_blocks_of_its_own():
-    rows = [beside("encoder", "roberta", 0.6), beside("floor", "majority", 0.2), beside("floor", "random", 0.1)]
+def test_baselines_have_blocks_of_their_own():
+    rows = [baseline("encoder", "roberta", 0.6), baseline("floor", "majority", 0.2), baseline("floor", "random", 0.1)]
     shown = words(heat_map(pd.concat([MATRIX, pd.DataFrame(rows)]), SETUP))
     for word in ("small", "Encoder", "roberta", "Floor", "majority", "random"):
         assert shown.count(word) == 1
-    assert shown.count("0-shot") == 3  # of untuned, gentune, mixtune: what stands beside them has no shots
+    assert shown.count("0-shot") == 3  # of untuned, gentune, mixtune: baselines have no shots
     values = [word for word in shown if re.fullmatch(r"\d+\.\d|–", word)]
     assert values[:8] == ["3.1", "50.0", "62.5", "75.0", "100.0", "60.0", "20.0", "10.0"]
 
 
 def test_seeds_of_an_encoder_are_averaged_and_only_with_each_other():
-    rows = [beside("encoder", name, score, seed=seed) for name, score in (("a", 0.5), ("b", 0.1)) for seed in (1, 2)]
+    rows = [baseline("encoder", name, score, seed=seed) for name, score in (("a", 0.5), ("b", 0.1)) for seed in (1, 2)]
     rows[0] |= {"tacred": 0.25}
     shown = words(heat_map(pd.concat([MATRIX.head(1), pd.DataFrame(rows)]), SETUP))
     assert [word for word in shown if re.fullmatch(r"\d+\.\d", word)][:3] == ["3.1", "37.5", "10.0"]
 
 
 def test_shots_are_of_the_cells_alone():
-    rows = pd.DataFrame([beside("encoder", "roberta", 0.6), beside("ceiling", "duplicates", 1.0)])
+    rows = pd.DataFrame([baseline("encoder", "roberta", 0.6), baseline("ceiling", "duplicates", 1.0)])
     assert words(shot_effect(pd.concat([MATRIX, rows]), SETUP)) == words(shot_effect(MATRIX, SETUP))
 
 
@@ -117,7 +117,7 @@ def test_average_of_what_exists():
     assert "Condition: schema. Scores are means over 2 seeds." in shown
 
 
-def test_samples_and_caps_are_told_in_the_figure():
+def test_samples_and_caps_are_named_in_the_figure():
     setup = SETUP | {"caps": {"test_rows": 16, "max_rows": {}}, "sample": ["tacred"]}
     for draw in (heat_map, shot_effect):
         note = [word for word in words(draw(MATRIX, setup)) if word.startswith("Condition")]
@@ -128,7 +128,7 @@ def test_samples_and_caps_are_told_in_the_figure():
 
 @pytest.mark.parametrize("score", [0.0, 0.25, 0.5, 0.75, 1.0])
 def test_scores_are_legible_on_their_colour(score):
-    """The contrast of text and cell is at least 3, which WCAG 2 asks of large or graphical text."""
+    """The contrast of text and cell is at least 3, which WCAG 2 requires of large or graphical text."""
     figure = heat_map(pd.DataFrame([row("mixtune", 0, score, score)]), SETUP)
     text = next(text for text in figure.findobj(Text) if text.get_text() == f"{100 * score:.1f}")
 

@@ -64,7 +64,7 @@ def nothing(whole):
 
 @pytest.fixture
 def boxes(monkeypatch):
-    """A function that gives the texts of a figure, and where they stand (left, bottom, right, top), in pixels."""
+    """A function that gives the texts of a figure, and their positions (left, bottom, right, top), in pixels."""
     drawn, draw = [], Text.draw
     monkeypatch.setattr(Text, "draw", lambda self, renderer: (drawn.append(self), draw(self, renderer)))
 
@@ -96,14 +96,14 @@ def test_a_figure_is_legible_in_print(name, size, boxes, request):
 
 
 @pytest.mark.parametrize(
-    ("name", "told"),
+    ("name", "message"),
     [("published", "no such run of ours"), ("training", "no training logs"), ("domains", "general and a literary"),
      ("scaling", "several sizes")],
 )  # fmt: skip
-def test_a_figure_with_nothing_to_show_says_so(nothing, name, told):
+def test_a_figure_with_nothing_to_show_says_so(nothing, name, message):
     figure = import_module(f"mixtune.reports.figures.{name}").draw(*nothing)
     assert not figure.axes
-    assert told in " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
+    assert message in " ".join(text.get_text().replace("\n", " ") for text in figure.texts)
 
 
 def test_figures_have_the_names_of_print(whole):
@@ -195,7 +195,7 @@ def test_the_best_and_second_system_of_each_column_are_marked(typeset, whole):
 def test_every_score_of_the_matrix_has_its_interval(typeset):
     text = (typeset["whole"] / "matrix.tex").read_text(encoding="utf-8")
     cells = [cell for row in rows(text) if len(row) > 9 for cell in row[2:] if re.search(r"\d\.\d", cell)]
-    assert len(cells) == 10 * 12 + 5 * 2 * (9 + 4 + 12) + 5 * 12  # untuned, cells, and what stands beside them
+    assert len(cells) == 10 * 12 + 5 * 2 * (9 + 4 + 12) + 5 * 12  # untuned, cells, and baselines
     assert all(re.search(r"\$_\{-?[\d.]+\}\^\{[\d.]+\}\$$", cell) for cell in cells)
 
 
@@ -210,7 +210,7 @@ def test_costs_of_several_seeds_say_of_which(whole):
     assert [row[1] for row in rows(papers.efficiency({"efficiency": costs}, setup))[-1:]] == ["0"]
 
 
-def test_samples_are_told_in_every_table(typeset):
+def test_samples_are_named_in_every_table(typeset):
     for name in papers.PAPERS:
         assert "Sample corpora: no evidence" in (typeset["small"] / f"{name}.tex").read_text(encoding="utf-8")
         assert "Sample corpora" not in (typeset["whole"] / f"{name}.tex").read_text(encoding="utf-8")

@@ -22,7 +22,7 @@ def example(text, head, tail, **offsets):
         (example("a b", "a", "b", head_start=pd.NA, head_end=pd.NA), [("a", 1), (" ", 0), ("b", 2)]),
     ],
 )
-def test_mentions_are_marked_where_they_stand(row, parts):
+def test_mentions_are_marked_in_place(row, parts):
     assert details.mark_mentions(row) == tuple(parts)
 
 

@@ -112,7 +112,7 @@ def test_the_same_tables_give_the_same_page(folder):
     assert page(folder) == page(folder)
 
 
-def test_the_first_screen_tells_what_was_run_and_what_is_best(folder):
+def test_the_first_screen_says_what_was_run_and_what_is_best(folder):
     words = re.sub(r"<[^>]+>|\s+", " ", page(folder))
     words = re.sub(r" +", " ", words)
     assert "2 base models × 2 training mixtures × 2 numbers of shots × 1 seed: 4 cells, each evaluated on 2" in words

@@ -35,7 +35,7 @@ def test_every_split_of_every_benchmark_has_a_row(folders):
     assert pd.isna(table.iloc[0]["rows_in_train"])
 
 
-def test_a_warning_stands_at_its_split(folders):
+def test_a_warning_is_in_the_row_of_its_split(folders):
     audit = read_json(folders[0] / "audit.json") | {"warnings": ["test has 1 example", "train has 2 examples"]}
     assert [row["warnings"] for row in audits.splits(audit)] == ["train has 2 examples", "", "test has 1 example"]
     assert audits.format_audit(audit).endswith("  warning: test has 1 example\n  warning: train has 2 examples")
@@ -56,7 +56,7 @@ def test_texts_of_a_mixture_that_a_test_split_has_are_counted(folders, tmp_path)
     assert table.loc["leaky", "conll04"]["shared_rows"] == rows
 
 
-def test_lengths_tell_model_use_shots_and_cuts(tmp_path):
+def test_lengths_name_model_use_shots_and_cuts(tmp_path):
     tokens = {"p50": 5, "p90": 8, "p99": 8, "max": 9}
     training = tmp_path / "rendered/small/training/mixtune/2-shot/manifest.json"
     prompts = tmp_path / "rendered/small/prompts/0-shot/manifest.json"

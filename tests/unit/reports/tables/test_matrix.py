@@ -61,7 +61,7 @@ def test_rows_follow_the_setup_and_the_headline_condition_comes_first():
     ]
 
 
-def test_what_stands_beside_the_cells_comes_last_and_shows_all_benchmarks():
+def test_baselines_come_last_and_show_all_benchmarks():
     table = matrix_of(
         *BASELINE_FILES,
         file_of("gentune", F1, model="large", conditions=("generic", "schema")),
@@ -79,24 +79,24 @@ def test_what_stands_beside_the_cells_comes_last_and_shows_all_benchmarks():
     assert equal(table.iloc[3][[*F1, *AVERAGES]], [0.25, 0.25, 0.625, 0.25, 0.625, 0.375])
 
 
-def test_what_stands_beside_the_cells_is_in_no_transfer_gain_or_number_of_cells():
+def test_baselines_are_in_no_transfer_gain_or_number_of_cells():
     files = [file_of("gentune", F1), file_of("untuned", BASE)]
     table, alone = matrix_of(*BASELINE_FILES, *files), matrix_of(*files)
     assert transfer(scores([*BASELINE_FILES, *files]), SETUP).equals(transfer(scores(files), SETUP))
     assert gain(table).equals(gain(alone))
     text = format_readme(SETUP, table)
     assert "Cells: 1; runs of untuned models: 1" in text
-    beside = "encoder roberta-base, encoder roberta-large, floor majority, ceiling duplicates"
-    assert f"- Baselines: {beside}\n" in text
+    baselines = "encoder roberta-base, encoder roberta-large, floor majority, ceiling duplicates"
+    assert f"- Baselines: {baselines}\n" in text
     assert "| roberta-base | encoder | 0 | 0.2500 | 0.2500 | 0.6250 |" in text
     assert "Condition |" not in text
     assert "- Baselines: none\n" in format_readme(SETUP, alone)
 
 
-def test_a_frontier_model_stands_behind_the_cells_of_each_condition():
+def test_a_frontier_model_comes_after_the_cells_of_each_condition():
     both = {"conditions": ("generic", "schema")}
-    asked = file_of("frontier", F1, model="GPT", seed=0, kind="frontier", system="frontier/GPT", **both)
-    files = [*BASELINE_FILES, asked, file_of("gentune", F1, **both), file_of("untuned", BASE, **both)]
+    frontier = file_of("frontier", F1, model="GPT", seed=0, kind="frontier", system="frontier/GPT", **both)
+    files = [*BASELINE_FILES, frontier, file_of("gentune", F1, **both), file_of("untuned", BASE, **both)]
     table = matrix_of(*files)
     expected = [("untuned", "small"), ("gentune", "small"), ("frontier", "GPT")]
     assert [(*row[1:], row[0]) for row in table[["condition", "mixture", "model"]].itertuples(index=False)] == [
@@ -109,7 +109,7 @@ def test_a_frontier_model_stands_behind_the_cells_of_each_condition():
     assert "Cells: 1; runs of untuned models: 1" in text
     assert "- Baselines: frontier GPT, encoder roberta-base" in text
     assert text.count("| GPT | frontier | 0 |") == 1
-    without = [one for one in files if one is not asked]
+    without = [one for one in files if one is not frontier]
     assert gain(table).equals(gain(matrix_of(*without)))
     assert transfer(scores(files), SETUP).equals(transfer(scores(without), SETUP))
 

@@ -1,4 +1,4 @@
-"""The paper's scores beside ours: what may be compared, and that no published value is lost or changed."""
+"""The paper's scores next to ours: what may be compared, and that no published value is lost or changed."""
 
 import csv
 import math
@@ -88,7 +88,7 @@ def test_our_aggregation_reproduces_every_published_average():
                 assert found[part]["value"] == pytest.approx(float(wanted), abs=0.00005 + 1e-12)
 
 
-def test_every_published_score_stands_in_the_table_as_it_was_published():
+def test_every_published_score_is_in_the_table_as_it_was_published():
     table = compare(run(dict.fromkeys(GENERAL, 0.5)), run({"tacred": 0.1}, model="another"))
     expected = [
         (row["model"], row["mixture"], row["shots"], row["benchmark"], float(row["micro_f1"]), row["note"])
@@ -111,7 +111,7 @@ def test_every_published_score_stands_in_the_table_as_it_was_published():
     )
 
 
-def test_published_scores_beside_ours_worked_by_hand():
+def test_published_scores_next_to_ours_worked_by_hand():
     f1 = dict.fromkeys(GENERAL, 0.75) | {"tacred": 0.5, "pg_fiction": 0.9}  # the last one is transfer
     table = compare(run(f1))
     row = one(table, "tacred", model=LLAMA, mixture="gentune", shots=0)
@@ -137,7 +137,7 @@ def test_only_the_condition_and_shots_that_were_published_are_compared():
     assert compare(run(f1, condition="generic"), run(f1, shots=5), run(f1, kind="untuned"))["ours"].isna().all()
 
 
-def test_each_seed_stands_beside_the_published_score():
+def test_each_seed_is_next_to_the_published_score():
     table = compare(run({"gids": 0.25}, seed=1), run({"gids": 0.5}, seed=2))
     gids = table[(table["benchmark"] == "gids") & table["ours"].notna()]
     assert list(zip(gids["seed"], gids["ours"], strict=True)) == [(1, 0.25), (2, 0.5)]
@@ -181,7 +181,7 @@ def test_a_sample_corpus_is_compared_with_nothing():
     assert "tuned or tested on sample corpora: GIDS" in published.format_published(tuned, SETUP)
 
 
-def test_what_differs_from_the_papers_run_is_told():
+def test_what_differs_from_the_papers_run_is_noted():
     f1 = dict.fromkeys(GENERAL, 0.5)
     table = compare(run(f1, gids=16), setup=SETUP | {"mixtures": {"gentune": {"benchmarks": ["conll04"]}}})
     keys = {"model": LLAMA, "mixture": "gentune", "shots": 0}
@@ -191,7 +191,7 @@ def test_what_differs_from_the_papers_run_is_told():
     assert one(table, "nyt11", **keys)["differs"] == "training benchmarks"
 
 
-def test_an_encoder_stands_beside_the_papers_encoder():
+def test_an_encoder_is_next_to_the_papers_encoder():
     f1 = {"tacred": 0.5, "gids": 0.5}
     system = run(f1, model="roberta-base", mixture="encoder", kind="encoder", condition="any")
     table = compare(system, setup=SETUP | {"sample": ["gids"]})
@@ -203,7 +203,7 @@ def test_an_encoder_stands_beside_the_papers_encoder():
 
 
 @pytest.mark.parametrize(("name", "published"), [("GPT-5.4", 0.531), ("Claude-Sonnet-4.6", 0.445)])
-def test_a_frontier_model_stands_beside_the_papers_of_its_name(name, published):
+def test_a_frontier_model_is_next_to_the_papers_of_its_name(name, published):
     system = run({"tacred": 0.5}, model=name, mixture="frontier", kind="frontier", condition="generic")
     found = compare(system)
     (row,) = found[(found["kind"] == "frontier") & (found["benchmark"] == "tacred") & found["ours"].notna()].to_dict(
@@ -212,7 +212,7 @@ def test_a_frontier_model_stands_beside_the_papers_of_its_name(name, published):
     assert (row["model"], row["condition"], row["ours"], row["published"]) == (name, "generic", 0.5, published)
 
 
-def test_an_interval_stands_beside_the_value_that_it_is_of():
+def test_an_interval_is_next_to_its_value():
     f1 = dict.fromkeys(GENERAL, 0.5)
     (system,) = {row["system"] for row in run(f1)}
     columns = ["system", "condition", "benchmark", "metric", "value", "low", "high"]

@@ -48,6 +48,6 @@ def test_a_system_with_two_files_is_refused():
 
 
 def test_negatives_left_in():
-    """Scores that count different words as negative do not stand in one table."""
+    """Scores that count different words as negative do not share one table."""
     with pytest.raises(UserError, match=r"different negative words.*scoring\.negatives"):
         scores([file_of("gentune", F1), file_of("mixtune", F1, negatives="paper")])

@@ -51,7 +51,7 @@ def bounds(*rows):
     return pd.DataFrame([dict(zip(columns, row, strict=True)) | facts | how for row in rows])
 
 
-def test_scores_stand_with_their_intervals():
+def test_scores_have_their_intervals():
     """A row of one domain shows that domain's average as its overall one, and its interval, too."""
     table = matrix_of(file_of("mixtune", F1), file_of("gentune", F1))
     known = bounds(
