@@ -1,7 +1,7 @@
-"""Speed as ratios: `make perf` prints one JSON line a figure, both sides measured in this run.
+"""Speed as ratios: `make perf` prints one JSON line per figure, both sides measured in this run.
 
-The model is SmolLM2-135M-Instruct, the machine all cores it has, the data the sample corpora. Figures of rows a second
-and bytes hold for this machine; ratios travel better. `python -m perf training` measures a part.
+The model is SmolLM2-135M-Instruct, the machine all cores it has, the data the sample corpora. Rows per second and
+bytes hold for this machine; ratios travel better. `python -m perf training` measures a part.
 """
 
 import importlib

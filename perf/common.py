@@ -129,7 +129,7 @@ def mixed(rows: int, shots: int) -> list[dict[str, Any]]:
 
 
 def matmul_rate(sizes: Sequence[int] = (512, 1536, 576)) -> float:
-    """This device's bf16 (or float32) multiply-adds a second x 2, on matrices of the model's shape."""
+    """This device's bf16 (or float32) multiply-adds per second x 2, on matrices of the model's shape."""
     import torch
 
     rows, wide, narrow = sizes

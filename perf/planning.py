@@ -96,9 +96,9 @@ def idle(folder: Path, rounds: int = 3) -> None:
     snakemake(folder, "all", "--touch", "--cores", "1", "-q", "all")
     times = []
     for _ in range(rounds):
-        seconds, _, told = snakemake(folder, "all", "--cores", "8", "--resources", "gpu=2")
-        if "Nothing to be done" not in told:
-            raise RuntimeError(told[-2000:])
+        seconds, _, output = snakemake(folder, "all", "--cores", "8", "--resources", "gpu=2")
+        if "Nothing to be done" not in output:
+            raise RuntimeError(output[-2000:])
         times.append(seconds)
     show("nothing_to_do_seconds", round(statistics.median(times), 2), 4, False)
 

@@ -42,7 +42,7 @@ from .common import (
 )
 
 ROWS = 48  # of each benchmark
-THEIR_EVERY = 3  # the other side answers every third: its rows a second do not depend on how many there are
+THEIR_EVERY = 3  # the other side answers every third: its rows per second do not depend on how many there are
 NEW = 16
 
 
@@ -71,7 +71,7 @@ class Mine:
         model = load_adapter(load_base(base_folder(), DEVICE), tuned)
         self.decoder = Decoder(model, DEVICE, renderer().stop_ids, 0, NEW)
 
-    def ask(self, prompts, labels=None) -> list[str]:
+    def predict(self, prompts, labels=None) -> list[str]:
         """Texts, by the function that the workflow predicts with."""
         answerer = constrained_answerer(labels, exact=False) if labels else greedy_answerer(renderer().tokenizer)
         with tempfile.TemporaryDirectory() as parts:
@@ -91,7 +91,7 @@ class Theirs:
     def __init__(self) -> None:
         self.model = PeftModel.from_pretrained(plain_base(), adapter()).eval()
 
-    def ask(self, prompts, labels=None) -> list[str]:
+    def predict(self, prompts, labels=None) -> list[str]:
         tokenizer, stop, texts = renderer().tokenizer, renderer().stop_ids, []
         trie = label_trie(list(labels.values())) if labels else None
         for start in range(0, len(prompts), 8):
@@ -124,7 +124,7 @@ def agreement(figure: str, tuned: Path, corpora: Iterable[str], rows: int | None
     """The share of equal answers, against `generate` on whole prompts one at a time, both with the workflow's model.
 
     Where a model is undecided, rounding decides: the same prompt twice in a batch goes through other kernels than
-    alone, and `generate` does not agree with itself, either. That share stands beside ours.
+    alone, and `generate` does not agree with itself, either. That share is printed next to ours.
     """
     mine, model = Mine(tuned), load_adapter(load_base(base_folder(), DEVICE), tuned)
     stop, equal = renderer().stop_ids, {"mine": [], "generate": []}
@@ -139,7 +139,7 @@ def agreement(figure: str, tuned: Path, corpora: Iterable[str], rows: int | None
     for condition in ("schema", "generic"):
         for name in corpora:
             prompts = [row["input_ids"] for row in rendered(name, "test", rows, condition, 0, False)]
-            for prompt, answered in zip(prompts, mine.ask(prompts), strict=True):
+            for prompt, answered in zip(prompts, mine.predict(prompts), strict=True):
                 alone = plain(prompt, 1)
                 equal["mine"].append(answered == alone)
                 equal["generate"].append(plain(prompt, 2) == alone)
@@ -170,8 +170,8 @@ def main(rounds: int = 3) -> None:
                 labels = {label: renderer().answer(label) for label in REGISTRY[name].labels or benchmark(name).labels}
             some = prompts[::THEIR_EVERY]
             value, seconds = ratio(
-                lambda: mine.ask(prompts, labels),  # noqa: B023
-                lambda: theirs.ask(some, labels),  # noqa: B023
+                lambda: mine.predict(prompts, labels),  # noqa: B023
+                lambda: theirs.predict(some, labels),  # noqa: B023
                 rounds,
             )
             values.append(value * len(prompts) / len(some))

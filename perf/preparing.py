@@ -1,4 +1,4 @@
-"""Preparing and rendering data of the paper's size: rows a second on one core, and the peak of memory."""
+"""Preparing and rendering data of the paper's size: rows per second on one core, and the peak of memory."""
 
 import json
 import os
@@ -19,15 +19,15 @@ LABELS = ("org:founded_by", "per:employee_of", "per:title", "no_relation", "no_r
 
 def records(rows: int) -> Iterator[dict]:
     """Sentences of 20 to 45 tokens with two names, as TACRED holds them."""
-    dice = random.Random(0)
+    rng = random.Random(0)
     for number in range(rows):
-        head, tail = dice.sample(NAMES, 2)
-        parts = [dice.choices(WORDS, k=dice.randint(5, 14)) for _ in range(3)]
+        head, tail = rng.sample(NAMES, 2)
+        parts = [rng.choices(WORDS, k=rng.randint(5, 14)) for _ in range(3)]
         tokens = [*parts[0], *head.split(), *parts[1], *tail.split(), *parts[2], str(number)]
         subject, target = len(parts[0]), len(parts[0]) + len(head.split()) + len(parts[1])
         yield {
             "id": f"{number:08x}",
-            "relation": dice.choice(LABELS),
+            "relation": rng.choice(LABELS),
             "token": tokens,
             "subj_start": subject,
             "subj_end": subject + len(head.split()) - 1,
@@ -97,13 +97,13 @@ def rendering() -> None:
 
 
 def main() -> None:
-    """Print rows a second and GiB for a native format and a copy, and what more cores bring to rendering."""
+    """Print rows per second and GiB for a native format and a copy, and what more cores bring to rendering."""
     for benchmark, make in (("tacred", write_tacred), ("own", write_table)):
         with tempfile.TemporaryDirectory() as folder:
             make(Path(folder))
             command = [sys.executable, "-m", "perf.preparing", benchmark, folder]
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-        seconds, peak = map(float, told.split())
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+        seconds, peak = map(float, output.split())
         name = f"prepare_{benchmark}"
         for figure in (
             {"figure": f"{name}_rows_per_second", "value": round(ROWS / seconds), "target": 20_000},

@@ -1,4 +1,4 @@
-"""The start of a job: CPU seconds of the imports of every program, beside the import of all that some of them need.
+"""The start of a job: CPU seconds of the imports of every program, compared with those of all that some of them need.
 
 The libraries that a program imports only when it has read its arguments are part of it; those that it does without
 (`mixtune.errors.block_imports`) are not.

@@ -127,14 +127,14 @@ def main() -> None:
             steps = [rows[start : start + 8] for start in range(0, ROWS, 8)]
             passes = [batch for step in steps for batch in micro_batches(step, MICRO_TOKENS)]
             tokens = sum(pack(batch)["input_ids"].numel() for batch in passes)
-            # Forward, and gradients of activations: two multiply-adds a weight and token, two operations each.
+            # Forward, and gradients of activations: two multiply-adds per weight and token, two operations each.
             show("train_matmul_share", round(4 * WEIGHTS * tokens / seconds / rate, 2), 0.4, tokens=tokens)
     for shots, target in ((0, 0.4), (2, 0.5)):
         peaks = []
         for side in SIDES:
             command = [sys.executable, "-m", "perf.training", side, str(shots)]
-            told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
-            peaks.append(int(told.split()[-1]))
+            output = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+            peaks.append(int(output.split()[-1]))
         show(f"train_memory_{shots}shot", round(peaks[0] / peaks[1], 2), target, False, bytes=peaks)
 
 
