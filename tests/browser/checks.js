@@ -1,4 +1,4 @@
-// What tests ask of the page, as functions of `checks`.
+// What tests read from the page, as functions of `checks`.
 "use strict";
 
 // What goes wrong ends the wait for the page.

@@ -22,7 +22,7 @@ class Opened:
     folder: Path
     faults: list[str] = field(default_factory=list)
 
-    def ask(self, script: str):
+    def evaluate(self, script: str):
         """The value of a JavaScript expression."""
         return self.tab.evaluate(script)
 
@@ -66,7 +66,7 @@ def opened(browser, full):
         file = (full / "reports" / "index.html").as_uri()
         page.tab.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
         page.tab.on("pageerror", lambda error: page.faults.append(str(error)))
-        page.tab.on("request", lambda asked: None if asked.url.startswith(file) else page.faults.append(asked.url))
+        page.tab.on("request", lambda sent: None if sent.url.startswith(file) else page.faults.append(sent.url))
         page.tab.on("dialog", lambda shown: (page.faults.append(shown.message), shown.dismiss()))
         page.tab.goto(file + at)
         pages.append(page)

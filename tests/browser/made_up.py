@@ -50,8 +50,8 @@ SETTINGS = {
 PAGE = PageSettings.model_validate({"setup": SETTINGS, "templates": {}})
 HOSTILE = '<script>document.title = "owned"</script><img src=x onerror="alert(1)"> & \u2028'
 WORDS = """
-    the letter that reached the harbour before winter told of a house beyond the river where her brother had kept
-    the accounts of the company since the old director left for the capital and nobody asked why
+    the letter that reached the harbour before winter spoke of a house beyond the river where her brother had kept
+    the accounts of the company since the old director left for the capital and nobody knew why
 """.split()  # noqa: SIM905 -- a list of words, one in quotes each, is no easier to read
 
 
@@ -141,9 +141,9 @@ def write(folder):
     files, confusion, errors, costs, logs = [], [], [], [], []
     texts = {name: error_texts(random, name) for name in TEST_ROWS}
     for facts, skill in systems():
-        asked = CONDITIONS if facts["kind"] in ("cell", "untuned", "frontier") else ["any"]
-        scores = {condition: {} for condition in asked}
-        for condition, benchmark in product(asked, TEST_ROWS):
+        conditions = CONDITIONS if facts["kind"] in ("cell", "untuned", "frontier") else ["any"]
+        scores = {condition: {} for condition in conditions}
+        for condition, benchmark in product(conditions, TEST_ROWS):
             own = benchmark in MIXTURES.get(facts["mixture"], TEST_ROWS)
             fit = 0.25 if facts["kind"] == "untuned" else 1 if own else 0.45
             unusable = {"untuned": 0.5, "cell": 0.004 if own else 0.2}.get(facts["kind"], 0)
@@ -227,7 +227,7 @@ def published(random, matrix):
 
 
 def strata(random, scores):
-    """F1 by how far apart the mentions stand and by how often the label was trained on."""
+    """F1 by how far apart the mentions are and by how often the label was trained on."""
     kinds = {"distance": ["0-5", "6-15", "16-40", "41+"], "label frequency": ["rare", "common", "frequent"]}
     rows = [
         {**{key: row[key] for key in ["system", *KEYS, "benchmark"]}, "stratum": kind, "bin": value,
