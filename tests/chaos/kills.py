@@ -36,7 +36,7 @@ TARGETS = {
 EVERYTHING = [*TARGETS["audit"], *TARGETS["aggregate"]]
 # What a job keeps in scratch/ while it runs. The other rules' jobs begin again.
 KEPT = {"finetune": "finetune/*/checkpoints/*/manifest.json", "predict": "predict/**/part-*.parquet"}
-# Run cards tell seconds, and an adapter's manifest its card's SHA-256.
+# Run cards record seconds, and an adapter's manifest its card's SHA-256.
 WALL_CLOCK = re.compile(rf"results/runtimes/.*|.*/run_card(_\w+)?\.json|results/adapters/{CELL}/manifest\.json")
 
 
@@ -110,10 +110,10 @@ def wait_for(condition: Callable[[], Any]) -> Any:
 
 
 class Chaos:
-    """Runs of a project that are killed, beside the files and the durations of an undisturbed one."""
+    """Runs of a project that are killed, compared with the files and the durations of an undisturbed one."""
 
     def __init__(self, project, undisturbed, seed: int):
-        self.project, self.expected, self.dice = project, contents(undisturbed), random.Random(seed)
+        self.project, self.expected, self.rng = project, contents(undisturbed), random.Random(seed)
         self.folder, self.started, self.seconds = str(project.folder.resolve()), [], {}
         for rule in TARGETS:
             runtimes = undisturbed / "results/runtimes"
@@ -143,13 +143,13 @@ class Chaos:
         return sorted(found)
 
     def start(self, targets: list[str]) -> subprocess.Popen:
-        """Start a run; where the one before was killed, first type that again, and do what its refusal tells to do."""
+        """Start a run; where the one before was killed, first type that again, and do as its refusal says."""
         if list((self.project / ".snakemake/locks").glob("*.lock")):
             orphans = [job.process.pid for job in self.jobs()]
-            told = self.project.snakemake(*self.started, status=1).output
-            assert "mixtune: a snakemake that was killed has left a lock on this folder: pid " in told
-            assert all(f"pid {pid} since" in told for pid in orphans if psutil.pid_exists(pid)), (orphans, told)
-            assert "      snakemake --unlock\n" in told
+            output = self.project.snakemake(*self.started, status=1).output
+            assert "mixtune: a snakemake that was killed has left a lock on this folder: pid " in output
+            assert all(f"pid {pid} since" in output for pid in orphans if psutil.pid_exists(pid)), (orphans, output)
+            assert "      snakemake --unlock\n" in output
             self.project.snakemake("--unlock")
         self.started = targets
         return self.project.start(*targets, detached=True)
@@ -171,7 +171,7 @@ class Chaos:
         if run.poll() is not None or not its:  # they were faster than those of the undisturbed run
             self.end(run)
             return None
-        aim = self.dice.choice(its)
+        aim = self.rng.choice(its)
         now = time.time()
         if kill.way == "job":
             dead = [aim]

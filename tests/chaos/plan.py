@@ -24,9 +24,9 @@ class Kill:
 
 def rounds(seed: int, most: int) -> Iterator[list[Kill]]:
     """Kills for one run of the workflow after another, at most so many in each; never ends."""
-    dice = random.Random(seed)
+    rng = random.Random(seed)
     while True:
-        places = sorted(dice.sample(range(len(RULES)), min(most, len(RULES))))
+        places = sorted(rng.sample(range(len(RULES)), min(most, len(RULES))))
         ways = [WAYS[number % len(WAYS)] for number in range(len(places))]
-        dice.shuffle(ways)
-        yield [Kill(RULES[place], way, dice.random()) for place, way in zip(places, ways, strict=True)]
+        rng.shuffle(ways)
+        yield [Kill(RULES[place], way, rng.random()) for place, way in zip(places, ways, strict=True)]

@@ -25,7 +25,7 @@ FILES = {
     "slurm.conf": Path(__file__).with_name("slurm.conf").read_text(encoding="utf-8"),
     # Slurm wants device files, and hands these two out as it does GPUs.
     "gres.conf": "Name=gpu File=/dev/null,/dev/zero Flags=nvidia_gpu_env\n",
-    # Slurm runs this before each task, and so tells what it gives, whatever the task makes of it.
+    # Slurm runs this before each task, and so records what it gives, whatever the task makes of it.
     "bin/record": "#!/bin/sh\necho $$SLURM_JOB_ID $${SLURM_STEP_ID--} $${CUDA_VISIBLE_DEVICES-none} >> $folder/tasks\n",
     # Snakemake's job step drops SLURM_CONF before it calls srun, which elsewhere finds its slurm.conf without.
     "bin/srun": '#!/bin/sh\nSLURM_CONF=$folder/slurm.conf exec $srun "$$@"\n',

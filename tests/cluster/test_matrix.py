@@ -1,4 +1,4 @@
-"""A small matrix on a real Slurm: the results of a local run, and for each job what its rule asks for."""
+"""A small matrix on a real Slurm: the results of a local run, and for each job what its rule requests."""
 
 import re
 from itertools import combinations
@@ -55,7 +55,7 @@ def jobs(cluster, project):
 
 
 def needs(rule):
-    """What a rule of the workflow asks for: threads, megabytes, minutes."""
+    """What a rule of the workflow requests: threads, megabytes, minutes."""
     text = "".join(path.read_text() for path in (ROOT / "workflow/rules").glob("*.smk"))
     body = re.search(rf"^rule {rule}:\n((?: .*\n|\n)*)", text, re.MULTILINE)[1]
     return tuple(int(re.search(rf"{name}(\d+)", body)[1]) for name in ("threads: ", "mem_mb=", "runtime="))
@@ -75,7 +75,7 @@ def test_results_are_those_of_a_local_run(local, project, pattern):
     files = {path.relative_to(local.folder) for path in local.folder.glob(pattern)}
     assert files
     assert files == {path.relative_to(project.folder) for path in project.folder.glob(pattern)}
-    timed = ("run_card", "efficiency")  # tell what the work took
+    timed = ("run_card", "efficiency")  # hold what the work took
     same = [path for path in files if not path.name.startswith(timed)]
     assert same
     assert [path for path in same if (local / path).read_bytes() != (project / path).read_bytes()] == []
@@ -88,7 +88,7 @@ def test_every_job_ran_once(jobs):
 
 
 @pytest.mark.parametrize("rule", JOBS)
-def test_a_job_gets_what_its_rule_asks_for(jobs, rule):
+def test_a_job_gets_what_its_rule_requests(jobs, rule):
     for job in jobs:
         if job.rule == rule:
             given = (int(job["NumCPUs"]), int(job["MinMemoryNode"].removesuffix("M")), minutes(job["TimeLimit"]))

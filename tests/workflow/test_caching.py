@@ -103,7 +103,7 @@ def test_the_length_of_answers_predicts_anew(project):
     assert project.planned() == PREDICTIONS
 
 
-def test_a_condition_more_asks_its_own_prompts_only(project):
+def test_a_condition_more_predicts_its_own_prompts_only(project):
     project.configure({"matrix": {"conditions": ["generic", "schema", "constrained"]}})
     assert project.planned() == {**PREDICTIONS, **ALL_FIGURES}
     before = stamps(project / "scratch/predict")

@@ -14,15 +14,15 @@ LOGS = Path(__file__).resolve().parents[2] / "logs"
 
 @pytest.mark.chaos
 def test_killed_runs_end_as_undisturbed_ones(shipped, tiny, tmp_path, request):
-    """`make chaos` asks for more kills, and keeps the table."""
-    asked, kills = request.config.getoption("kills", None), request.config.getoption("kills", None) or 5
+    """`make chaos` sets more kills, and keeps the table."""
+    chosen, kills = request.config.getoption("kills", None), request.config.getoption("kills", None) or 5
     undisturbed = shipped.copy(tmp_path / "undisturbed")
     (undisturbed / "tiny.yaml").write_text(yaml.safe_dump(overlay(tiny)), encoding="utf-8")
     project = undisturbed.copy(tmp_path / "killed")
     undisturbed.snakemake(*EVERYTHING)
     rows = torment(project, undisturbed, kills=kills, seed=request.config.getoption("kills_seed", 0))
     table = pd.DataFrame(rows).round({"after": 1, "repeated": 1})
-    if asked:
+    if chosen:
         LOGS.mkdir(exist_ok=True)
         table.to_csv(LOGS / "chaos.csv", index=False)
         (LOGS / "chaos.md").write_text(markdown(table, digits=1), encoding="utf-8")

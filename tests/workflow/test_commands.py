@@ -89,16 +89,16 @@ def test_every_adapter_and_all_predictions_have_a_run_card(whole_run):
         assert "run_card.json" not in read_json(path.parent / "manifest.json")["files"]
 
 
-def test_every_table_is_told_of_by_a_run_card(whole_run):
+def test_every_table_is_described_by_a_run_card(whole_run):
     project, _ = whole_run
-    tables, told = project / "reports/tables", {}
+    tables, described = project / "reports/tables", {}
     for name in [path.name for path in tables.glob("run_card*.json")]:
         card = read_json(tables / name)
-        told |= card["files"]
+        described |= card["files"]
         for path, sha in card["inputs"].items():
             now = read_json(project / path)["files"] if path.endswith("manifest.json") else file_sha256(project / path)
             assert sha == now
-    assert told == {path.name: file_sha256(path) for path in tables.iterdir() if path.suffix in (".csv", ".md")}
+    assert described == {path.name: file_sha256(path) for path in tables.iterdir() if path.suffix in (".csv", ".md")}
     systems = 6 + 1 + 5  # cells, the encoder, floors and the ceiling
     assert len(read_json(tables / "run_card.json")["inputs"]) == systems + 7  # scores; intervals, those of cells in one
 
@@ -111,7 +111,7 @@ def test_a_run_card_makes_nothing_stale(project):
     shutil.rmtree(project / "scratch/predict")
     project.snakemake(f"results/predictions/{CELL}/manifest.json")
     assert read_json(folder / "run_card.json") != card
-    assert not project.planned().keys() - {"compare_efficiency", "typeset", "page"}  # which tell what it took
+    assert not project.planned().keys() - {"compare_efficiency", "typeset", "page"}  # which report what it took
 
 
 # mixtune why
@@ -119,22 +119,22 @@ def test_a_run_card_makes_nothing_stale(project):
 
 def test_a_figure_is_followed_to_the_files_of_every_benchmark(whole_run):
     project, _ = whole_run
-    told = mixtune(project, "why", "reports/figures/matrix.png")
+    output = mixtune(project, "why", "reports/figures/matrix.png")
     rules = ("plot", "aggregate", "score", "predict", "finetune", "render_training", "render_prompts")
     for rule in (*rules, "build_mixture", "prepare_benchmark", "fetch_model"):
-        assert f"[{rule}]" in told
+        assert f"[{rule}]" in output
     for benchmark in ("tacred", "pg_fiction"):
-        assert f"resources/sample/{benchmark}\n" in told
-    assert "changed since" not in told
-    assert '"r": 2' in told  # the settings of the cells
+        assert f"resources/sample/{benchmark}\n" in output
+    assert "changed since" not in output
+    assert '"r": 2' in output  # the settings of the cells
 
 
 @pytest.mark.parametrize("file", ["schema/gids.parquet", "run_card.json", ""])
-def test_predictions_tell_settings_device_and_cost(whole_run, file):
+def test_the_provenance_of_predictions_has_settings_device_and_cost(whole_run, file):
     project, _ = whole_run
-    told = mixtune(project, "why", f"results/predictions/{CELL}/{file}", "--depth", "0")
+    output = mixtune(project, "why", f"results/predictions/{CELL}/{file}", "--depth", "0")
     for part in ("[predict]", "max_new_tokens: 4", "examples and", "tokens per second", "by mixtune"):
-        assert part in told
+        assert part in output
 
 
 def test_what_has_changed_since_is_noted(project):
@@ -143,26 +143,26 @@ def test_what_has_changed_since_is_noted(project):
     path.write_text(json.dumps(read_json(path) | {"edited": True}))
     project.edit("src/mixtune/reports/figures/style.py", '"font.size": 7', '"font.size": 8')
     (project / f"results/adapters/{CELL}/adapter_model.safetensors").unlink()
-    told = mixtune(project, "why", "reports/figures/matrix.png")
-    assert "changed since: input reports/tables/matrix.csv has changed" in told
-    assert "changed since: matrix.csv has changed" in told
-    assert f"changed since: input results/scores/{CELL}.json has changed" in told
-    assert "changed since: the code of rule plot has changed" in told
-    assert "changed since: adapter_model.safetensors is missing" in told
-    assert told.count("changed since") == 6  # the scores are read by two jobs
+    output = mixtune(project, "why", "reports/figures/matrix.png")
+    assert "changed since: input reports/tables/matrix.csv has changed" in output
+    assert "changed since: matrix.csv has changed" in output
+    assert f"changed since: input results/scores/{CELL}.json has changed" in output
+    assert "changed since: the code of rule plot has changed" in output
+    assert "changed since: adapter_model.safetensors is missing" in output
+    assert output.count("changed since") == 6  # the scores are read by two jobs
 
 
-def test_without_snakemakes_records_run_cards_tell(project):
+def test_without_snakemakes_records_provenance_is_that_of_run_cards(project):
     shutil.rmtree(project / ".snakemake")
-    told = mixtune(project, "why", "reports/tables/scores.csv")
-    assert "Snakemake has no record of it" in told
-    assert f"results/scores/{CELL}.json" in told
-    told = mixtune(project, "why", f"results/predictions/{CELL}")
-    assert "[finetune]" in told
-    assert "changed since" not in told
+    output = mixtune(project, "why", "reports/tables/scores.csv")
+    assert "Snakemake has no record of it" in output
+    assert f"results/scores/{CELL}.json" in output
+    output = mixtune(project, "why", f"results/predictions/{CELL}")
+    assert "[finetune]" in output
+    assert "changed since" not in output
 
 
-def test_a_file_that_nothing_tells_of_is_an_error(whole_run):
+def test_a_file_that_nothing_describes_is_an_error(whole_run):
     project, _ = whole_run
     assert "provenance not found" in mixtune(project, "why", "results/runtimes/aggregate.tsv", status=1)
     assert "reports/none.csv not found" in mixtune(project, "why", "reports/none.csv", status=1)
@@ -175,18 +175,18 @@ JOBS = 2 * 6 + 2 * 9  # of cells; and of the encoder on nine benchmarks
 
 def test_all_that_a_finished_matrix_keeps_is_current(whole_run):
     project, _ = whole_run
-    told = mixtune(project, "clean")
-    assert told.count(" current ") == JOBS
-    assert f"results/adapters/{CELL}" in told
-    assert "0 B of 0 entries would be removed" in told
+    output = mixtune(project, "clean")
+    assert output.count(" current ") == JOBS
+    assert f"results/adapters/{CELL}" in output
+    assert "0 B of 0 entries would be removed" in output
 
 
 def test_what_an_edit_supersedes_goes_and_nothing_else(project):
     project.configure({"prediction": {"max_new_tokens": 5}})
     project.snakemake(f"results/predictions/{CELL}/manifest.json")
-    told = mixtune(project, "clean")
-    assert told.count(" superseded ") == 1
-    assert "1 entries would be removed" in told
+    output = mixtune(project, "clean")
+    assert output.count(" superseded ") == 1
+    assert "1 entries would be removed" in output
     assert len(list((project / "scratch").glob("*/*"))) == JOBS + 1
     assert "removed" in mixtune(project, "clean", "--yes")
     assert len(list((project / "scratch").glob("*/*"))) == JOBS
@@ -198,14 +198,14 @@ def test_what_an_edit_supersedes_goes_and_nothing_else(project):
 
 def test_the_doctor_estimates_from_the_rates_of_finished_jobs(whole_run):
     project, _ = whole_run
-    told = mixtune(project, "doctor", "--configfile", "tiny.yaml", HF_TOKEN="hf_secret")
-    assert "no problem found: the matrix can run" in told
-    assert "6 of 6 cells can be fine-tuned, 6 of 6 systems evaluated" in told
-    assert "by the rates of finished jobs" in told
-    assert "0 s of it remaining" in told
-    assert "not measured" not in told
-    assert "sample corpora" in told
-    assert "hf_secret" not in told
+    output = mixtune(project, "doctor", "--configfile", "tiny.yaml", HF_TOKEN="hf_secret")
+    assert "no problem found: the matrix can run" in output
+    assert "6 of 6 cells can be fine-tuned, 6 of 6 systems evaluated" in output
+    assert "by the rates of finished jobs" in output
+    assert "0 s of it remaining" in output
+    assert "not measured" not in output
+    assert "sample corpora" in output
+    assert "hf_secret" not in output
 
 
 # mixtune status
@@ -222,9 +222,9 @@ def test_a_failed_cell_is_named_with_its_log(project):
     (project / "results/rendered/tiny/training/gentune/0-shot/train.parquet").write_text("broken")
     shutil.rmtree(project / "scratch")
     project.snakemake(f"results/adapters/{CELL}/manifest.json", status=1)
-    told = mixtune(project, "status")
-    assert f"failed: finetune {CELL}; see logs/finetune/{CELL}.log" in told
-    assert "5 done, 0 running, 0 waiting, 1 failed" in told
+    output = mixtune(project, "status")
+    assert f"failed: finetune {CELL}; see logs/finetune/{CELL}.log" in output
+    assert "5 done, 0 running, 0 waiting, 1 failed" in output
 
 
 def test_a_running_matrix_shows_what_runs(project):
@@ -236,10 +236,10 @@ def test_a_running_matrix_shows_what_runs(project):
     seen = set()
     try:
         while run.poll() is None:
-            told = mixtune(project, "status")
-            seen |= {rule for rule in ("finetune", "predict") if f" {rule} " in told}
+            output = mixtune(project, "status")
+            seen |= {rule for rule in ("finetune", "predict") if f" {rule} " in output}
             if "finetune" in seen:
-                assert "1 running" in told or "6 done" in told or "1 waiting" in told
+                assert "1 running" in output or "6 done" in output or "1 waiting" in output
             time.sleep(0.5)
     finally:
         run.kill()

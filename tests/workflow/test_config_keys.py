@@ -84,7 +84,7 @@ def nested(path, value):
 
 
 def changed(key, value):
-    """Another possible value of a key, and what must be set beside it."""
+    """Another possible value of a key, and what must be set with it."""
     if key == "origin":
         return {"origin": "path" if value == "hub" else "sample", "path": "elsewhere"}
     if key in WORDS:
@@ -101,7 +101,7 @@ def changed(key, value):
     return {key: value + 1 if isinstance(value, int) else value / 2}
 
 
-# What config.yaml sets, and what it only tells of, each with another value.
+# What config.yaml sets, and what it only mentions, each with another value.
 KEYS = {path: changed(path[-1], value) for path, value in leaves(CONFIG)}
 KEYS |= {
     ("benchmarks", "gids", "expect"): {"expect": "any"},
@@ -208,7 +208,7 @@ def unchanged():
     return settings(merged(BASE))
 
 
-def told(command):
+def passed(command):
     """Rule and settings, rule and terms, in a job's command."""
     words = shlex.split(command)
     rule = next((word for word in words if word.startswith("workflow.scripts.")), "").rpartition(".")[2]
@@ -220,7 +220,7 @@ def told(command):
 def test_jobs_are_given_their_settings_and_nothing_else(plan, unchanged):
     planned = plan(yaml.safe_dump(BASE))
     assert isinstance(planned, set), f"planning failed:\n{planned}"
-    assert {pair for command in planned for pair in told(command)} == unchanged
+    assert {pair for command in planned for pair in passed(command)} == unchanged
 
 
 @pytest.mark.parametrize("path", KEYS, ids=".".join)
@@ -235,7 +235,7 @@ def test_dead_config_key(plan, unchanged, path):
     assert planned != plan(yaml.safe_dump(BASE))
 
 
-def test_every_problem_is_told_before_any_job_runs(shipped, tmp_path):
+def test_every_problem_is_reported_before_any_job_runs(shipped, tmp_path):
     project = shipped.copy(tmp_path / "project")
     wrong = {"training": {"epoch": 3, "learning_rate": "fast"}, "matrix": {"models": ["Smol"]}}
     (project / "tiny.yaml").write_text(yaml.safe_dump(wrong), encoding="utf-8")

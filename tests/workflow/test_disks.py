@@ -43,7 +43,7 @@ def log_of(project, rule) -> str:
 
 
 @pytest.mark.parametrize(("rule", "target", "folder", "size"), SMALL)
-def test_a_full_disk_is_told_and_leaves_nothing_half_written(project, whole_run, rule, target, folder, size):
+def test_a_full_disk_is_reported_and_leaves_nothing_half_written(project, whole_run, rule, target, folder, size):
     folder = project / (folder or os.path.dirname(target))
     shutil.rmtree(project / "logs")
     shutil.rmtree(folder)
@@ -71,7 +71,7 @@ def read_only(folder):
 
 
 @pytest.mark.parametrize("name", ["results", "scratch"])
-def test_a_read_only_folder_is_told_before_anything_is_computed(project, name):
+def test_a_read_only_folder_is_reported_before_anything_is_computed(project, name):
     (project / PREDICTED).unlink()
     with read_only(project / name):
         output = project.snakemake(PREDICTED, status=1).output

@@ -21,7 +21,7 @@ from tests.fixtures.formats import misfits
 from tests.workflow.projects import ROOT
 
 PAGE = (ROOT / "docs" / "files.md").read_text(encoding="utf-8")
-# By the path of each documented file, in which words in capitals stand for names: the first column of its table.
+# By the path of each documented file, in which words in capitals are placeholders: the first column of its table.
 DOCUMENTED = {
     path: re.findall(r"`([^`]+)`", " ".join(re.findall(r"^\| (`.*?) \|", text, re.MULTILINE)))
     for heading, text in re.findall(r"^### (`.+)\n((?:(?!##).*\n)*)", PAGE, re.MULTILINE)
@@ -30,7 +30,7 @@ DOCUMENTED = {
 TABLES = {path: names for path, names in DOCUMENTED.items() if path.endswith((".parquet", ".csv"))}
 JSON = {path: names for path, names in DOCUMENTED.items() if path.endswith(".json")}
 
-# The type that describes the files of a pattern, in which `*` stands for any number of folders, too.
+# The type that describes the files of a pattern, in which `*` matches any number of folders, too.
 FORMATS = {
     "*/manifest.json": Manifest,
     "*/run_card*.json": RunCard,
@@ -50,7 +50,7 @@ FORMATS = {
 
 
 def pattern(path: str) -> re.Pattern[str]:
-    """The paths that a documented one stands for; a system's has several parts, and a bare name lies anywhere."""
+    """The paths that match a documented one; a system's has several parts, and a bare name is a file's anywhere."""
     names = {"N": r"\d+", "S": r"\d+", "SYSTEM": ".+", "SERIES": ".+"}
     literal = path.replace(".", r"\.").replace("*", "[^/]*")
     found = re.sub(r"\b[A-Z]+\b", lambda word: names.get(word[0], "[^/]+"), literal)
@@ -90,10 +90,10 @@ def test_a_json_file_has_the_documented_keys(written, path):
     files = [file for name, file in written.items() if pattern(path).fullmatch(name)]
     contents = [json.loads(file.read_text(encoding="utf-8")) for file in files]
     found = {key for part in contents for one in (part if isinstance(part, list) else [part]) for key in one}
-    asked = "requests answered_by answered_from answered_until cut_answers input_tokens output_tokens cost"
+    of_frontier = "requests answered_by answered_from answered_until cut_answers input_tokens output_tokens cost"
     elsewhere = {  # adapters that exist, exports, evaluation-only benchmarks and frontier models are not in this run
         "manifest.json": {"warnings", "rows", "evaluation_only"},
-        "run_card*.json": {*asked.split(), "requests_with_estimated_tokens"},
+        "run_card*.json": {*of_frontier.split(), "requests_with_estimated_tokens"},
     }
     assert found == set(JSON[path]) - elsewhere.get(path, set())
 
@@ -119,7 +119,7 @@ def test_every_file_is_documented(written):
 
 def test_the_tutorial_counts_the_jobs_of_the_demo(shipped):
     text = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
-    told = re.findall(r"^(\w+) +(\d+)$", text.split("```")[1], re.MULTILINE)
+    documented = re.findall(r"^(\w+) +(\d+)$", text.split("```")[1], re.MULTILINE)
     planned = shipped.planned(profile="profiles/demo")
-    assert told
-    assert {rule: planned[rule] for rule, _ in told} == {rule: int(number) for rule, number in told}
+    assert documented
+    assert {rule: planned[rule] for rule, _ in documented} == {rule: int(number) for rule, number in documented}

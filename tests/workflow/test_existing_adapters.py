@@ -135,7 +135,7 @@ def test_what_is_exported_or_published_makes_no_result_stale(project):
     assert project.planned() == {}
 
 
-def test_publish_prints_first_and_uploads_when_told(project):
+def test_publish_uploads_nothing_in_a_dry_run_and_everything_otherwise(project):
     project.configure({"publish": {"namespace": "me", "adapters": [TUNED], "mixtures": ["gentune"]}})
     with serving() as hub:
         there = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": None, "HF_HUB_DISABLE_XET": "1", "NO_PROXY": "127.0.0.1"}

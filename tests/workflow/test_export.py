@@ -70,7 +70,7 @@ def test_it_is_no_part_of_all(exported):
     assert "export_mixture" not in exported.planned()
 
 
-def test_licensed_rows_stay_out_until_they_are_asked_for(exported, tmp_path):
+def test_licensed_rows_stay_out_until_the_configuration_names_them(exported, tmp_path):
     project = exported.copy(tmp_path / "project")
     card = project / "results/exports/gentune/README.md"
     tacred = {"origin": "path", "path": "resources/sample/tacred", "expect": "any"}

@@ -9,7 +9,7 @@ import pytest
 
 class Handler(BaseHTTPRequestHandler):
     def do_POST(self):
-        self.server.asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+        self.server.requests.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
         choice = {"message": {"role": "assistant", "content": "Work_For"}, "finish_reason": "stop"}
         data = json.dumps({"model": "big-1", "choices": [choice]}).encode()
         self.send_response(200)
@@ -24,7 +24,7 @@ class Handler(BaseHTTPRequestHandler):
 @pytest.fixture
 def server():
     found = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.asked = []
+    found.requests = []
     threading.Thread(target=found.serve_forever, kwargs={"poll_interval": 0.02}).start()
     yield found
     found.shutdown()
@@ -48,7 +48,7 @@ def test_answers_become_scores_and_what_changes_no_answer_makes_nothing_stale(sh
     scores = json.loads((project / target).read_text())["scores"]
     assert list(scores) == ["generic", "schema"]
     assert scores["schema"]["conll04"]["n"] == 4
-    assert len(server.asked) == 2 * 4
+    assert len(server.requests) == 2 * 4
     change = {
         "price": {"input": 2},
         "spending_limit": 8,

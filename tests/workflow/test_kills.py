@@ -38,45 +38,45 @@ def finetune_jobs(project) -> list[psutil.Process]:
 
 @pytest.fixture(scope="module")
 def story(whole_run, tmp_path_factory):
-    """What snakemake prints beside a living run, after its kill, and when it goes on beside the orphan."""
+    """What snakemake prints during a living run, after its kill, and when it goes on while the orphan runs."""
     project = whole_run[0].copy(tmp_path_factory.mktemp("killed") / "project")
     shutil.rmtree(project / f"results/adapters/{CELL}")
     shutil.rmtree(project / "scratch")
     log = project / f"logs/finetune/{CELL}.log"
-    told = {"log": log, "project": project}
+    outputs = {"log": log, "project": project}
     first = second = None
     try:
         first = project.start(TARGET, detached=True)
         wait_for(lambda: [lock for lock in Path(project / "scratch").glob("finetune/*/lock") if is_held(lock)])
         (orphan,) = finetune_jobs(project)
         orphan.suspend()
-        told["beside"] = project.snakemake(TARGET, status=1).output
+        outputs["during"] = project.snakemake(TARGET, status=1).output
         first.kill()
         first.wait()
-        told["killed"] = project.snakemake(TARGET, status=1).output
-        told["again"] = project.snakemake(TARGET, status=1).output
-        told["planned"] = project.snakemake(TARGET, "-n").output
-        told["unlocked"] = project.snakemake("--unlock").output
+        outputs["killed"] = project.snakemake(TARGET, status=1).output
+        outputs["again"] = project.snakemake(TARGET, status=1).output
+        outputs["planned"] = project.snakemake(TARGET, "-n").output
+        outputs["unlocked"] = project.snakemake("--unlock").output
         second = project.start(TARGET, detached=True)
         wait_for(lambda: log.is_file() and "is already running this job" in log.read_text())
         assert orphan.is_running()
         orphan.resume()
         assert second.wait(300) == 0
-        told["first"], told["orphan"] = first.pid, orphan.pid
+        outputs["first"], outputs["orphan"] = first.pid, orphan.pid
     finally:
         for process in (first, second):
             if process:
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(process.pid, signal.SIGKILL)
-    return told
+    return outputs
 
 
-def test_a_run_beside_another_is_told_which(story):
-    assert re.search(rf"^mixtune: another snakemake runs in this folder: pid {story['first']} ", story["beside"], re.M)
-    assert "--unlock" not in story["beside"].partition(SNAKEMAKES_OWN)[0]
+def test_a_second_run_names_the_first(story):
+    assert re.search(rf"^mixtune: another snakemake runs in this folder: pid {story['first']} ", story["during"], re.M)
+    assert "--unlock" not in story["during"].partition(SNAKEMAKES_OWN)[0]
 
 
-def test_a_run_after_a_kill_is_told_what_lives_and_what_to_type(story):
+def test_a_run_after_a_kill_names_what_lives_and_what_to_type(story):
     for text in (story["killed"], story["again"]):  # nothing has removed the lock
         ours, found, _ = text.partition(SNAKEMAKES_OWN)
         assert found
@@ -86,13 +86,13 @@ def test_a_run_after_a_kill_is_told_what_lives_and_what_to_type(story):
         assert re.search(r"^      snakemake --unlock$", ours, re.M)
 
 
-def test_a_plan_and_an_unlock_are_not_told(story):
+def test_a_plan_and_an_unlock_print_no_notice(story):
     assert "mixtune: " not in story["planned"]
     assert story["unlocked"].count("mixtune: ") == 0
     assert "Unlocked working directory" in story["unlocked"]
 
 
-def test_a_job_beside_an_orphan_trains_nothing(story, whole_run):
+def test_a_job_waits_for_an_orphan_and_trains_nothing(story, whole_run):
     text = story["log"].read_text()
     assert re.search(rf"pid {story['orphan']} on .* is already running this job; waiting for it to finish", text)
     assert "finished before: restored from" in text

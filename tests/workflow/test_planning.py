@@ -97,7 +97,7 @@ def test_encoders_and_floors_are_chosen_by_lists(shipped, tmp_path, encoders, fl
     assert {rule: found[rule] for rule in expected} == expected
 
 
-def test_frontier_models_are_asked_where_the_matrix_names_them_and_for_no_seed(shipped, tmp_path):
+def test_frontier_models_predict_where_the_matrix_names_them_and_for_no_seed(shipped, tmp_path):
     project = shipped.copy(tmp_path / "project")
     entry = {"base_url": "http://localhost/v1", "model": "m", "key_variable": None, "spending_limit": 0}
     entry["price"] = {"input": 0, "output": 0}
@@ -160,7 +160,7 @@ def test_commands_over_six_hundred_cells_are_not_too_long_for_the_shell(shipped,
 
 
 @pytest.mark.parametrize(
-    ("target", "told"),
+    ("target", "message"),
     [
         (
             "scores/nobody/gentune/0-shot/seed-42.json",
@@ -169,8 +169,8 @@ def test_commands_over_six_hundred_cells_are_not_too_long_for_the_shell(shipped,
         ("adapters/nobody/gentune/0-shot/seed-42/manifest.json", "results/models/nobody/manifest.json"),
     ],
 )
-def test_what_the_matrix_does_not_name_is_told(shipped, target, told):
-    assert told in shipped.snakemake("-n", f"results/{target}", status=1).output
+def test_what_the_matrix_does_not_name_is_reported(shipped, target, message):
+    assert message in shipped.snakemake("-n", f"results/{target}", status=1).output
 
 
 def test_an_evaluation_only_benchmark_is_planned_for_all_systems_that_need_no_train_split(shipped, tmp_path):

@@ -114,7 +114,7 @@ def test_on_two_cores_no_job_waits_for_both(rule):
 
 
 @pytest.mark.parametrize("rule", JOBS)
-def test_what_fetches_is_not_retried_and_what_computes_is_not_told(rule):
+def test_what_fetches_is_not_retried_and_what_computes_sets_no_retries(rule):
     # Snakemake's nested processes on a cluster would multiply a rule's own retries; a wrong licence stays wrong.
     found = re.findall(r"^ {4}retries: (.*)", RULES[rule], re.MULTILINE)
     assert found == (["0"] if rule.startswith("fetch_") else [])

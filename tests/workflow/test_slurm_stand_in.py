@@ -12,7 +12,7 @@ from tests import fork_server
 
 CELL = "tiny/gentune/0-shot/seed-42"
 
-# Submits by running: the job has ended when sbatch has, in the state that squeue then tells.
+# Submits by running: the job has ended when sbatch has, in the state that squeue then prints.
 SBATCH = """\
 number = str(len(list(HERE.glob("job-*"))) + 1)
 (HERE / f"job-{number}").write_text("RUNNING")
@@ -24,7 +24,7 @@ with open(sys.argv[sys.argv.index("--output") + 1].replace("%j", number), "w") a
 (HERE / f"job-{number}").write_text("FAILED" if status else "COMPLETED")
 print(number)
 """
-STAND_INS = {
+COMMANDS = {
     "sbatch": SBATCH,
     "srun": """\
 command = [word for word in itertools.dropwhile(lambda word: word.startswith("-"), sys.argv[1:])]
@@ -60,7 +60,7 @@ def cluster(whole_run, tmp_path_factory):
     (project / f"results/scores/{CELL}.json").unlink()
     shutil.rmtree(project / "scratch")
     folder = tmp_path_factory.mktemp("bin")
-    for name, code in STAND_INS.items():
+    for name, code in COMMANDS.items():
         (folder / name).write_text(PREAMBLE + code)
         (folder / name).chmod(0o755)
     project.snakemake(
@@ -76,7 +76,7 @@ def cluster(whole_run, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def submitted(cluster):
-    """What sbatch was asked, by rule."""
+    """The arguments of sbatch, by rule."""
     jobs = {}
     for name, *words in cluster[1]:
         if name == "sbatch":
@@ -94,11 +94,11 @@ def test_a_cell_runs_as_three_jobs(cluster, submitted):
 
 
 @pytest.mark.parametrize("rule", ["finetune", "predict"])
-def test_a_gpu_job_asks_for_one_gpu(submitted, rule):
+def test_a_gpu_job_requests_one_gpu(submitted, rule):
     assert re.findall(r"--gp\S+|--gres\S+", submitted[rule]) == ["--gpus=1"]
 
 
-def test_a_score_asks_for_no_gpu(submitted):
+def test_a_score_requests_no_gpu(submitted):
     assert "gpus" not in submitted["score"]
     assert "gres" not in submitted["score"]
 
@@ -107,7 +107,7 @@ def test_a_score_asks_for_no_gpu(submitted):
     ("rule", "memory", "minutes", "cpus"),
     [("finetune", 24000, 1440, 2), ("predict", 24000, 1440, 2), ("score", 2000, 30, 1)],
 )
-def test_a_job_asks_for_what_its_rule_says(submitted, rule, memory, minutes, cpus):
+def test_a_job_requests_what_its_rule_says(submitted, rule, memory, minutes, cpus):
     for option in (f"--mem {memory}", f"-t {minutes}", f"--cpus-per-task={cpus}", "-p gpu"):
         assert f" {option} " in submitted[rule]
 
@@ -122,6 +122,6 @@ def test_no_account_is_given_where_the_profile_names_none(submitted):
 
 
 def test_the_states_of_jobs_come_from_squeue(cluster):
-    # sacct without an accounting database would be asked for ever.
-    asked = [name for name, *words in cluster[1] if name == "squeue" or (name == "sacct" and "--name" in words)]
-    assert set(asked) == {"squeue"}
+    # sacct without an accounting database would be polled for ever.
+    polled = [name for name, *words in cluster[1] if name == "squeue" or (name == "sacct" and "--name" in words)]
+    assert set(polled) == {"squeue"}

@@ -142,7 +142,7 @@ def test_every_cell_is_trained_on_its_own_mixture(whole_run):
         assert (card["steps"], card["examples"]) == (4, 16)  # max_rows / batch_size
 
 
-def test_every_system_is_asked_the_same_test_rows(whole_run):
+def test_every_system_predicts_the_same_test_rows(whole_run):
     project, _ = whole_run
     for condition, benchmark in product(CONDITIONS, BENCHMARKS):
         paths = [project / f"results/predictions/{cell}/{condition}/{benchmark}.parquet" for cell in CELLS]
@@ -156,9 +156,9 @@ def test_the_matrix_has_a_row_for_each_cell_and_condition(whole_run):
     project, _ = whole_run
     with (project / "reports/tables/matrix.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    beside = [f"{row['mixture']}/{row['model']}" for row in rows if row["condition"] == "any"]
-    assert beside == ["encoder/tiny-roberta", *sorted(FLOORS[:4]), FLOORS[4]]
-    rows = rows[: -len(beside)]
+    baselines = [f"{row['mixture']}/{row['model']}" for row in rows if row["condition"] == "any"]
+    assert baselines == ["encoder/tiny-roberta", *sorted(FLOORS[:4]), FLOORS[4]]
+    rows = rows[: -len(baselines)]
     found = [(row["mixture"], f"{row['shots']}-shot", row["condition"]) for row in rows]
     assert sorted(found) == sorted(product(MIXTURES, SHOTS, CONDITIONS))
     assert {row["missing"] for row in rows} == {""}
@@ -260,7 +260,7 @@ def test_errors_and_strata_add_up_to_the_scores(whole_run):
     assert wrong == confused  # of four rows each, fewer than reports.errors
 
 
-def test_a_sample_corpus_stands_beside_no_published_score(whole_run):
+def test_a_sample_corpus_is_compared_with_no_published_score(whole_run):
     project, _ = whole_run
     rows = read_table(project, "published")
     assert len(rows) == 214 + 70
@@ -306,7 +306,7 @@ def test_the_page_shows_what_was_run_and_links_to_what_is_there(whole_run):
 
 @pytest.fixture(scope="module")
 def report(whole_run, tmp_path_factory):
-    """Snakemake's report: its results by path, and the names of the files beside it."""
+    """Snakemake's report: its results by path, and the names of the files next to it."""
     project = whole_run[0].copy(tmp_path_factory.mktemp("report") / "project")
     project.snakemake("--report", "reports/report.zip")
     with zipfile.ZipFile(project / "reports/report.zip") as archive:
