@@ -51,7 +51,7 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    """Leave out what is slow unless it is asked for, and put last what is spread: no process then waits for another."""
+    """Leave out what is slow unless it is selected, and put last what is spread: no process then waits for another."""
     for item in items:
         if item.path.parent.name in SLOW:
             item.add_marker(item.path.parent.name)

@@ -42,7 +42,7 @@ MODULES = {
 }  # fmt: skip
 AT_IMPORT = ("ATEN_", "CUDA_", "HF_", "OMP_")  # beginnings of variables that libraries read when they are imported
 ENVIRONMENT = {"OMP_NUM_THREADS": "1", "HF_HUB_OFFLINE": "1", "CUDA_VISIBLE_DEVICES": ""}
-HEADER = 8  # bytes that tell a message's length
+HEADER = 8  # bytes that hold a message's length
 PROGRAM = """\
 #!{python} -IS
 import json, os, socket, sys
@@ -80,7 +80,7 @@ def python() -> str:
 def start(folder: Path) -> subprocess.Popen:
     """Make the program `python` in an empty folder, and start the server behind it.
 
-    The server imports nothing before it is first asked, and ends when its standard input is closed.
+    The server imports nothing before the first request, and ends when its standard input is closed.
     """
     environment = os.environ | ENVIRONMENT | {"PYTHONHASHSEED": "7"}
     frozen = {name: value for name, value in environment.items() if name.startswith(AT_IMPORT)}

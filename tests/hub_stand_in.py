@@ -11,7 +11,7 @@ KINDS = {"models": "model", "datasets": "dataset"}
 
 
 class UploadHub:
-    """What it holds and was asked.
+    """What it holds, and the requests it received.
 
     Attributes:
         repositories: `private` and `files` (name to bytes) by (kind, id).
@@ -33,10 +33,10 @@ class UploadHub:
         if self.refuse and method == "POST":
             return self.refuse, {"error": "You don't have the rights to do this"}
         if path == "/api/repos/create":
-            asked = json.loads(body)
-            key = (asked["type"], f"{asked['organization']}/{asked['name']}")
+            created = json.loads(body)
+            key = (created["type"], f"{created['organization']}/{created['name']}")
             known = key in self.repositories
-            self.repositories.setdefault(key, {"private": asked["visibility"] == "private", "files": {}})
+            self.repositories.setdefault(key, {"private": created["visibility"] == "private", "files": {}})
             return 409 if known else 200, {"url": f"{self.url}/{key[1]}"}
         if path == "/api/validate-yaml":
             return 200, {"errors": [], "warnings": []}

@@ -22,7 +22,7 @@ MEMORY = 8 * 2**30  # bytes; a reader that wants more fails, and not the machine
 
 
 def fuzz(format: Format, wanted: int, number: int, folder: Path, kept: Path) -> Counter[str]:
-    """How often each outcome was seen; the first input of each kind of failure is told and kept."""
+    """How often each outcome was seen; the first input of each kind of failure is printed and kept."""
     draw = random.Random(f"{number}/{format.name}")
     outcomes: Counter[str] = Counter()
     seen: set[tuple[str, str]] = set()

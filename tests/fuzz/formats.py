@@ -32,7 +32,7 @@ class Format:
         first: The number of the first record, where ids count records or lines.
         rows: How many examples a record promises.
         columns: The header, for a format that has one.
-        delimiter: What stands between cells; where it is a comma, cells are quoted.
+        delimiter: What separates cells; where it is a comma, cells are quoted.
         ignored: Fields that are not read, with all that is in them.
         optional: Fields that may be null or missing.
         loose: Fields that take values of several types.

@@ -1,4 +1,4 @@
-"""What happens to files: one change a file, to a record's values, its cells, the columns or the bytes."""
+"""What happens to files: one change per file, to a record's values, its cells, the columns or the bytes."""
 
 import copy
 import random
@@ -32,7 +32,7 @@ class Mutant:
         changed: The records that may read otherwise than before.
         due: How many of these must be accounted for, as examples or by a reason.
         broken: Whether the file must be refused, or the change be counted.
-        moved: Whether records may stand at other places.
+        moved: Whether records may be at other places.
         native: The changed record, where the change is in the values of one.
     """
 

@@ -1,4 +1,4 @@
-"""Records of every format, as hypothesis strategies, each with the examples that it stands for.
+"""Records of every format, as hypothesis strategies, each with the examples that it contains.
 
 These are worked out here from the description of the format, and not by a reader: that is the point.
 """
