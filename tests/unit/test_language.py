@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-CODE = sorted([*(ROOT / "src").rglob("*.py"), *(ROOT / "workflow").rglob("*.py")])
+CODE = sorted(path for folder in ("src", "workflow") for path in (ROOT / folder).rglob("*.py"))
+CHECKS = sorted(
+    path for folder in ("tests", "perf") for path in (ROOT / folder).rglob("*.py") if path != Path(__file__)
+)
 TEXTS = sorted(
     path
     for pattern in ("*.md", "*.yaml", "Snakefile", "Makefile", "docs/**/*.md", "docs/**/*.yaml", "profiles/**/*.yaml",
@@ -49,7 +52,7 @@ def problems(lines, *patterns):
     ]
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda path: str(path.relative_to(ROOT)))
+@pytest.mark.parametrize("path", [*CODE, *CHECKS], ids=lambda path: str(path.relative_to(ROOT)))
 def test_code_speaks_the_language_of_the_field(path):
     assert problems(words(path), PRIVATE, DISTRIBUTIVE, FOR_EXAMPLE) == []
 

@@ -10,7 +10,7 @@ from huggingface_hub import metadata_load
 from peft import LoraConfig, get_peft_model
 from transformers import AutoModelForCausalLM
 
-from tests.hub_stand_in import serving
+from tests.upload_hub import serving
 
 TUNED = "tiny/gentune/0-shot/seed-42"
 RELEASED = "tiny/gentune/0-shot"
@@ -142,7 +142,7 @@ def test_publish_uploads_nothing_in_a_dry_run_and_everything_otherwise(project):
         output = project.snakemake("publish", HF_TOKEN=None, **there).output
         assert "me/tiny-re_gentune-0-shot (model, private, licence other)" in output
         assert "me/re_gentune (dataset, private, licence apache-2.0)" in output
-        assert hub.asked == []
+        assert hub.requests == []
         project.configure({"publish": {"dry_run": False}})
         output = project.snakemake("publish", status=1, HF_TOKEN=None, **there).output
         assert "HF_TOKEN: not set" in output

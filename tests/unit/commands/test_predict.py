@@ -39,7 +39,7 @@ from mixtune.prompts.rendering import render
 from mixtune.prompts.settings import RenderPromptsSettings
 from mixtune.training.finetune import finetune
 from mixtune.training.settings import FinetuneSettings
-from tests.hub_stand_in import serving
+from tests.upload_hub import serving
 
 SETTINGS = FinetuneSettings(
     epochs=1.0,
@@ -491,7 +491,7 @@ def test_adapter_and_base_may_be_hub_ids(tuned, released, capsys, tmp_path, monk
         hub.repositories["model", "maker/adapter"]["files"]["adapter_config.json"] = json.dumps(config).encode()
         assert run(["--adapter", f"maker/adapter@{COMMIT}", *options], capsys)[0] == expected
         assert run(["--adapter", str(released), "--base", f"maker/base@{COMMIT}", *options], capsys)[0] == expected
-        taken = {path.partition("/resolve/")[2] for path in hub.asked if "/resolve/" in path}
+        taken = {path.partition("/resolve/")[2] for path in hub.requests if "/resolve/" in path}
         assert {f"{COMMIT}/adapter_model.safetensors", f"{COMMIT}/model.safetensors"} < taken
         assert not [path for path in taken if path.endswith((".bin", ".py", ".md"))]
         with pytest.raises(SystemExit, match=r"--adapter: maker/gone is no folder here and cannot be fetched"):

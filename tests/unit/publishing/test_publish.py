@@ -9,7 +9,7 @@ from mixtune.artifacts.manifests import read_json, write_json, write_manifest
 from mixtune.errors import UserError
 from mixtune.publishing.publish import publish
 from mixtune.publishing.settings import PublishSettings
-from tests.hub_stand_in import serving
+from tests.upload_hub import serving
 
 TOKEN = "hf_neverToBeShown"
 CARD = """\
@@ -94,7 +94,7 @@ def test_a_dry_run_prints_and_requests_nothing(hub, adapter, mixture, capsys, mo
     monkeypatch.delenv("HF_TOKEN")
     publish(settings(dry_run=True), [adapter], [mixture])
     printed = capsys.readouterr().out
-    assert hub.asked == []
+    assert hub.requests == []
     sizes = {name: (adapter.parent / name).stat().st_size for name in UPLOADED}
     head = f"me/Llama-tiny-re_own-2-shot (model, private, licence llama3.2), {sum(sizes.values()):,} bytes from "
     assert printed.startswith(head)
@@ -112,7 +112,7 @@ def test_files_of_the_manifest_and_the_card_go_up_and_no_others(hub, adapter, mi
     assert model["files"] == {name: (adapter.parent / name).read_bytes() for name in UPLOADED}
     data = hub.repositories["dataset", "me/re_own"]
     assert sorted(data["files"]) == ["README.md", "data/train_0-00000-of-00001.parquet"]
-    assert [line for line in hub.asked if line.startswith("PUT /lfs/")]  # weights and rows, by LFS
+    assert [line for line in hub.requests if line.startswith("PUT /lfs/")]  # weights and rows, by LFS
     assert hub.tokens == {f"Bearer {TOKEN}"}
     printed = capsys.readouterr()
     assert f"uploaded: {hub.url}/me/Llama-tiny-re_own-2-shot/commit/{'b' * 40}" in printed.out
@@ -143,7 +143,7 @@ def test_licensed_rows_never_go_up(hub, adapter, mixture):
     sources = {"own": [source("web", ""), source("tales", "")]}
     with pytest.raises(UserError, match=r"holds rows of tales, web, whose licence .*export\.licensed"):
         publish(settings(sources=sources), [adapter], [mixture])
-    assert hub.asked == []  # no other upload has begun either
+    assert hub.requests == []  # no other upload has begun either
     # A sample corpus imitates a licensed benchmark, and is this project's own.
     samples = {"own": [source("web", "", origin="sample"), source("tales", "", origin="sample")]}
     publish(settings(sources=samples), [], [mixture])
@@ -158,7 +158,7 @@ def test_what_can_be_run_or_was_changed_is_refused(hub, adapter):
     write_manifest(adapter, [folder / "adapter_config.json", folder / "optimizer.pt"])
     with pytest.raises(UserError, match=r"lists optimizer\.pt; only data, tokenizers and safetensors"):
         publish(settings(), [adapter], [])
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 def test_the_token_comes_from_the_environment_alone(hub, adapter, monkeypatch, tmp_path):
@@ -167,7 +167,7 @@ def test_the_token_comes_from_the_environment_alone(hub, adapter, monkeypatch, t
     monkeypatch.delenv("HF_TOKEN")
     with pytest.raises(UserError, match="HF_TOKEN: not set; put a token with write access into the environment"):
         publish(settings(), [adapter], [])
-    assert hub.asked == []
+    assert hub.requests == []
 
 
 @pytest.mark.parametrize("status", [401, 403, 500])

@@ -15,13 +15,13 @@ class UploadHub:
 
     Attributes:
         repositories: `private` and `files` (name to bytes) by (kind, id).
-        asked: Method and path of every request.
+        requests: Method and path of every request.
         tokens: The Authorization headers that came with changes.
         refuse: A status to answer every change with, or 0.
     """
 
     def __init__(self):
-        self.repositories, self.asked, self.tokens, self.refuse = {}, [], set(), 0
+        self.repositories, self.requests, self.tokens, self.refuse = {}, [], set(), 0
         self.objects, self.url = {}, ""
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict | list | bytes]:
@@ -97,7 +97,7 @@ def serving():
         def do_POST(self):
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             path = self.path.partition("?")[0]
-            hub.asked.append(f"{self.command} {path}")
+            hub.requests.append(f"{self.command} {path}")
             if self.command == "POST":
                 hub.tokens.add(self.headers["Authorization"])
             status, value = hub.answer(self.command, path, body)
