@@ -17,7 +17,7 @@ from tests.workflow.projects import ROOT
 CELL = "tiny/gentune/0-shot/seed-42"
 
 
-def mixtune(project, *arguments, status=0, **environment):
+def mixtune(project, *arguments, status=0, stdin=None, **environment):
     """What a command prints in a project."""
     variables = {"PYTHONPATH": str(project / "src"), "MIXTUNE_DEVICE": "cpu", **fork_server.ENVIRONMENT, **environment}
     command = [fork_server.python(), "-m", "mixtune.cli", *arguments]
@@ -27,6 +27,7 @@ def mixtune(project, *arguments, status=0, **environment):
         env=os.environ | variables,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
+        input=stdin,
         text=True,
         timeout=300,
     )
@@ -37,18 +38,32 @@ def mixtune(project, *arguments, status=0, **environment):
 # Documented commands
 
 
-def test_documented_commands_work_for_a_model_that_stays_in_its_folder(whole_run, tmp_path):
-    """Every command of mixtune in the README, with the names of this project (`origin: path`)."""
-    project, _ = whole_run
-    text = (ROOT / "README.md").read_text(encoding="utf-8").replace("\\\n", " ")
-    for old, new in {
-        "SmolLM2-135M-Instruct": "tiny", "mine.yaml": "tiny.yaml", "--output merged": f"--output {tmp_path / 'merged'}",
-    }.items():  # fmt: skip
-        text = text.replace(old, new)
-    commands = re.findall(r"^ {4}mixtune (.*)", text, re.MULTILINE)
-    assert {command.split()[0] for command in commands} == {"doctor", "status", "why", "clean", "predict", "merge"}
-    for command in commands:
-        output = mixtune(project, *shlex.split(command, comments=True))
+DOCUMENTS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+NAMES = {  # of the documents, and of this project
+    "SmolLM2-135M-Instruct": "tiny",
+    "mine.yaml": "tiny.yaml",
+    "audit drugs": "audit gids",
+    " --path data/conll04": "",  # the official files
+}
+
+
+@pytest.mark.parametrize("origin", ["path", "hub or pypi"])
+def test_documented_commands_work_for_models_of_every_origin(project, tmp_path, origin):
+    """Every command of mixtune in README and docs; of the other origins, those that take a model."""
+    if origin != "path":  # the model's files are in the folder of its manifest
+        manifest = project / "results/models/tiny/manifest.json"
+        shutil.copytree(read_json(manifest, dict)["folder"], manifest.parent, dirs_exist_ok=True)
+        manifest.write_text(json.dumps(read_json(manifest, dict) | {"folder": "results/models/tiny"}))
+    text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS).replace("\\\n", " ")
+    for name, own in (NAMES | {"--output merged": f"--output {tmp_path / 'merged'}"}).items():
+        text = text.replace(name, own)
+    commands = list(dict.fromkeys(re.findall(r"^ {4}(?:MIXTUNE_DEVICE=cpu )?mixtune (.*)", text, re.MULTILINE)))
+    assert {command.split()[0] for command in commands} == {
+        "audit", "clean", "doctor", "merge", "predict", "status", "why",
+    }  # fmt: skip
+    row = json.dumps({"text": "Ada Byron was born in London.", "head": "Ada Byron", "tail": "London"})
+    for command in commands if origin == "path" else [command for command in commands if "--base" in command]:
+        output = mixtune(project, *shlex.split(command, comments=True), stdin=row)
         assert "Traceback" not in output
         assert not command.startswith("predict") or '"relation": ' in output.splitlines()[-1]
     assert (tmp_path / "merged/model.safetensors").is_file()

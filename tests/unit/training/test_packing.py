@@ -1,4 +1,4 @@
-"""Packed rows: their layout. Which models can process them: tests/unit/models/test_architectures.py."""
+"""Packed rows: their layout. Which models can process them: tests/architectures/test_architectures.py."""
 
 import torch
 from transformers.masking_utils import causal_mask_function
