@@ -44,6 +44,8 @@ def adapter_config(folder: Path) -> AdapterConfig:
             "weights in safetensors"
         )
     config = read_json(folder / CONFIG, AdapterConfig)
+    if not isinstance(config, dict):
+        raise UserError(f"{folder / CONFIG} is no JSON object; give the folder of an adapter in PEFT's layout")
     unsupported = [name for name in UNSUPPORTED if config.get(name)]
     if config.get("peft_type") != "LORA" or unsupported:
         raise UserError(

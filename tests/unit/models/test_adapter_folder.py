@@ -24,3 +24,10 @@ def test_what_is_more_than_lora_is_refused(saved, changed, problem):
     edit(folder / "adapter_config.json", **changed)
     with pytest.raises(UserError, match=rf"adapter_config\.json {problem}; only LoRA matrices are loaded"):
         adapter_config(folder)
+
+
+def test_a_config_of_another_form_is_refused(saved):
+    folder = saved()
+    write_json(folder / "adapter_config.json", [])
+    with pytest.raises(UserError, match=r"adapter_config\.json is no JSON object"):
+        adapter_config(folder)
