@@ -72,7 +72,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
         UserError: A file is missing, incomplete or outside the folder, or a header lacks a tensor of the index.
     """
     if (folder / WEIGHTS).is_file():
-        return _read_header(folder / WEIGHTS)
+        return read_header(folder / WEIGHTS)
     if not (folder / INDEX).is_file():
         raise UserError(f"{folder} holds neither {WEIGHTS} nor {INDEX}; use a checkpoint as Transformers saves it")
     weight_map = read_object(folder / INDEX).get("weight_map")
@@ -88,7 +88,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
             f"{folder}: {len(missing)} of {len(shards)} files of {INDEX} are missing ({missing[0]!r}); fetch or copy "
             "them"
         )
-    tensors = {name: tensor for shard in shards for name, tensor in _read_header(folder / shard).items()}
+    tensors = {name: tensor for shard in shards for name, tensor in read_header(folder / shard).items()}
     absent = [name for name, shard in weight_map.items() if name not in tensors or tensors[name].path.name != shard]
     if absent:
         raise UserError(
@@ -97,7 +97,7 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _read_header(path: Path) -> dict[str, Tensor]:
+def read_header(path: Path) -> dict[str, Tensor]:
     """Return the tensors of a safetensors file; its length must be that of its header's tensors."""
     try:
         with safe_open(path, framework="numpy") as file:

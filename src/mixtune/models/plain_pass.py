@@ -100,7 +100,8 @@ def check_way(
     Args:
         attention: Name of the registered attention function of the faster way.
         fast: Returns logits (positions, vocabulary) of the faster way.
-        rows: Ids of each row, and the number of its last positions whose logits `fast` returns, in this order.
+        rows: Ids of each row, and the number of its last positions (at least two of the first row) whose logits `fast`
+            returns, in this order.
 
     Raises:
         UserError: The model cannot be used at all: plain passes fail, or it is not causal.
@@ -126,17 +127,17 @@ def check_way(
 def _plain(model: Any, device: Device, rows: Sequence[tuple[Sequence[int], int]]) -> torch.Tensor:
     """Return logits (positions, vocabulary) of plain passes, after a check that they do not depend on later tokens."""
     tensors = [(torch.tensor(ids, device=model.device), last) for ids, last in rows]
-    ids = tensors[0][0]
+    ids, last = tensors[0]
     try:
         with torch.no_grad(), device.autocast():
-            expected = torch.cat([plain_logits(model, row, last) for row, last in tensors]).float()
-            before, after = plain_logits(model, ids[:-1], 1), plain_logits(model, ids, 2)[:1]
+            expected = torch.cat([plain_logits(model, row, number) for row, number in tensors]).float()
+            shorter = plain_logits(model, ids[:-1], 1).float()
     except torch.OutOfMemoryError:
         raise
     except Exception as error:
         reason = f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"
         raise UserError(f"this model cannot be used: the forward pass of one row fails ({reason})") from error
-    if not _difference(after.float(), before.float(), device.dtype) <= LIMITS[device.dtype]:
+    if not _difference(expected[last - 2 : last - 1], shorter, device.dtype) <= LIMITS[device.dtype]:
         raise UserError("this model cannot be used: it is not causal, its logits depend on later tokens")
     return expected
 

@@ -4,12 +4,11 @@ import re
 from collections.abc import Sequence
 from pathlib import Path
 
-from safetensors import SafetensorError, safe_open
-
 from ..artifacts.download import MODEL_FILES, network_errors
 from ..artifacts.manifests import read_json
 from ..errors import DISK, UserError
 from .adapter_folder import CARD, CONFIG, WEIGHTS, adapter_config, run_card
+from .checkpoint_files import read_header
 from .compatibility import check_checkpoint
 from .formats import ModelManifest
 
@@ -44,11 +43,7 @@ def base_folder(base: str | None, adapter: Path) -> str:
     folder = _base_folder(base, adapter, source)
     check_checkpoint(folder, key=source)
     for path in sorted(adapter.glob("*.safetensors")):
-        try:
-            with safe_open(path, framework="numpy"):
-                pass
-        except SafetensorError as error:
-            raise UserError(f"{path}: incomplete safetensors file ({error}); fetch or copy it again") from None
+        read_header(path)
     return str(folder)
 
 

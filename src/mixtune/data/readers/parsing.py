@@ -4,13 +4,15 @@ import codecs
 import json
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import accumulate
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from ..example import LONGEST, MissingSplit, ReadError, Span
 from .json_stream import array_values, grouped_values
+
+_T = TypeVar("_T")
 
 VALIDATION = ("validation", "valid", "val", "dev")  # names of the validation split in names of files
 ABSENT = object()  # what a path finds that leads nowhere
@@ -117,18 +119,7 @@ def array_records(path: Path) -> Iterator[tuple[int, object]]:
     Raises:
         ReadError: The file is not one complete JSON array with a record in it.
     """
-    number = 0
-    check_text(path)
-    with path.open("rb") as file:
-        opening, line = _read_opening(file)
-        if opening != b"[":
-            raise ReadError(path, None, "expected one JSON array of records")
-        try:
-            for value in array_values(file, line):
-                yield value
-                number += 1
-        except (ValueError, RecursionError) as error:
-            raise _broken(path, number, error) from None
+    return _streamed(path, b"[", "expected one JSON array of records", array_values)
 
 
 def json_groups(path: Path) -> Iterator[tuple[str, object]]:
@@ -137,22 +128,27 @@ def json_groups(path: Path) -> Iterator[tuple[str, object]]:
     Raises:
         ReadError: The file is not one complete object of lists.
     """
+    expected = "expected one JSON object with a list of records under each name"
+    return _streamed(path, b"{", expected, lambda file, _: grouped_values(file))
+
+
+def _streamed(
+    path: Path, opening: bytes, expected: str, values: Callable[[BinaryIO, int], Iterator[_T]]
+) -> Iterator[_T]:
+    """Yield the values of a JSON file after its opening bracket; `values` gets the file and the bracket's line."""
     number = 0
     check_text(path)
     with path.open("rb") as file:
-        opening, _ = _read_opening(file)
-        if opening != b"{":
-            raise ReadError(path, None, "expected one JSON object with a list of records under each name")
+        found, line = _read_opening(file)
+        if found != opening:
+            raise ReadError(path, None, expected)
         try:
-            for value in grouped_values(file):
+            for value in values(file, line):
                 yield value
                 number += 1
         except (ValueError, RecursionError) as error:
-            raise _broken(path, number, error) from None
-
-
-def _broken(path: Path, number: int, error: Exception) -> ReadError:
-    return ReadError(path, f"record {number}", f"not valid JSON ({error}); is the file truncated?")
+            problem = f"not valid JSON ({error}); is the file truncated?"
+            raise ReadError(path, f"record {number}", problem) from None
 
 
 def is_json_array(path: Path) -> bool:
