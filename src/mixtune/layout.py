@@ -1,6 +1,8 @@
 """Layout of a project folder: which path each output has. Rules and commands take paths from here alone.
 
-Wildcards are in braces. A system is a cell `MODEL/MIXTURE/N-shot/seed-S`, or a baseline such as `floor/majority`.
+Wildcards are in braces. A system is a cell `MODEL/MIXTURE/N-shot/seed-S` (of a variant: `…/N-shot/VARIANT/seed-S`), or
+a baseline such as `floor/majority`. A mixture is drawn, and its rows are rendered, once for all variants with the same
+settings of it: `{draw}` and `{rows}` are its name, and the settings that differ from those of the configuration.
 """
 
 import re
@@ -14,15 +16,15 @@ FETCHED = "results/fetched/{benchmark}/manifest.json"
 BENCHMARK = "results/benchmarks/{benchmark}/manifest.json"
 BENCHMARK_FILE = "results/benchmarks/{benchmark}/{file}"
 ALL_BENCHMARKS = "results/benchmarks/all.json"
-MIXTURE = "results/mixtures/{mixture}/manifest.json"
-MIXTURE_SPLIT = "results/mixtures/{mixture}/{split}.parquet"
+MIXTURE = "results/mixtures/{draw}/manifest.json"
+MIXTURE_SPLIT = "results/mixtures/{draw}/{split}.parquet"
 
 MODEL = "results/models/{model}/manifest.json"
 RELEASED = "results/released/{released}/manifest.json"
 RELEASED_FILE = "results/released/{released}/{file}"
 
-TRAINING = "results/rendered/{model}/training/{mixture}/{shots}-shot/manifest.json"
-TRAINING_SPLIT = "results/rendered/{model}/training/{mixture}/{shots}-shot/{split}.parquet"
+TRAINING = "results/rendered/{model}/training/{rows}/{shots}-shot/manifest.json"
+TRAINING_SPLIT = "results/rendered/{model}/training/{rows}/{shots}-shot/{split}.parquet"
 PROMPTS = "results/rendered/{model}/prompts/{shots}-shot/manifest.json"
 PROMPT_FILE = "results/rendered/{model}/prompts/{shots}-shot/{condition}/{benchmark}.parquet"
 
@@ -62,7 +64,7 @@ def of_manifest(path: str) -> System | None:
     """Return the cell or untuned model that an adapter's or predictions' manifest belongs to; None for another file.
 
     >>> of_manifest("results/predictions/smol/mixtune/0-shot/seed-42/manifest.json")
-    System(model='smol', mixture='mixtune', shots=0, seed=42)
+    System(model='smol', mixture='mixtune', shots=0, seed=42, variant='default')
     """
     match = re.fullmatch(r"results/(?:adapters|predictions)/(.+)/manifest\.json", path)
     return System.parse(match[1]) if match else None

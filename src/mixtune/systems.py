@@ -2,15 +2,20 @@
 
 import re
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Literal, Self
 
 UNTUNED = "untuned"
 ANY = "any"  # the condition of systems that have one way to predict
+DEFAULT = "default"  # the variant with the settings of the configuration as they are
 Kind = Literal["cell", "untuned", "encoder", "frontier", "floor", "ceiling"]
 BASELINES = ("encoder", "frontier", "floor", "ceiling")  # kinds of systems that train on no mixture
-RUNS = "{model}/{mixture}/{shots}-shot"  # cells that differ in the seed alone
-PATH = RUNS + "/seed-{seed}"
-_CELL = re.compile(r"(?P<model>[^/]+)/(?P<mixture>[^/]+)/(?P<shots>\d+)-shot/seed-(?P<seed>\d+)")
+RELEASED = "{model}/{mixture}/{shots}-shot"  # a released adapter takes the place of the default variant
+PATH = RELEASED + "/{variant}seed-{seed}"  # the folder of a variant ends with its slash; that of the default is empty
+SHAPE = r"[^/]+/[^/]+/\d+-shot/(?:[^/]+/)?seed-\d+"
+_CELL = re.compile(
+    r"(?P<model>[^/]+)/(?P<mixture>[^/]+)/(?P<shots>\d+)-shot/(?:(?P<variant>[^/]+)/)?seed-(?P<seed>\d+)"
+)
 
 
 @dataclass(frozen=True)
@@ -19,25 +24,66 @@ class System:
 
     >>> str(System("smol", "mixtune", 2, 42))
     'smol/mixtune/2-shot/seed-42'
+    >>> str(System("smol", "mixtune", 2, 42, "high-rate"))
+    'smol/mixtune/2-shot/high-rate/seed-42'
+
+    Attributes:
+        variant: What it is tuned with, by its name under `variants`.
     """
 
     model: str
     mixture: str
     shots: int
     seed: int
+    variant: str = DEFAULT
 
     def __str__(self) -> str:
-        return PATH.format(**vars(self))
+        return PATH.format(**vars(self) | {"variant": variant_folder(self.variant)})
 
     @classmethod
     def parse(cls, path: str) -> Self | None:
         """Return the cell or untuned model of a path in results/, or None for a baseline's path.
 
         >>> System.parse("smol/untuned/0-shot/seed-0")
-        System(model='smol', mixture='untuned', shots=0, seed=0)
+        System(model='smol', mixture='untuned', shots=0, seed=0, variant='default')
         """
         match = _CELL.fullmatch(path)
-        return cls(match["model"], match["mixture"], int(match["shots"]), int(match["seed"])) if match else None
+        if match is None:
+            return None
+        return cls(
+            match["model"], match["mixture"], int(match["shots"]), int(match["seed"]), match["variant"] or DEFAULT
+        )
+
+    @classmethod
+    def of_folder(cls, folder: PurePath) -> Self:
+        """Return the cell or untuned model whose results are in this folder.
+
+        Raises:
+            ValueError: The path does not end with that of a cell.
+        """
+        parts = folder.parts
+        for length in (4, 5):
+            if cell := cls.parse("/".join(parts[-length:])):
+                return cell
+        raise ValueError(f"{folder}: no path of a cell")
+
+
+def variant_folder(variant: str) -> str:
+    """Return a variant's part of a cell's path: its name and a slash; "" for the default, whose paths lack it.
+
+    >>> variant_folder("high-rate"), variant_folder("default")
+    ('high-rate/', '')
+    """
+    return "" if variant == DEFAULT else f"{variant}/"
+
+
+def parse_variant(folder: str) -> str:
+    """Return the variant whose part of a path this is.
+
+    >>> parse_variant("high-rate/"), parse_variant("")
+    ('high-rate', 'default')
+    """
+    return folder.removesuffix("/") or DEFAULT
 
 
 def parse_shots(folder: str) -> int:

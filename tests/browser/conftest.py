@@ -33,6 +33,9 @@ def full(tmp_path_factory):
     folder = tmp_path_factory.mktemp("full")
     files, logs = made_up.write(folder)
     write_page(made_up.PAGE, files, logs, folder / "reports" / "index.html")
+    setup = made_up.PAGE.setup.model_copy(update={"variants": ["default", "low"]})
+    varied = made_up.add_variant(files, folder / "reports" / "varied")
+    write_page(made_up.PAGE.model_copy(update={"setup": setup}), varied, [], folder / "reports" / "varied.html")
     return folder
 
 
@@ -55,15 +58,15 @@ def browser():
 
 @pytest.fixture
 def opened(browser, full):
-    """Opens the page: `opened(width=1400, theme="light", at="")`; at the end nothing may have gone wrong in it."""
+    """Opens one, `opened(width=1400, theme="light", at="", name="index.html")`; at the end nothing may have failed."""
     pages = []
 
-    def make(width: int = 1400, theme: str = "light", at: str = "") -> Opened:
+    def make(width: int = 1400, theme: str = "light", at: str = "", name: str = "index.html") -> Opened:
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme, offline=True)
         context.set_default_timeout(120_000)  # a busy machine is slow, not broken
         context.add_init_script(path=CHECKS)
         page = Opened(context.new_page(), full)
-        file = (full / "reports" / "index.html").as_uri()
+        file = (full / "reports" / name).as_uri()
         page.tab.on("console", lambda said: page.faults.append(said.text) if said.type == "error" else None)
         page.tab.on("pageerror", lambda error: page.faults.append(str(error)))
         page.tab.on("request", lambda sent: None if sent.url.startswith(file) else page.faults.append(sent.url))

@@ -16,7 +16,7 @@ from mixtune.reports.experiment import setup_of
 from mixtune.reports.settings import PageSettings
 from mixtune.reports.tables import matrix as matrices
 from mixtune.reports.tables import scores as tables
-from mixtune.reports.tables.matrix import AVERAGES, KEYS
+from mixtune.reports.tables.matrix import AVERAGES, CELL, KEYS
 
 MODELS = {
     "SmolLM2-360M-Instruct": 0.36, "Qwen2.5-0.5B-Instruct": 0.5, "SmolLM3-3B": 3.1, "Qwen2.5-3B-Instruct": 3.1,
@@ -37,6 +37,7 @@ SETTINGS = {
     "models": list(MODELS),
     "mixtures": [{"name": name, "benchmarks": names} for name, names in MIXTURES.items()],
     "shots": SHOTS,
+    "variants": ["default"],
     "seeds": [42],
     "conditions": CONDITIONS,
     "benchmarks": [{"name": n, "title": REGISTRY[n].title, "domain": REGISTRY[n].domain} for n in TEST_ROWS],
@@ -66,7 +67,8 @@ def systems():
         seed = 0 if mixture == "untuned" else 42
         facts = {"kind": "untuned" if mixture == "untuned" else "cell", "model": model, "mixture": mixture}
         skill = 0.9 + 0.1 * np.log10(size) + 0.05 * (shots > 0)
-        yield {"system": f"{model}/{mixture}/{shots}-shot/seed-{seed}", **facts, "shots": shots, "seed": seed}, skill
+        path = f"{model}/{mixture}/{shots}-shot/seed-{seed}"
+        yield {"system": path, **facts, "shots": shots, "variant": "default", "seed": seed}, skill
     for kind, name, skill in (
         ("encoder", "roberta-large", 0.8),
         ("frontier", "GPT-5.4", 0.75),
@@ -74,7 +76,8 @@ def systems():
         ("floor", "type-pair", 0.3),
         ("ceiling", "duplicates", 1.06),
     ):
-        yield {"system": f"{kind}/{name}", "kind": kind, "model": name, "mixture": kind, "shots": 0, "seed": 0}, skill
+        facts = {"system": f"{kind}/{name}", "kind": kind, "model": name, "mixture": kind}
+        yield {**facts, "shots": 0, "variant": "default", "seed": 0}, skill
 
 
 def rates(tp, fp, fn):
@@ -150,7 +153,7 @@ def write(folder):
             unusable *= 1 if condition == "generic" else 0.3
             pairs, score = judged(random, benchmark, skill * fit * (0.97 if condition == "generic" else 1), unusable)
             scores[condition][benchmark] = score
-            key = [facts["system"], *(facts[k] for k in KEYS[:4]), condition, benchmark]
+            key = [facts["system"], *(facts[k] for k in CELL), condition, benchmark]
             confusion += [[*key, *pair] for pair in pairs]
             for row in random.choice(len(texts[benchmark]), 40, replace=False):
                 id, text, *mentions = texts[benchmark][row]
@@ -183,6 +186,20 @@ def write(folder):
     for name, frame in written.items():
         frame.to_csv(place / f"{name}.csv", index=False)
     return [place / f"{name}.csv" for name in written], logs
+
+
+def add_variant(tables, folder):
+    """Write tables in which SmolLM3 has a second variant, with the scores of its first; returns their paths."""
+    folder.mkdir()
+    for path in tables:
+        frame = pd.read_csv(path, keep_default_na=False)
+        if {"variant", "model", "mixture"} <= set(frame):
+            cells = frame[(frame["model"] == "SmolLM3-3B") & (frame["mixture"] != "untuned")].assign(variant="low")
+            if "system" in cells:
+                cells["system"] = cells["system"].str.replace("/seed-", "/low/seed-")
+            frame = pd.concat([frame, cells])
+        frame.to_csv(folder / path.name, index=False)
+    return [folder / path.name for path in tables]
 
 
 def intervals(scores, matrix):
@@ -242,7 +259,7 @@ def strata(random, scores):
 def efficiency(random, facts):
     size = MODELS[facts["model"]]
     return {
-        **{key: facts[key] for key in ("system", "model", "mixture", "shots", "seed")},
+        **{key: facts[key] for key in ("system", "model", "mixture", "shots", "variant", "seed")},
         "base_parameters": int(size * 1e9), "seconds": 9000 * size**0.7 * (1 + facts["shots"] / 2),
         "prediction_seconds": float(900 * size**0.8 * random.uniform(0.9, 1.1) * (1 + facts["shots"])),
         "peak_gpu_bytes": int(6e9 * size**0.6), "device": "made up",

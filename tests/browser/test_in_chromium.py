@@ -89,6 +89,17 @@ def test_it_is_filtered(opened):
     assert page.evaluate("document.querySelectorAll('#matrix-table tbody').length") == 1
 
 
+def test_a_variant_has_rows_of_its_own(opened):
+    page = opened(name="varied.html")
+    assert page.tab.text_content("#matrix-status").startswith("46 of 92 systems")
+    page.tab.check("input[name=variant][value=low]")
+    assert page.evaluate("checks.column('Variant')") == ["low"] * 6
+    page.tab.check("input[name=mixture][value=mixtune]")
+    page.tab.check("input[name=shots][value='0']")
+    page.tab.click("#matrix-table tbody tr:nth-child(1) button.open >> nth=0")
+    assert "· low ·" in page.tab.text_content("#score")
+
+
 def test_other_measures_transfer_and_intervals(opened):
     page = opened()
     page.tab.check("input[name=transfer]")

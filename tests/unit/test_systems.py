@@ -1,16 +1,36 @@
+from pathlib import Path
+
 import pytest
 
 from mixtune import layout
-from mixtune.systems import System, arm
-
-
-@pytest.mark.parametrize("system", [System("smol", "mixtune", 2, 42), System("smol", "untuned", 0, 0)])
-def test_a_system_is_its_path(system):
-    assert System.parse(str(system)) == system
+from mixtune.systems import System, arm, parse_variant, variant_folder
 
 
 @pytest.mark.parametrize(
-    "path", ["floor/majority", "encoder/roberta/seed-1", "a/b/c-shot/seed-1", "a/b/1-shot", "x/a/b/1-shot/seed-1"]
+    "system",
+    [System("smol", "mixtune", 2, 42), System("smol", "untuned", 0, 0), System("smol", "mixtune", 2, 42, "lr.r-16")],
+)
+def test_a_system_is_its_path(system):
+    assert System.parse(str(system)) == system
+    assert System.of_folder(Path("/somewhere/else") / str(system)) == system
+    assert parse_variant(variant_folder(system.variant)) == system.variant
+
+
+def test_a_folder_of_no_cell_is_an_error():
+    with pytest.raises(ValueError, match="no path of a cell"):
+        System.of_folder(Path("results/predictions/floor/majority"))
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "floor/majority",
+        "encoder/roberta/seed-1",
+        "a/b/c-shot/seed-1",
+        "a/b/1-shot",
+        "x/a/b/1-shot/seed-1",
+        "a/b/1-shot/v/w/seed-1",
+    ],
 )
 def test_other_paths_are_no_cell(path):
     assert System.parse(path) is None
@@ -18,6 +38,7 @@ def test_other_paths_are_no_cell(path):
 
 def test_an_arm_has_no_seed():
     assert arm("smol/mixtune/2-shot/seed-42") == "smol/mixtune/2-shot"
+    assert arm("smol/mixtune/2-shot/low/seed-42") == "smol/mixtune/2-shot/low"
     assert arm("encoder/roberta/seed-1") == "encoder/roberta"
     assert arm("floor/majority") == "floor/majority"
 

@@ -21,7 +21,7 @@ from mixtune.config import jobs
 from mixtune.config.config import load
 from mixtune.config.matrix import MatrixPlan
 from mixtune.runs import code_hash
-from mixtune.systems import System
+from mixtune.systems import System, variant_folder
 
 # Values of keys that allow a few words only; the second is taken where the first is set.
 WORDS = {
@@ -56,13 +56,29 @@ COMPARISONS = [
     {"name": "mixtures", "vary": "mixture", "of": ["gentune", "littune"]},
     {"name": "models", "vary": "model", "of": ["*", "SmolLM3-3B"]},
 ]
+VARIANTS = {
+    "other": {
+        "models": ["SmolLM2-360M*", "SmolLM3*"],
+        "training": {
+            "epochs": 2.0, "learning_rate": 0.001, "warmup": 0.2, "weight_decay": 0.2, "batch_size": 16,
+            "max_length": 512, "condition": "schema", "validation_rows": 10,
+        },
+        "lora": {"r": 8, "alpha": 8, "dropout": 0.2, "targets": ["q_proj", "v_proj"]},
+        "mixture": {"max_rows": 100, "balance": "domain"},
+    },
+    "rates": {"models": ["SmolLM3*", "Qwen*"], "grid": {"training.learning_rate": [0.01, 0.02]}},
+}  # fmt: skip
 BASE = {
-    "matrix": {"models": list(SHIPPED["models"]), "shots": [0], "frontier": ["big", "other"]},
+    "matrix": {
+        "models": list(SHIPPED["models"]), "shots": [0], "frontier": ["big", "other"],
+        "variants": ["default", "other", "rates"],
+    },
+    "variants": VARIANTS,
     "frontier": {"big": BIG, "other": {**BIG, "model": "other"}},
     "statistics": {"comparisons": COMPARISONS},
     "mixtures": {name: {"benchmarks": SHIPPED["matrix"]["benchmarks"]} for name in SHIPPED["mixtures"]},
     "publish": {"namespace": "somebody"},  # without which nothing can be published
-}
+}  # fmt: skip
 CONFIG = copy.deepcopy(SHIPPED)
 update_config(CONFIG, BASE)
 
@@ -143,13 +159,16 @@ def settings(config):
     """The serialised settings of all jobs that `all`, `export_mixtures` and `publish` plan, by rule."""
     plan, chosen = MatrixPlan(config), config.matrix
     systems = [system for path in plan.systems if (system := System.parse(path))]
-    cells = [vars(System.parse(path)) for path in plan.tuned]
+    cells = [
+        vars(cell) | {"variant": variant_folder(cell.variant), "rows": plan.tunings[str(cell)].rows}
+        for cell in map(System.parse, plan.tuned)
+    ]
     domains = {
         "fetch_model": [{"model": name} for name in [*chosen.models, *chosen.encoders]],
         "fetch_adapter": [{"released": path} for path in plan.released],
         "fetch_benchmark": [{"benchmark": b} for b in plan.prepared if config.benchmarks[b].origin == "hub"],
         "prepare_benchmark": [{"benchmark": benchmark} for benchmark in plan.prepared],
-        "build_mixture": [{"mixture": mixture} for mixture in chosen.mixtures],
+        "build_mixture": [{"draw": draw} for draw in plan.drawn],
         "export_mixture": [{"mixture": mixture} for mixture in chosen.mixtures],
         "render_prompts": [vars(system) for system in systems],
         "finetune_encoder": [{"seed": seed} for seed in chosen.seeds],

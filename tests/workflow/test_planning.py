@@ -60,7 +60,7 @@ def test_another_folder_is_named_and_no_key_of_its_config(shipped, tmp_path):
     (tmp_path / "config.yaml").write_text("samples: samples.tsv\n")
     words = ["-n", "-s", str(shipped / "Snakefile")]
     output = Project(tmp_path).snakemake(*words, profile="none", status=1, PYTHONPATH=str(shipped / "src")).output
-    assert f"{tmp_path} is no folder of mixtune: the configuration lacks 15 of 15 sections" in output
+    assert f"{tmp_path} is no folder of mixtune: the configuration lacks 16 of 16 sections" in output
     assert "missing" not in output
 
 
@@ -166,7 +166,7 @@ def test_commands_over_six_hundred_cells_are_not_too_long_for_the_shell(shipped,
             "scores/nobody/gentune/0-shot/seed-42.json",
             "unknown system nobody/gentune/0-shot/seed-42; add it",
         ),
-        ("adapters/nobody/gentune/0-shot/seed-42/manifest.json", "results/models/nobody/manifest.json"),
+        ("adapters/nobody/gentune/0-shot/seed-42/manifest.json", "unknown cell nobody/gentune/0-shot/seed-42; add"),
     ],
 )
 def test_what_the_matrix_does_not_name_is_reported(shipped, target, message):

@@ -166,7 +166,7 @@ def test_the_matrix_has_a_row_for_each_cell_and_condition(whole_run):
 
 def test_scores_of_an_encoder_and_of_floors_are_like_those_of_cells(whole_run):
     project, _ = whole_run
-    facts = {"model", "mixture", "shots", "seed", "kind", "system", "negatives", "scores"}
+    facts = {"model", "mixture", "shots", "variant", "seed", "kind", "system", "negatives", "scores"}
     for system in (CELLS[0], ENCODER, *FLOORS):
         scores = json.loads((project / f"results/scores/{system}.json").read_text())
         assert scores.keys() == facts
@@ -236,7 +236,7 @@ def test_several_seeds_are_one_row_of_the_shown_matrix(whole_run, tmp_path):
 
 def test_intervals_are_of_the_averages_that_the_matrix_shows(whole_run):
     project, _ = whole_run
-    key = itemgetter("model", "mixture", "shots", "seed", "condition")
+    key = itemgetter("model", "mixture", "shots", "variant", "seed", "condition")
     overall = {key(row): row for row in read_table(project, "intervals") if row["benchmark"] == "overall_avg"}
     for row in read_table(project, "matrix"):
         assert float(overall[key(row)]["value"]) == pytest.approx(float(row["overall_avg"]), abs=1e-12)

@@ -10,7 +10,7 @@ from mixtune.config.config import ConfigError, load
 from mixtune.config.matrix import ENCODER, FRONTIER, MatrixPlan
 from mixtune.errors import UserError
 from mixtune.runs import code_hash, run_lock
-from mixtune.systems import ANY, PATH, RUNS, UNTUNED
+from mixtune.systems import ANY, PATH, SHAPE, UNTUNED
 
 # Thousands of jobs are millions of objects, and none is garbage: the search for it took an eighth of planning.
 gc.set_threshold(1_000_000, 50, 1000)
@@ -34,6 +34,7 @@ onstart:
 
 MATRIX = CONFIG.matrix
 PLAN = MatrixPlan(CONFIG)
+CELL = PATH.replace("{", "{wildcards.")  # in messages
 
 
 def alternatives(values):
@@ -64,7 +65,10 @@ wildcard_constraints:
     model="[^/]+",
     mixture=alternatives([*CONFIG.mixtures, UNTUNED]),
     benchmark=alternatives(CONFIG.benchmarks),
+    draw=alternatives(PLAN.draws),
+    rows=alternatives(PLAN.rows),
     shots=r"\d+",
+    variant="([^/]+/)?",
     seed=r"\d+",
     encoder=alternatives(CONFIG.encoders),
     frontier=alternatives(CONFIG.frontier),
@@ -128,8 +132,21 @@ def reported(names, category):
 
 
 def mixture_benchmarks(wildcards):
-    """Return the manifests of a mixture's benchmarks."""
-    return inputs.of_mixture(PLAN, wildcards.mixture)
+    """Return the manifests of the benchmarks that a mixture is drawn from."""
+    return inputs.of_mixture(PLAN, wildcards.draw)
+
+
+def of_cell(find):
+    """Return a function of wildcards that finds a file by the path of a cell or untuned model."""
+
+    def path(wildcards):
+        cell = PATH.format(**wildcards)
+        try:
+            return find(PLAN, cell)
+        except KeyError:
+            raise WorkflowError(f"matrix: unknown cell {cell}; add it to `matrix` in config.yaml")
+
+    return path
 
 
 def predictions(wildcards):

@@ -84,9 +84,9 @@ rule build_mixture:
         splits=every(layout.MIXTURE_SPLIT, split=["train", "validation"]),
         manifest=layout.MIXTURE,
     log:
-        log_of("build_mixture", "{mixture}"),
+        log_of("build_mixture", "{draw}"),
     benchmark:
-        runtime_of("build_mixture", "{mixture}")
+        runtime_of("build_mixture", "{draw}")
     conda:
         "../../envs/mixtune.yaml"
     threads: 1
@@ -96,7 +96,7 @@ rule build_mixture:
     params:
         settings=settings("build_mixture"),
     message:
-        "Build mixture {wildcards.mixture}"
+        "Build mixture {wildcards.draw}"
     shell:
         "python -m workflow.scripts.build_mixture --settings {params.settings:q}"
         " --benchmarks {input} --manifest {output.manifest} > {log} 2>&1"

@@ -15,7 +15,7 @@ rule score:
     benchmark:
         runtime_of("score", "{system}")
     wildcard_constraints:
-        system=rf"[^/]+/[^/]+/\d+-shot/seed-\d+|{alternatives(PLAN.baselines)}",
+        system=rf"{SHAPE}|{alternatives(PLAN.baselines)}",
     conda:
         "../../envs/mixtune.yaml"
     threads: 1

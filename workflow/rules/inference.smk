@@ -38,7 +38,7 @@ rule predict:
     """Predict with one system under every condition and on every benchmark; its model is loaded once."""
     input:
         model=layout.MODEL,
-        adapter=lambda wildcards: inputs.adapter(PLAN, PATH.format(**wildcards)),
+        adapter=of_cell(inputs.adapter),
         prompts=layout.PROMPTS,
         # Only their existence counts: a new condition must be rendered, which no manifest shows.
         rendered=ancient(every(layout.PROMPT_FILE, condition=PLAN.prompts, benchmark=MATRIX.benchmarks[0])),
@@ -63,7 +63,7 @@ rule predict:
     params:
         settings=settings("predict"),
     message:
-        "Predict with {wildcards.model} ({wildcards.mixture}, {wildcards.shots}-shot, seed {wildcards.seed})"
+        f"Predict with {CELL}"
     shell:
         "python -m mixtune.devices --count {resources.gpu} --jobs-per-device {resources.jobs_per_device}"
         " -- python -m workflow.scripts.predict"

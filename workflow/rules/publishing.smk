@@ -6,7 +6,7 @@ rule card:
     input:
         adapter=layout.ADAPTER,
         model=layout.MODEL,
-        mixture=layout.MIXTURE,
+        mixture=of_cell(inputs.drawn),
         scores=layout.of_system(layout.SCORES, PATH),
         citation="CITATION.cff",
     output:
@@ -26,7 +26,7 @@ rule card:
     params:
         settings=settings("card"),
     message:
-        "Write the card of {wildcards.model} ({wildcards.mixture}, {wildcards.shots}-shot, seed {wildcards.seed})"
+        f"Write the card of {CELL}"
     shell:
         "python -m workflow.scripts.card --settings {params.settings:q} --adapter {input.adapter}"
         " --model {input.model} --mixture {input.mixture} --scores {input.scores}"
@@ -36,8 +36,8 @@ rule card:
 rule export_mixture:
     """Export a mixture as a folder that `datasets` loads, with its data-set card."""
     input:
-        mixture=layout.MIXTURE,
-        benchmarks=mixture_benchmarks,
+        mixture=layout.MIXTURE.replace("{draw}", "{mixture}"),
+        benchmarks=lambda wildcards: inputs.of_mixture(PLAN, wildcards.mixture),
     output:
         data=every(
             layout.EXPORT_DATA,

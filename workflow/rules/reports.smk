@@ -35,7 +35,7 @@ rule audit:
     """Tabulate the audit of benchmarks, mixtures and rendered rows."""
     input:
         benchmarks=every(layout.BENCHMARK, benchmark=PLAN.prepared),
-        mixtures=every(layout.MIXTURE, mixture=PLAN.mixtures),
+        mixtures=every(layout.MIXTURE, draw=PLAN.drawn),
         rendered=PLAN.rendered,
     output:
         **reported(DATA_TABLES, "Data"),

@@ -5,15 +5,15 @@ rule render_training:
     """Render a mixture as token ids and label masks for one tokenizer."""
     input:
         model=layout.MODEL,
-        mixture=layout.MIXTURE,
-        benchmarks=mixture_benchmarks,
+        mixture=lambda wildcards: layout.MIXTURE.format(draw=PLAN.rows[wildcards.rows].draw),
+        benchmarks=lambda wildcards: inputs.of_mixture(PLAN, PLAN.rows[wildcards.rows].draw),
     output:
         splits=every(layout.TRAINING_SPLIT, split=["train", "validation"]),
         manifest=layout.TRAINING,
     log:
-        log_of("render_training", RUNS),
+        log_of("render_training", "{model}/{rows}/{shots}-shot"),
     benchmark:
-        runtime_of("render_training", RUNS)
+        runtime_of("render_training", "{model}/{rows}/{shots}-shot")
     # Before GPU jobs that are ready: these leave no room for a job with many threads, and devices would idle.
     priority: 2
     conda:
@@ -25,7 +25,7 @@ rule render_training:
     params:
         settings=settings("render_training"),
     message:
-        "Render {wildcards.mixture} for {wildcards.model}, {wildcards.shots}-shot"
+        "Render {wildcards.rows} for {wildcards.model}, {wildcards.shots}-shot"
     shell:
         "python -m workflow.scripts.render_training --settings {params.settings:q} --model {input.model}"
         " --mixture {input.mixture} --benchmarks {input.benchmarks} --threads {threads}"
@@ -45,7 +45,7 @@ rule finetune:
     """Fine-tune the adapter of one cell (QLoRA)."""
     input:
         model=layout.MODEL,
-        rendered=layout.TRAINING,
+        rendered=of_cell(inputs.rendered),
     output:
         adapter=every(layout.ADAPTER_FILE, file=ADAPTER_FILES),
         manifest=layout.ADAPTER,
@@ -68,7 +68,7 @@ rule finetune:
     params:
         settings=settings("finetune"),
     message:
-        "Fine-tune {wildcards.model} on {wildcards.mixture}, {wildcards.shots}-shot, seed {wildcards.seed}"
+        f"Fine-tune {CELL}"
     shell:
         "python -m mixtune.devices --count {resources.gpu} --jobs-per-device {resources.jobs_per_device}"
         " -- python -m workflow.scripts.finetune"

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import get_args
 
 from ..data.registry import REGISTRY
-from ..systems import BASELINES, UNTUNED
+from ..systems import BASELINES, UNTUNED, variant_folder
 from .benchmark_checks import check_benchmarks, check_evaluation_only, check_train_splits
 from .explain import suggest
 from .raw import Raw
@@ -18,6 +18,7 @@ from .raw import as_list as _list
 from .raw import as_mapping as _mapping
 from .raw import as_names as _names
 from .section import Condition, Floor
+from .variant_checks import check_variants, known_variants, listed_variants
 
 RESERVED = (UNTUNED, *BASELINES)
 
@@ -27,6 +28,7 @@ def find_problems(raw: object) -> list[str]:
     checks = (
         _check_matrix,
         _check_mixtures,
+        check_variants,
         _check_names,
         _check_origins,
         check_benchmarks,
@@ -59,7 +61,8 @@ def _check_matrix(raw: Raw) -> Iterator[str]:
     matrix = _mapping(raw.get("matrix"))
     for key in ("models", "mixtures", "benchmarks", "encoders", "frontier"):
         yield from _check_references(raw, f"matrix.{key}", _names(matrix.get(key)), key)
-    for key in ("models", "mixtures", "shots", "conditions", "benchmarks", "seeds", "encoders", "frontier", "floors"):
+    lists = ("models", "mixtures", "shots", "variants", "conditions", "benchmarks", "seeds", "encoders", "frontier")
+    for key in (*lists, "floors"):
         yield from _check_unique(f"matrix.{key}", _list(matrix.get(key)))
     if matrix.get("mixtures") == [] and matrix.get("untuned") is False:
         yield "matrix.mixtures: nothing would run; name a mixture or set matrix.untuned: true"
@@ -71,12 +74,20 @@ def _check_matrix(raw: Raw) -> Iterator[str]:
 
 
 def _check_mixtures(raw: Raw) -> Iterator[str]:
+    listed, variants = _names(_mapping(raw.get("matrix")).get("mixtures")), listed_variants(raw)
+    overrides = {name: _mapping(variant.settings.get("mixture")) for name, variant in variants.items()}
+    balanced = [
+        f"variants.{name}.mixture.balance" for name, mixed in overrides.items() if mixed.get("balance") == "domain"
+    ]
     for name, entry in _mapping(raw.get("mixtures")).items():
         key, mixture = f"mixtures.{name}", _mapping(entry)
         sources = _names(mixture.get("benchmarks"))
         yield from _check_references(raw, f"{key}.benchmarks", sources, "benchmarks")
         yield from _check_unique(f"{key}.benchmarks", sources)
-        if mixture.get("balance") == "domain" and len({_domain(raw, source) for source in sources}) < 2:
+        in_one_domain = len({_domain(raw, source) for source in sources}) < 2
+        for balance_key in balanced if in_one_domain and name in listed else ():
+            yield f"{balance_key}: 'domain' needs benchmarks of both domains, and {key}.benchmarks has one; remove it"
+        if mixture.get("balance") == "domain" and in_one_domain:
             yield (
                 f"{key}.balance: 'domain' needs benchmarks of both domains; "
                 f"add one to {key}.benchmarks or set balance: natural"
@@ -90,7 +101,7 @@ def _domain(raw: Raw, benchmark: str) -> object:
 
 def _check_names(raw: Raw) -> Iterator[str]:
     """Find names of systems that paths of results cannot contain or distinguish."""
-    for section in ("models", "mixtures", "encoders", "frontier"):
+    for section in ("models", "mixtures", "variants", "encoders", "frontier"):
         for name in _mapping(raw.get(section)):
             if name in RESERVED or re.search(r"(^|[._-])seed-\d|-shot$", str(name)):
                 yield f"{section}.{name}: the name is reserved for paths of results; choose another"
@@ -126,8 +137,8 @@ def _released(raw: Raw) -> Iterator[tuple[str, str, object]]:
 
 def _cells(matrix: Raw) -> list[str]:
     """Return the cells of a matrix, without their seeds."""
-    models, mixtures, shots = (_list(matrix.get(key)) for key in ("models", "mixtures", "shots"))
-    return [f"{model}/{mixture}/{number}-shot" for model, mixture, number in itertools.product(models, mixtures, shots)]
+    axes = (_list(matrix.get(key)) for key in ("models", "mixtures", "shots"))
+    return [f"{model}/{mixture}/{number}-shot" for model, mixture, number in itertools.product(*axes)]
 
 
 def _check_released(raw: Raw) -> Iterator[str]:
@@ -148,9 +159,9 @@ def _check_publish(raw: Raw) -> Iterator[str]:
     publish, matrix = _mapping(raw.get("publish")), _mapping(raw.get("matrix"))
     adapters, mixtures = _names(publish.get("adapters")), _names(publish.get("mixtures"))
     yield from _check_references(raw, "publish.mixtures", mixtures, "mixtures")
-    released = {cell for cell, _, _ in _released(raw)}
-    cells = [cell for cell in _cells(matrix) if cell not in released]
-    tuned = [f"{cell}/seed-{seed}" for cell in cells for seed in _list(matrix.get("seeds"))]
+    released = {f"{cell}/" for cell, _, _ in _released(raw)}
+    cells = (f"{cell}/{variant_folder(name)}" for cell in _cells(matrix) for name in listed_variants(raw))
+    tuned = [f"{cell}seed-{seed}" for cell in cells if cell not in released for seed in _list(matrix.get("seeds"))]
     for name in adapters:
         if name not in tuned:
             yield f"publish.adapters: unknown cell {name!r}, the matrix does not tune it; {suggest(name, tuned)}"
@@ -168,6 +179,7 @@ def _check_comparisons(raw: Raw) -> Iterator[str]:
     known = {
         "model": _mapping(raw.get("models")),
         "mixture": [*_mapping(raw.get("mixtures")), UNTUNED],
+        "variant": known_variants(raw),
         "condition": get_args(Condition),
     }
     for index, entry in enumerate(entries):

@@ -19,7 +19,8 @@ from .frontier import Frontier
 from .models import Model, Pretrained
 from .section import Condition, Floor, Section, Slug
 from .statistics import Statistics
-from .training import LoraFields, Prediction, Training
+from .training import Prediction, Training
+from .variants import Variant
 
 
 class ConfigError(UserError, ValueError):
@@ -32,6 +33,9 @@ class Matrix(Section):
     models: list[Slug] = Field(min_length=1, description="Base models, by their names under `models`.")
     mixtures: list[Slug] = Field(description="Training mixtures, by their names under `mixtures`.")
     shots: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Numbers of demonstrations per prompt.")
+    variants: list[Slug] = Field(
+        min_length=1, description="Variants of what cells are tuned with, by their names under `variants`, or default."
+    )
     conditions: list[Condition] = Field(min_length=1, description="Conditions of prediction: prompt and decoding.")
     benchmarks: list[Slug] = Field(min_length=1, description="Benchmarks that every system is evaluated on.")
     seeds: list[Annotated[int, Field(ge=0)]] = Field(min_length=1, description="Training seeds.")
@@ -77,6 +81,7 @@ class Config(Section):
     splits: Splits
     mixtures: dict[Slug, Mixture]
     training: Training
+    variants: dict[Slug, Variant]
     prediction: Prediction
     scoring: Scoring
     statistics: Statistics
@@ -87,11 +92,6 @@ class Config(Section):
     def released(self, model: str, mixture: str, shots: int) -> Released | None:
         """Return the released adapter that a cell is evaluated with, or None for a cell to fine-tune."""
         return self.models[model].adapters.get(mixture, {}).get(shots)
-
-    def lora(self, model: str) -> LoraFields:
-        """Return one model's LoRA settings: `training.lora` with the model's overrides."""
-        fields = self.training.lora.model_dump() | self.models[model].lora.model_dump(exclude_none=True)
-        return cast(LoraFields, fields)
 
     def domain(self, benchmark: str) -> str:
         """Return a benchmark's domain: the registry's, or the configured one of a custom benchmark."""

@@ -5,8 +5,9 @@ from itertools import product
 from ..data.registry import REGISTRY
 from ..publishing.settings import DataSource, EvaluatedBenchmark
 from ..reports.settings import Caps, Experiment, ReportedBenchmark, ReportedMixture
-from ..systems import RUNS
+from ..systems import RELEASED
 from .matrix import MatrixPlan
+from .tuning import chosen_variants
 
 
 def experiment(plan: MatrixPlan) -> Experiment:
@@ -15,13 +16,14 @@ def experiment(plan: MatrixPlan) -> Experiment:
     mixtures = {name: config.mixtures[name] for name in matrix.mixtures}
     names = config.reports.names
     runs = (
-        RUNS.format(model=model, mixture=mixture, shots=shots)
+        RELEASED.format(model=model, mixture=mixture, shots=shots)
         for model, mixture, shots in product(matrix.models, matrix.mixtures, matrix.shots)
     )
     return Experiment(
         models=matrix.models,
         mixtures=[ReportedMixture(name=name, benchmarks=entry.benchmarks) for name, entry in mixtures.items()],
         shots=matrix.shots,
+        variants=[*chosen_variants(config)],
         seeds=matrix.seeds,
         conditions=[*matrix.conditions],
         benchmarks=[

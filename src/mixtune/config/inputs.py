@@ -39,9 +39,21 @@ def of_benchmark(plan: MatrixPlan, benchmark: str) -> list[str]:
     return folder_files(entry.path or "" if entry.origin == "path" else resource("sample", benchmark)) + tables
 
 
-def of_mixture(plan: MatrixPlan, mixture: str) -> list[str]:
-    """Return the manifests of a mixture's benchmarks."""
-    return [layout.BENCHMARK.format(benchmark=name) for name in plan.config.mixtures[mixture].benchmarks]
+def of_mixture(plan: MatrixPlan, draw: str) -> list[str]:
+    """Return the manifests of the benchmarks that a mixture is drawn from."""
+    _, mixture = plan.draws[draw]
+    return [layout.BENCHMARK.format(benchmark=name) for name in mixture.benchmarks]
+
+
+def drawn(plan: MatrixPlan, system: str) -> str:
+    """Return the manifest of the mixture that a cell is tuned on."""
+    return layout.MIXTURE.format(draw=plan.tunings[system].draw)
+
+
+def rendered(plan: MatrixPlan, system: str) -> str:
+    """Return the manifest of the rendered rows that a cell is tuned on."""
+    cell = plan.systems[system]
+    return layout.TRAINING.format(model=cell.model, rows=plan.tunings[system].rows, shots=cell.shots)
 
 
 def adapter(plan: MatrixPlan, system: str) -> list[str]:

@@ -40,7 +40,7 @@ from ..reports.settings import (
     PlotSettings,
     TypesetSettings,
 )
-from ..systems import arm
+from ..systems import PATH, arm, parse_variant
 from ..training.settings import FinetuneSettings, LoraSettings
 from .experiment import evaluated, experiment, sources
 from .matrix import MatrixPlan, hub, path, pypi
@@ -93,8 +93,8 @@ def prepare_benchmark(plan: MatrixPlan, benchmark: str) -> PrepareBenchmarkSetti
     )
 
 
-def build_mixture(plan: MatrixPlan, mixture: str) -> BuildMixtureSettings:
-    chosen = plan.config.mixtures[mixture]
+def build_mixture(plan: MatrixPlan, draw: str) -> BuildMixtureSettings:
+    mixture, chosen = plan.draws[draw]
     return BuildMixtureSettings(
         mixture=mixture,
         domains=plan.domains(chosen.benchmarks),
@@ -104,8 +104,8 @@ def build_mixture(plan: MatrixPlan, mixture: str) -> BuildMixtureSettings:
     )
 
 
-def render_training(plan: MatrixPlan, shots: str) -> RenderTrainingSettings:
-    training = plan.config.training
+def render_training(plan: MatrixPlan, rows: str, shots: str) -> RenderTrainingSettings:
+    training = plan.rows[rows].training
     return RenderTrainingSettings(
         shots=int(shots),
         condition=training.condition,
@@ -121,9 +121,10 @@ def render_prompts(plan: MatrixPlan, shots: str) -> RenderPromptsSettings:
     return RenderPromptsSettings(shots=int(shots), zero_shot=without, max_length=limit, **_test_rows(plan))
 
 
-def finetune(plan: MatrixPlan, model: str, seed: str) -> FinetuneSettings:
-    chosen = plan.config.training.model_dump(exclude={"max_length", "condition", "validation_rows", "encoder", "lora"})
-    return FinetuneSettings(**chosen, lora=LoraSettings(**plan.config.lora(model)), seed=int(seed))
+def finetune(plan: MatrixPlan, model: str, mixture: str, shots: str, variant: str, seed: str) -> FinetuneSettings:
+    training = plan.tunings[PATH.format(model=model, mixture=mixture, shots=shots, variant=variant, seed=seed)].training
+    chosen = training.model_dump(exclude={"max_length", "condition", "validation_rows", "encoder", "lora"})
+    return FinetuneSettings(**chosen, lora=LoraSettings(**training.lora.model_dump()), seed=int(seed))
 
 
 def predict(plan: MatrixPlan) -> PredictSettings:
@@ -210,25 +211,27 @@ def page(plan: MatrixPlan) -> PageSettings:
 
 def compare_published(plan: MatrixPlan) -> ComparePublishedSettings:
     sample = [name for name in plan.prepared if plan.config.benchmarks[name].origin == "sample"]  # trained on, too
-    setup = experiment(plan).model_copy(update={"sample": sample})
-    return ComparePublishedSettings(setup=setup, negatives=plan.config.scoring.negatives)
+    negatives = plan.config.scoring.negatives
+    return ComparePublishedSettings(setup=experiment(plan).model_copy(update={"sample": sample}), negatives=negatives)
 
 
 def analyse_errors(plan: MatrixPlan) -> AnalyseErrorsSettings:
-    limit = plan.config.reports.errors
-    return AnalyseErrorsSettings(setup=experiment(plan), limit=limit, systems=list(plan.systems))
+    systems, limit = list(plan.systems), plan.config.reports.errors
+    return AnalyseErrorsSettings(setup=experiment(plan), limit=limit, systems=systems)
 
 
 def compare_efficiency(plan: MatrixPlan) -> CompareEfficiencySettings:
     return CompareEfficiencySettings(setup=experiment(plan), systems=plan.with_costs, tuned=plan.tuned)
 
 
-def card(plan: MatrixPlan, model: str, mixture: str, shots: str) -> CardSettings:
-    training, prediction = plan.config.training, plan.config.prediction
+def card(plan: MatrixPlan, model: str, mixture: str, shots: str, variant: str, seed: str) -> CardSettings:
+    training = plan.tunings[PATH.format(model=model, mixture=mixture, shots=shots, variant=variant, seed=seed)].training
+    prediction = plan.config.prediction
     return CardSettings(
         model=model,
         mixture=mixture,
         shots=int(shots),
+        variant=parse_variant(variant),
         namespace=plan.config.publish.namespace,
         condition=training.condition,
         max_length=training.max_length,

@@ -1,7 +1,7 @@
 """Systems of a configured matrix, their conditions, and the benchmarks and mixtures that they need."""
 
 from collections.abc import Iterable
-from functools import cached_property
+from functools import cache, cached_property
 from itertools import groupby, product
 
 from .. import layout
@@ -9,11 +9,12 @@ from ..artifacts.settings import HubSource, WheelSource
 from ..data.registry import REGISTRY
 from ..evaluation.pairing import pairs, system_conditions
 from ..evaluation.settings import ComparisonSettings, SystemSettings
-from ..systems import ANY, RUNS, UNTUNED, System, arm
+from ..systems import ANY, DEFAULT, RELEASED, UNTUNED, System, arm
 from .adapters import Released
-from .benchmarks import Benchmark
+from .benchmarks import Benchmark, Mixture
 from .config import Config
 from .models import Pretrained
+from .tuning import Tuning, chosen_variants, has_variant, tuning_of
 
 ENCODER = "encoder/{encoder}/seed-{seed}"
 FRONTIER = "frontier/{frontier}"
@@ -21,12 +22,14 @@ FRONTIER = "frontier/{frontier}"
 
 def systems(config: Config) -> list[System]:
     """Return all cells of a configuration's matrix, then its untuned base models."""
-    matrix = config.matrix
+    matrix, variants = config.matrix, chosen_variants(config)
     cells = [
-        System(model, mixture, shots, seed)
+        System(model, mixture, shots, seed, name)
         for model in matrix.models
         for mixture in matrix.mixtures
         for shots in matrix.shots
+        for name, variant in variants.items()
+        if has_variant(variant, model)
         for seed in matrix.seeds
     ]
     untuned = matrix.models if matrix.untuned else ()
@@ -58,7 +61,7 @@ class MatrixPlan:
     def released(self) -> dict[str, tuple[str, Released]]:
         """Config key and entry of each released adapter, by `MODEL/MIXTURE/N-shot`."""
         return {
-            RUNS.format(model=model, mixture=mixture, shots=shots): (
+            RELEASED.format(model=model, mixture=mixture, shots=shots): (
                 f"models.{model}.adapters.{mixture}.{shots}",
                 entry,
             )
@@ -82,7 +85,7 @@ class MatrixPlan:
         baselines += [(FRONTIER.format(frontier=name), "frontier", name, 0) for name in chosen.frontier]
         baselines += [(path, *path.split("/"), 0) for path in self.floors]
         found += [
-            SystemSettings(system=path, kind=kind, model=name, mixture=kind, shots=0, seed=seed)
+            SystemSettings(system=path, kind=kind, model=name, mixture=kind, shots=0, seed=seed, variant=DEFAULT)
             for path, kind, name, seed in baselines
         ]
         return {system.system: system for system in found}
@@ -118,6 +121,36 @@ class MatrixPlan:
         return {"cell": self.conditions, UNTUNED: self.conditions, "frontier": self.unconstrained}.get(kind, [ANY])
 
     @cached_property
+    def tunings(self) -> dict[str, Tuning]:
+        """The settings of each cell that is fine-tuned here, by its path."""
+        variants = chosen_variants(self.config)
+
+        @cache
+        def shared(model: str, mixture: str, variant: str) -> Tuning:
+            return tuning_of(self.config, model, mixture, variants[variant])
+
+        cells = ((path, self.systems[path]) for path in self.tuned)
+        return {path: shared(cell.model, cell.mixture, cell.variant) for path, cell in cells}
+
+    @cached_property
+    def draws(self) -> dict[str, tuple[str, Mixture]]:
+        """The mixtures to draw, by the names of their draws: name and settings; those of the configuration first."""
+        drawn = {name: (name, mixture) for name, mixture in self.config.mixtures.items()}
+        return drawn | {
+            tuning.draw: (self.systems[path].mixture, tuning.mixture) for path, tuning in self.tunings.items()
+        }
+
+    @cached_property
+    def drawn(self) -> list[str]:
+        """The draws that a cell is fine-tuned on."""
+        return list(dict.fromkeys(tuning.draw for tuning in self.tunings.values()))
+
+    @cached_property
+    def rows(self) -> dict[str, Tuning]:
+        """The settings of rendered training rows, by their names."""
+        return {tuning.rows: tuning for tuning in self.tunings.values()}
+
+    @cached_property
     def mixtures(self) -> list[str]:
         """Mixtures that a cell is fine-tuned on."""
         used = {self.systems[path].mixture for path in self.tuned}
@@ -132,14 +165,13 @@ class MatrixPlan:
     @cached_property
     def rendered(self) -> list[str]:
         """Manifests of all rendered prompts and training rows."""
-        chosen = self.config.matrix
-        return [
-            (layout.TRAINING if mixture else layout.PROMPTS).format(model=model, mixture=mixture, shots=shots)
-            for model in chosen.models
-            for mixture in [None, *self.mixtures]
-            for shots in chosen.shots
-            if mixture is None or not self.config.released(model, mixture, shots)
-        ]
+        matrix, cells = self.config.matrix, self.systems
+        prompts = [layout.PROMPTS.format(model=model, shots=shots) for model in matrix.models for shots in matrix.shots]
+        training = (
+            layout.TRAINING.format(model=cells[path].model, rows=tuning.rows, shots=cells[path].shots)
+            for path, tuning in self.tunings.items()
+        )
+        return [*prompts, *dict.fromkeys(training)]
 
     @cached_property
     def series(self) -> dict[str, list[str]]:

@@ -7,7 +7,7 @@ from pydantic import Field
 from .section import Section, Share, Slug
 
 Patterns = list[int | str]
-Varied = Literal["model", "mixture", "shots", "condition", "system"]
+Varied = Literal["model", "mixture", "shots", "variant", "condition", "system"]
 
 
 class Where(Section):
@@ -16,6 +16,7 @@ class Where(Section):
     model: Patterns | None = Field(default=None, description="Base models.")
     mixture: Patterns | None = Field(default=None, description="Mixtures, or untuned.")
     shots: Patterns | None = Field(default=None, description="Number of demonstrations per prompt.")
+    variant: Patterns | None = Field(default=None, description="Variants.")
     seed: Patterns | None = Field(default=None, description="Training seeds.")
     condition: Patterns | None = Field(default=None, description="Conditions.")
     system: Patterns | None = Field(default=None, description="Systems, by their paths.")

@@ -37,13 +37,6 @@ class LoraTargets(TypedDict):
     targets: list[str] | Literal["all-linear"]
 
 
-class LoraFields(LoraTargets):
-    """The fields of `Lora`."""
-
-    alpha: int
-    dropout: float
-
-
 class LoraOverride(Section):
     """Overrides of `training.lora` for one model."""
 
@@ -65,19 +58,42 @@ class EncoderTraining(Section):
     max_rows: Rows | None = Field(description="Cap on the train rows of a benchmark (seeded sample); null: all.")
 
 
+Epochs = Annotated[float, Field(gt=0, description="Passes over the mixture.")]
+Rate = Annotated[float, Field(gt=0, lt=1, description="Peak learning rate: linear warm-up, then linear decay.")]
+Warmup = Annotated[float, Field(ge=0, lt=1, description="Share of the steps used for warm-up.")]
+Decay = Annotated[float, Field(ge=0, description="AdamW's weight decay.")]
+BatchSize = Annotated[int, Field(ge=1, description="Examples per step, whatever the micro-batch.")]
+Length = Annotated[int, Field(ge=16, description="Maximum tokens of a training sequence, label included.")]
+RowsPrompt = Annotated[Prompt, Field(description="Prompt format of the training rows.")]
+ValidationRows = Annotated[Rows, Field(description="Rows of the validation loss, computed after each epoch.")]
+
+
 class Training(Section):
     """Hyperparameters of fine-tuning a cell."""
 
-    epochs: float = Field(gt=0, description="Passes over the mixture.")
-    learning_rate: float = Field(gt=0, lt=1, description="Peak learning rate: linear warm-up, then linear decay.")
-    warmup: float = Field(ge=0, lt=1, description="Share of the steps used for warm-up.")
-    weight_decay: float = Field(ge=0, description="AdamW's weight decay.")
-    batch_size: int = Field(ge=1, description="Examples per step, whatever the micro-batch.")
-    max_length: int = Field(ge=16, description="Maximum tokens of a training sequence, label included.")
-    condition: Prompt = Field(description="Prompt format of the training rows.")
-    validation_rows: Rows = Field(description="Rows of the validation loss, computed after each epoch.")
+    epochs: Epochs
+    learning_rate: Rate
+    warmup: Warmup
+    weight_decay: Decay
+    batch_size: BatchSize
+    max_length: Length
+    condition: RowsPrompt
+    validation_rows: ValidationRows
     lora: Lora = Field(description="LoRA settings of all models that do not override them.")
     encoder: EncoderTraining = Field(description="Settings of encoder fine-tuning.")
+
+
+class TrainingOverride(Section):
+    """Overrides of `training` for one variant."""
+
+    epochs: Epochs | None = None
+    learning_rate: Rate | None = None
+    warmup: Warmup | None = None
+    weight_decay: Decay | None = None
+    batch_size: BatchSize | None = None
+    max_length: Length | None = None
+    condition: RowsPrompt | None = None
+    validation_rows: ValidationRows | None = None
 
 
 class Prediction(Section):

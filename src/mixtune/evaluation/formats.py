@@ -42,6 +42,7 @@ class ScoreFile(TypedDict):
     model: str
     mixture: str
     shots: int
+    variant: str
     seed: int
     negatives: Negatives
     scores: dict[str, dict[str, Scores]]

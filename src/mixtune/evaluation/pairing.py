@@ -11,7 +11,7 @@ from .settings import ComparisonSettings
 
 @dataclass(frozen=True)
 class SystemCondition:
-    """A system under one condition: one set of predictions. Baselines lack the last four fields."""
+    """A system under one condition: one set of predictions. Baselines lack the fields of a cell."""
 
     system: str
     condition: str
@@ -19,13 +19,14 @@ class SystemCondition:
     mixture: str | None = None
     shots: str | None = None
     seed: str | None = None
+    variant: str | None = None
 
 
 def system_conditions(systems: Mapping[str, Sequence[str]]) -> list[SystemCondition]:
     """Return each system under each of its conditions.
 
-    >>> system_conditions({"encoder/base/seed-1": ["any"]})
-    [SystemCondition(system='encoder/base/seed-1', condition='any', model=None, mixture=None, shots=None, seed=None)]
+    >>> [(member.system, member.condition) for member in system_conditions({"encoder/base/seed-1": ["any"]})]
+    [('encoder/base/seed-1', 'any')]
     """
     members = []
     for system, conditions in systems.items():
@@ -46,7 +47,7 @@ def pairs(
 
     Yields:
         The family in which a pair is tested (the comparison, under one condition unless conditions are compared), and
-        the pair: equal except in the varied field (an untuned model has no seed to match) or, where systems are
+        the pair: equal except in the varied field (an untuned model has neither variant nor seed) or, where systems are
         compared, equal in the condition alone (ANY matches every one).
 
     >>> comparison = ComparisonSettings(name="shots", vary="shots", of=[0, 2], where={})
@@ -70,7 +71,7 @@ def pairs(
             if vary == "system":  # a system with one way to predict is compared under every condition of the others
                 contexts = [other for other in by_context if other == context or ANY in (*other, *context)]
             for b in (b for other in contexts for b in by_context[other]):
-                if vary in ("system", "condition") or a.seed == b.seed or UNTUNED in (a.mixture, b.mixture):
+                if vary in ("system", "condition") or UNTUNED in (a.mixture, b.mixture) or _is_same_run(a, b, vary):
                     yield _family(comparison, a, b), a, b
 
 
@@ -96,8 +97,13 @@ def _match(value: str | None, patterns: Sequence[int | str]) -> int | None:
     return next(matches, None)
 
 
+def _is_same_run(a: SystemCondition, b: SystemCondition, vary: str) -> bool:
+    """Return whether two cells are of one training seed and, unless variants are compared, of one variant."""
+    return a.seed == b.seed and (vary == "variant" or a.variant == b.variant)
+
+
 def _context(member: SystemCondition, vary: str) -> tuple[str | None, ...]:
-    """Return the fields in which two compared members are equal, the seed aside."""
+    """Return the fields in which two compared members are equal, variant and seed aside."""
     if vary == "system":
         return (member.condition,)
     if vary == "condition":

@@ -18,6 +18,7 @@ class SystemSettings(Part):
     mixture: str
     shots: int
     seed: int
+    variant: str
 
 
 class ScoreSettings(Settings):
@@ -64,7 +65,7 @@ class ComparisonSettings(Part):
     """A family of pairs that differ in the field `vary`; `of` and `where` hold patterns of values."""
 
     name: str
-    vary: Literal["model", "mixture", "shots", "condition", "system"]
+    vary: Literal["model", "mixture", "shots", "variant", "condition", "system"]
     of: list[int | str]
     where: dict[str, list[int | str]]
 

@@ -17,6 +17,7 @@ from ..prompts.chat_template import Renderer, folder_renderer
 from ..prompts.messages import system
 from ..reports.markdown import escape, markdown
 from ..reports.tables.scores import scores as score_table
+from ..systems import DEFAULT
 from ..training.formats import FinetuneCard
 from ..training.settings import FinetuneSettings
 from .citation import Citation, bibtex
@@ -179,7 +180,8 @@ def format_card(settings: CardSettings, results: Results, renderer: Renderer) ->
 
 def adapter_name(settings: CardSettings, licence: Licence) -> str:
     """Return an adapter's name, in the pattern of the released ones; a Llama licence requires the prefix "Llama"."""
-    name = f"{settings.model}-re_{settings.mixture}-{settings.shots}-shot"
+    variant = "" if settings.variant == DEFAULT else f"-{settings.variant}"
+    name = f"{settings.model}-re_{settings.mixture}-{settings.shots}-shot{variant}"
     return f"Llama-{name}" if licence.llama and not name.startswith("Llama") else name
 
 

@@ -54,6 +54,7 @@ class CardSettings(Settings):
     model: str
     mixture: str
     shots: int
+    variant: str
     namespace: str | None
     condition: str
     max_length: int

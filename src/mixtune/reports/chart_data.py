@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 import pandas as pd
 
-from ..systems import UNTUNED
+from ..systems import DEFAULT, RELEASED, UNTUNED, System
 from .experiment import Setup
 from .tables.matrix import AVERAGES, KEYS
 
@@ -99,7 +99,7 @@ def tests(tables: Mapping[str, pd.DataFrame], setup: Setup, name: Callable[[str]
     average = next((column for column in reversed(AVERAGES) if column in set(rows["benchmark"])), None)
     rows = rows[sides.any(axis=1) & (rows["benchmark"] == average)]
     pairs = [
-        _pair([*map(name, a.split("/")), a_condition], [*map(name, b.split("/")), b_condition], len(setup["seeds"]) > 1)
+        _pair([*map(name, _parts(a)), a_condition], [*map(name, _parts(b)), b_condition], len(setup["seeds"]) > 1)
         for a, a_condition, b, b_condition in rows[["system_a", "condition_a", "system_b", "condition_b"]].itertuples(
             index=False
         )
@@ -107,6 +107,21 @@ def tests(tables: Mapping[str, pd.DataFrame], setup: Setup, name: Callable[[str]
     verdicts = [VERDICTS[not p < 0.05] for p in rows["p_holm"].astype("Float64").astype(float)]
     families = rows["family"].str.removesuffix(" averages")
     return _percent(rows.assign(pair=pairs, verdict=verdicts, family=families), ["difference", "low", "high"])
+
+
+def _parts(path: str) -> list[str]:
+    """Return the parts of a system's path; every cell has a variant.
+
+    >>> _parts("m/mixtune/0-shot/seed-1")
+    ['m', 'mixtune', '0-shot', 'default', 'seed-1']
+    """
+    cell = System.parse(path)
+    return [*RELEASED.format(**vars(cell)).split("/"), cell.variant, f"seed-{cell.seed}"] if cell else path.split("/")
+
+
+def _is_named(part: str) -> bool:
+    """Return whether a part of a path is in the name of a pair that shares it: not a seed, nor the default variant."""
+    return part != DEFAULT and not part.startswith("seed-")
 
 
 def _pair(first: Sequence[str], second: Sequence[str], has_seeds: bool) -> str:
@@ -121,14 +136,14 @@ def _pair(first: Sequence[str], second: Sequence[str], has_seeds: bool) -> str:
         has_seeds: Whether cells have several seeds; a single seed does not differ from an untuned model's seed 0.
     """
     if len(first) != len(second):
-        a, b = ("/".join(part for part in side[:-1] if not part.startswith("seed-")) for side in (first, second))
+        a, b = ("/".join(filter(_is_named, side[:-1])) for side in (first, second))
         return f"{a} · → {b}"
     parts = []
     for index, (a, b) in enumerate(zip(first, second, strict=True)):
         is_seed = a.startswith("seed-")
         if a != b and (has_seeds or not is_seed):
             parts.append(f"{a} → {b}")
-        elif not is_seed and index < len(first) - 1:
+        elif a == b and _is_named(a) and index < len(first) - 1:
             parts.append(a)
     return " · ".join(parts)
 

@@ -8,6 +8,7 @@ import pandas as pd
 from ..data.registry import REGISTRY
 from ..errors import UserError
 from ..evaluation.scoring import DOMAINS
+from ..systems import DEFAULT
 from .settings import Experiment
 
 SAMPLE = "Sample corpora: no evidence about the benchmarks."  # in every figure and table that may leave the reports
@@ -36,6 +37,7 @@ class Setup(TypedDict):
     models: Sequence[str]
     mixtures: Mapping[str, Mapping[str, Sequence[str]]]
     shots: Sequence[int]
+    variants: Sequence[str]
     seeds: Sequence[int]
     conditions: Sequence[str]
     benchmarks: Mapping[str, Mapping[str, str]]
@@ -53,6 +55,7 @@ def setup_of(experiment: Experiment) -> Setup:
         "models": experiment.models,
         "mixtures": {mixture.name: {"benchmarks": mixture.benchmarks} for mixture in experiment.mixtures},
         "shots": experiment.shots,
+        "variants": experiment.variants,
         "seeds": experiment.seeds,
         "conditions": experiment.conditions,
         "benchmarks": {benchmark.name: benchmark.model_dump() for benchmark in experiment.benchmarks},
@@ -78,6 +81,38 @@ def display_name(setup: Setup) -> Callable[[str], str]:
 def with_display_names(frame: pd.DataFrame, setup: Setup) -> pd.DataFrame:
     """Return a table with the display names of its models and mixtures."""
     return frame.assign(**{column: frame[column].map(display_name(setup)) for column in ("model", "mixture")})
+
+
+def without_default(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table for readers: without its column `variant` where all cells are of the default one."""
+    return frame if (frame["variant"] != DEFAULT).any() else frame.drop(columns="variant")
+
+
+def with_variants_as_models(tables: Mapping[str, pd.DataFrame], setup: Setup) -> tuple[dict[str, pd.DataFrame], Setup]:
+    """Return the experiment with each variant of a model as a model, as figures and LaTeX tables show it.
+
+    So a variant has a line, colour or row of its own wherever a model has one; an untuned model is of no variant.
+    """
+    variants = [variant for variant in setup["variants"] if variant != DEFAULT]
+    if not variants:
+        return dict(tables), setup
+
+    def label(model: str, variant: str) -> str:
+        return f"{model}, {variant}"
+
+    def labelled(frame: pd.DataFrame) -> pd.DataFrame:
+        if not {"model", "variant"} <= set(frame.columns):
+            return frame
+        is_variant = frame["variant"].isin(variants)
+        return frame.assign(
+            model=frame["model"].where(~is_variant, frame["model"] + ", " + frame["variant"].astype(str))
+        )
+
+    models = [name for model in setup["models"] for name in (model, *(label(model, variant) for variant in variants))]
+    named = display_name(setup)
+    names = {label(model, variant): label(named(model), variant) for model in setup["models"] for variant in variants}
+    names |= setup.get("names", {})
+    return {name: labelled(frame) for name, frame in tables.items()}, {**setup, "models": models, "names": names}
 
 
 def trained_domains(setup: Setup, mixture: str) -> set[str]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 import pandas as pd
 
 from ..systems import BASELINES, UNTUNED
-from .experiment import Setup, display_name, with_display_names
+from .experiment import Setup, display_name, with_display_names, without_default
 from .markdown import escape, markdown
 from .tables.matrix import GAINS, gain, headline
 from .tables.seeds import average_seeds, format_matrix
@@ -93,7 +93,7 @@ def _format_experiment(setup: Setup, headline_rows: pd.DataFrame) -> str:
         f"runs of untuned models: {int((mixture == UNTUNED).sum())}",
         f"Models: {_list(map(name_of, setup['models']))}",
         f"Training mixtures: {_list(map(name_of, setup['mixtures']))}",
-        f"Shots: {_list(setup['shots'])}; seeds: {_list(setup['seeds'])}",
+        f"Shots: {_list(setup['shots'])}; seeds: {_list(setup['seeds'])}; variants: {_list(setup['variants'])}",
         f"Conditions: {_list(setup['conditions'])}; the headline's is {escape(setup['headline_condition'])}",
         f"Benchmarks: {_list(title_of.values())}",
         f"Baselines: {_list(baselines['mixture'] + ' ' + baselines['model']) or 'none'}",
@@ -126,7 +126,7 @@ def format_readme(setup: Setup, matrix: pd.DataFrame, intervals: pd.DataFrame | 
         markdown(format_matrix(rows, setup, intervals)),
         "![The matrix as a heat map](figures/matrix.png)\n",
     ]
-    gains = with_display_names(average_seeds(gain(rows), GAINS), setup)
+    gains = without_default(with_display_names(average_seeds(gain(rows), GAINS), setup))
     if len(gains):
         gains = gains.drop(columns=["condition"] if len(setup["seeds"]) > 1 else ["condition", "seeds"])
         gains = gains.rename(columns=lambda name: name.removesuffix("_gain").capitalize())

@@ -30,6 +30,7 @@ class Experiment(Part):
     """The experiment that tables and figures report, in the order of the matrix' lists.
 
     Attributes:
+        variants: Variants of what cells are tuned with.
         domains: Domain of each benchmark that a mixture trains on.
         sample: Benchmarks whose data are sample corpora.
         released: Cells without their seed (`MODEL/MIXTURE/N-shot`) that are evaluated with a released adapter.
@@ -39,6 +40,7 @@ class Experiment(Part):
     models: list[str]
     mixtures: list[ReportedMixture]
     shots: list[int]
+    variants: list[str]
     seeds: list[int]
     conditions: list[str]
     benchmarks: list[ReportedBenchmark]

@@ -14,12 +14,13 @@ from ..artifacts.manifests import read_json
 from ..artifacts.run_cards import NAME, CostFacts, MeasuredCard
 from ..config.config import Config
 from ..config.training import LoraTargets
+from ..config.tuning import settings_of_cell
 from ..data.registry import REGISTRY
 from ..errors import UserError
 from ..models.layers import Layers
 from ..prompts.formats import RenderedManifest
 from ..systems import UNTUNED, System
-from .target_checks import model_folder, tuned_cells
+from .target_checks import model_folder, tuned_cells, tuned_lora
 
 WEIGHT_BYTES = 4  # adapters are trained and stored in float32
 # AdamW's two moments per weight: in float32, or in 8 bits with one float32 per block of 256.
@@ -74,10 +75,11 @@ class TimeEstimate:
         """Return the seconds of a cell's fine-tuning, 0 for an untuned model; None if no rate was measured."""
         if system.mixture == UNTUNED:
             return 0.0
-        path = self.project / layout.TRAINING.format(**vars(system))
-        cap = self.config.mixtures[system.mixture].max_rows  # an upper bound until the rows are rendered
+        tuning = settings_of_cell(self.config, system)
+        path = self.project / layout.TRAINING.format(model=system.model, rows=tuning.rows, shots=system.shots)
+        cap = tuning.mixture.max_rows  # an upper bound until the rows are rendered
         rows = read_json(path, RenderedManifest)["rendered"]["train"]["rows"] if path.is_file() else cap
-        return self._seconds("finetune", system, {"": rows * self.config.training.epochs})
+        return self._seconds("finetune", system, {"": rows * tuning.training.epochs})
 
     def predict(self, system: System) -> float | None:
         """Return the seconds of a system's prediction; None if no rate was measured or a number of rows is unknown."""
@@ -145,7 +147,10 @@ def estimate_disk(config: Config, project: Path, device: str, models: Mapping[st
     total, checkpoints, unknown = 0.0, 0.0, []
     for model in config.matrix.models:
         try:
-            parameters = lora_parameters(models[model], config.lora(model))
+            parameters = {
+                name: lora_parameters(models[model], {"r": lora.r, "targets": lora.targets})
+                for name, lora in tuned_lora(config, model).items()
+            }
         except (KeyError, UserError):
             unknown.append(model)
             continue
@@ -153,8 +158,9 @@ def estimate_disk(config: Config, project: Path, device: str, models: Mapping[st
         missing = [cell for cell in cells if not (project / layout.of_system(layout.ADAPTER, str(cell))).is_file()]
         folder = model_folder(config, project, model)
         tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
-        total += 2 * len(missing) * (parameters * WEIGHT_BYTES + tokenizer)
-        checkpoints = max(checkpoints, CHECKPOINTS * checkpoint_bytes(parameters, device) if missing else 0)
+        sizes = [parameters[cell.variant] for cell in missing]
+        total += sum(2 * (size * WEIGHT_BYTES + tokenizer) for size in sizes)
+        checkpoints = max([checkpoints, *(CHECKPOINTS * checkpoint_bytes(size, device) for size in sizes)])
     return total + checkpoints, unknown
 
 

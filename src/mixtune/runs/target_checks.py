@@ -6,9 +6,11 @@ from pathlib import Path
 from .. import layout
 from ..config.config import Config
 from ..config.matrix import systems
+from ..config.training import Lora
+from ..config.tuning import settings_of_cell
 from ..errors import UserError
 from ..models.layers import Layers, read_layers
-from ..systems import UNTUNED, System
+from ..systems import DEFAULT, UNTUNED, System
 from .machine_checks import FAIL, OK, Check
 
 
@@ -19,7 +21,7 @@ def tuned_cells(config: Config, model: str) -> list[System]:
         for system in systems(config)
         if system.model == model
         and system.mixture != UNTUNED
-        and not config.released(model, system.mixture, system.shots)
+        and (system.variant != DEFAULT or not config.released(model, system.mixture, system.shots))
     ]
 
 
@@ -37,6 +39,12 @@ def read_matrix_layers(config: Config, project: Path) -> dict[str, Layers]:
     return {model: layers for model, layers in read.items() if layers}
 
 
+def tuned_lora(config: Config, model: str) -> dict[str, Lora]:
+    """Return the LoRA settings that a model is tuned with, by variant; none if none of its cells is fine-tuned."""
+    cells = {cell.variant: cell for cell in tuned_cells(config, model)}
+    return {name: settings_of_cell(config, cell).training.lora for name, cell in cells.items()}
+
+
 def check_targets(config: Config, models: Mapping[str, Layers]) -> Iterator[Check]:
     """Check that each target matches a linear layer of each model that is fine-tuned.
 
@@ -45,13 +53,13 @@ def check_targets(config: Config, models: Mapping[str, Layers]) -> Iterator[Chec
     """
     for model, layers in models.items():
         subject = f"adapters of {model}"
-        if not tuned_cells(config, model):
-            continue
-        try:
-            chosen = layers.choose(config.lora(model)["targets"])
-        except UserError as error:
-            fact = str(error).replace("NAME", model)
-            yield Check(FAIL, subject, fact, frozenset([model]))
-        else:
-            names = sorted({name.rpartition(".")[2] for name in chosen})
-            yield Check(OK, subject, f"on {', '.join(names)} ({len(chosen)} layer(s)){layers.describe_experts('; ')}")
+        for targets in {str(lora.targets): lora.targets for lora in tuned_lora(config, model).values()}.values():
+            try:
+                chosen = layers.choose(targets)
+            except UserError as error:
+                fact = str(error).replace("NAME", model)
+                yield Check(FAIL, subject, fact, frozenset([model]))
+            else:
+                names = sorted({name.rpartition(".")[2] for name in chosen})
+                fact = f"on {', '.join(names)} ({len(chosen)} layer(s)){layers.describe_experts('; ')}"
+                yield Check(OK, subject, fact)

@@ -13,6 +13,8 @@ from snakemake.utils import update_config
 from mixtune.config import jobs
 from mixtune.config.config import json_schema, load
 from mixtune.config.matrix import MatrixPlan
+from mixtune.config.tuning import tuning_of
+from mixtune.config.variants import Variant
 from mixtune.data import REGISTRY
 from tests.unit.config.problems import LOCAL, RELEASED, problems, put
 
@@ -58,17 +60,21 @@ def test_an_overlay_cuts_lists_down(raw):
     assert config.mixtures["gentune"].max_rows == 200_000
 
 
+def lora(config, model):
+    return tuning_of(config, model, "mixtune", Variant()).training.lora
+
+
 def test_a_model_overrides_what_it_names_of_lora(raw):
     config = load(raw)
-    assert config.lora("SmolLM3-3B") == config.training.lora.model_dump()
-    assert config.lora("SmolLM2-360M-Instruct") == config.training.lora.model_dump() | {"r": 16, "alpha": 32}
+    assert lora(config, "SmolLM3-3B") == config.training.lora
+    assert lora(config, "SmolLM2-360M-Instruct") == config.training.lora.model_copy(update={"r": 16, "alpha": 32})
 
 
 def test_a_models_targets_may_be_all_linear_layers(raw):
     put(raw, ("models", "SmolLM3-3B", "lora"), {"targets": "all-linear"})
     config = load(raw)
-    assert config.lora("SmolLM3-3B") == config.training.lora.model_dump() | {"targets": "all-linear"}
-    settings = jobs.finetune(MatrixPlan(config), "SmolLM3-3B", "42")
+    assert lora(config, "SmolLM3-3B") == config.training.lora.model_copy(update={"targets": "all-linear"})
+    settings = jobs.finetune(MatrixPlan(config), "SmolLM3-3B", "mixtune", "0", "", "42")
     assert settings.lora.targets == "all-linear"
     assert type(settings).parse(settings.serialise()) == settings
     jsonschema.validate(raw, json_schema())

@@ -18,7 +18,8 @@ BIG = {
     "spending_limit": 0,
 }  # fmt: skip
 WILDCARDS = {
-    "model": "SmolLM3-3B", "mixture": "mixtune", "shots": "2", "seed": "42", "benchmark": "conll04", "frontier": "big",
+    "model": "SmolLM3-3B", "mixture": "mixtune", "shots": "2", "variant": "", "seed": "42", "draw": "mixtune",
+    "rows": "mixtune", "benchmark": "conll04", "frontier": "big",
     "system": "SmolLM3-3B/mixtune/2-shot/seed-42", "series": "SmolLM3-3B", "figure": "matrix",
     "released": "SmolLM3-3B/gentune/0-shot",
 }  # fmt: skip

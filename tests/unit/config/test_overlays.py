@@ -138,7 +138,7 @@ def test_a_folder_is_no_overlay_and_another_folder_is_none_of_ours(project, monk
     with pytest.raises(UserError, match=r"profiles is no folder of mixtune: config\.yaml not found"):
         overlays.load_files([])
     Path("config.yaml").write_text("samples: samples.tsv\ntraining: {}\n")
-    with pytest.raises(UserError, match=r"profiles is no folder of mixtune: .* lacks 14 of 15 sections"):
+    with pytest.raises(UserError, match=r"profiles is no folder of mixtune: .* lacks 15 of 16 sections"):
         overlays.load_files([])
 
 

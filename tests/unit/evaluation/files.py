@@ -57,7 +57,7 @@ class Files:
         for system in systems:
             model, mixture, shots, seed = system.split("/")
             facts = {"system": system, "kind": "cell", "model": model, "mixture": mixture}
-            facts |= {"shots": int(shots[0]), "seed": int(seed.removeprefix("seed-"))}
+            facts |= {"shots": int(shots[0]), "variant": "default", "seed": int(seed.removeprefix("seed-"))}
             output = self.folder / "scores.json"
             conditions = {"conditions": ["schema"], "benchmarks": list(BENCHMARKS), "negatives": "benchmark"}
             score(ScoreSettings(system=facts, **conditions), self.manifest(system), self.benchmarks, output)

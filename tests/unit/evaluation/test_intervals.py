@@ -140,7 +140,7 @@ def test_three_seeds_in_the_shown_matrix(files):
     scores = files.scores(*systems)
     setup = {
         "models": ["small"], "mixtures": {"mixtune": {"benchmarks": list(BENCHMARKS)}}, "shots": [0],
-        "seeds": [1, 2, 3], "conditions": ["schema"], "headline_condition": "schema",
+        "variants": ["default"], "seeds": [1, 2, 3], "conditions": ["schema"], "headline_condition": "schema",
         "benchmarks": {name: {"title": name, "domain": domain} for name, domain in BENCHMARKS.items()},
         "caps": {"test_rows": None, "max_rows": {}}, "sample": [],
     }  # fmt: skip

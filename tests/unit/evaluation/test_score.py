@@ -13,7 +13,7 @@ def test_a_file_has_the_systems_fields_and_the_scores_of_every_benchmark(files):
     files.scores(ONE)
     file = read_json(files.folder / "scores.json")
     assert file.pop("scores").keys() == {"schema"}
-    cell = {"model": "small", "mixture": "mixtune", "shots": 0, "seed": 1}
+    cell = {"model": "small", "mixture": "mixtune", "shots": 0, "variant": "default", "seed": 1}
     assert file == {"system": ONE, "kind": "cell", "negatives": "benchmark", **cell}
     for name in BENCHMARKS:
         rows = pq.read_table(folder / "schema" / f"{name}.parquet", schema=SCHEMA).to_pydict()

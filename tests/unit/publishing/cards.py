@@ -27,8 +27,9 @@ def source(name: str, **changed) -> dict:
 
 def settings(**changed) -> CardSettings:
     values = {
-        "model": "tiny", "mixture": "own", "shots": 2, "namespace": None, "condition": "generic", "max_length": 1024,
-        "max_new_tokens": 8, "test_rows": None, "sources": [source("web"), source("news", licence="LDC | <b>", hub="")],
+        "model": "tiny", "mixture": "own", "shots": 2, "variant": "default", "namespace": None, "condition": "generic",
+        "max_length": 1024, "max_new_tokens": 8, "test_rows": None,
+        "sources": [source("web"), source("news", licence="LDC | <b>", hub="")],
         "benchmarks": [benchmark("web"), benchmark("tales", title="Tales <i>|")],
     }  # fmt: skip
     return CardSettings.model_validate(values | changed)

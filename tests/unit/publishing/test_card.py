@@ -53,7 +53,15 @@ def written(tmp_path, bases):
         write_json(adapter / "run_card.json", RUN | {"base_model": name})
         write_manifest(adapter / "manifest.json", [adapter / "run_card.json"])
         write_json(tmp_path / "mixture.json", {"composition": {"train": {"web": {"rows": 70, "share": 1.0}}}})
-        system = {"system": "s", "kind": "cell", "model": "tiny", "mixture": "own", "shots": 2, "seed": 7}
+        system = {
+            "system": "s",
+            "kind": "cell",
+            "model": "tiny",
+            "mixture": "own",
+            "shots": 2,
+            "variant": "default",
+            "seed": 7,
+        }
         write_json(tmp_path / "scores.json", {**system, "negatives": "paper", "scores": SCORED})
         (tmp_path / "CITATION.cff").write_text(CITATION)
         card(

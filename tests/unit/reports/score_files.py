@@ -16,6 +16,7 @@ SETUP = {
         "littune": {"benchmarks": ["pg_fiction"]},
     },
     "shots": [0],
+    "variants": ["default"],
     "seeds": [42],
     "conditions": ["generic", "schema"],
     "benchmarks": {
@@ -52,7 +53,7 @@ def file_of(mixture, f1, model="small", seed=42, conditions=("schema",), **more)
     scores = {name: {benchmark: score_of(value) for benchmark, value in f1.items()} for name in conditions}
     return {
         "system": f"{model}/{mixture}/0-shot/seed-{seed}", "kind": kind, "model": model, "mixture": mixture,
-        "shots": 0, "seed": seed, "negatives": "benchmark", "scores": scores, **more,
+        "shots": 0, "variant": "default", "seed": seed, "negatives": "benchmark", "scores": scores, **more,
     }  # fmt: skip
 
 

@@ -4,6 +4,7 @@ from mixtune.reports import chart_data
 
 SETUP = {
     "mixtures": {"gentune": {"benchmarks": ["gids"]}, "mixtune": {"benchmarks": ["gids", "pg_fiction"]}},
+    "variants": ["default"],
     "seeds": [42],
     "headline_condition": "schema",
 }
@@ -11,7 +12,8 @@ SETUP = {
 
 def matrix(models, **more):
     rows = [
-        {"model": model, "mixture": "mixtune", "shots": 0, "seed": 42, "condition": "schema", "general_avg": average,
+        {"model": model, "mixture": "mixtune", "shots": 0,
+        "variant": "default", "seed": 42, "condition": "schema", "general_avg": average,
          "literary_avg": average, "overall_avg": average, "overall_n": 2, "system": model, **more}
         for model, average in models.items()
     ]  # fmt: skip

@@ -49,7 +49,7 @@ def test_a_headline_condition_without_scores_names_the_setting():
 CAPTIONS = Path(__file__).parents[3] / "workflow" / "report"
 CONFIG = {
     "matrix": {
-        "models": ["small"], "mixtures": ["mixtune"], "shots": [0, 2], "seeds": [1, 2],
+        "models": ["small"], "mixtures": ["mixtune"], "shots": [0, 2], "variants": ["default"], "seeds": [1, 2],
         "conditions": ["generic", "schema"], "benchmarks": ["gids"],
     },
     "benchmarks": {"gids": {"origin": "sample"}},

@@ -21,7 +21,7 @@ from mixtune.runs.estimates import (
     lora_parameters,
     read_rates,
 )
-from mixtune.runs.target_checks import read_matrix_layers
+from mixtune.runs.target_checks import read_matrix_layers, tuned_lora
 from mixtune.systems import System
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,6 +35,10 @@ def configured(**changes):
     config = copy.deepcopy(SHIPPED)
     update_config(config, {"matrix": {"models": [MODEL]}} | changes)
     return load(config)
+
+
+def lora_of(config):
+    return tuned_lora(config, MODEL)["default"].model_dump()
 
 
 def card(**facts):
@@ -168,7 +172,7 @@ def test_the_disk_that_adapters_will_take(tmp_path):
     write_json(tmp_path / f"results/models/{MODEL}/config.json", shape() | {"model_type": "llama"})
     (tmp_path / f"results/models/{MODEL}/tokenizer.json").write_bytes(b"x" * 100)
     layers = read_matrix_layers(config, tmp_path)
-    parameters = lora_parameters(layers[MODEL], config.lora(MODEL))
+    parameters = lora_parameters(layers[MODEL], lora_of(config))
     checkpoints = 3 * checkpoint_bytes(parameters, "cpu")
     assert estimate_disk(config, tmp_path, "cpu", layers) == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
     write_json(tmp_path / f"results/adapters/{CELL}/manifest.json", {})
@@ -178,6 +182,6 @@ def test_the_disk_that_adapters_will_take(tmp_path):
 def test_a_released_adapter_takes_no_disk_of_tuning(tmp_path):
     config = configured(models={MODEL: {"adapters": {"gentune": {0: {"origin": "path", "path": "elsewhere"}}}}})
     layers = {MODEL: Layers(dict.fromkeys(TARGETS, 100), None, [])}
-    parameters = lora_parameters(layers[MODEL], config.lora(MODEL))
+    parameters = lora_parameters(layers[MODEL], lora_of(config))
     needed = 2 * 5 * 4 * parameters + 3 * checkpoint_bytes(parameters, "cpu")
     assert estimate_disk(config, tmp_path, "cpu", layers) == (needed, [])

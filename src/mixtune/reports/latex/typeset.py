@@ -9,12 +9,12 @@ import pandas as pd
 from ...artifacts.manifests import write_text
 from ...systems import BASELINES
 from .. import chart_data
-from ..experiment import SAMPLE, Setup, display_name, setup_of
+from ..experiment import SAMPLE, Setup, display_name, setup_of, with_variants_as_models
 from ..markdown import ScoreEstimate
 from ..settings import TypesetSettings
 from ..tables import matrix as matrices
 from ..tables.files import read_table
-from ..tables.matrix import AVERAGES, KEYS, PARTS, headline, titles
+from ..tables.matrix import AVERAGES, CELL, KEYS, PARTS, headline, titles
 from ..tables.seeds import average_seeds
 from .tabular import Block, Column, escape, format_number, rank_marks, rotate, tabular
 
@@ -117,7 +117,7 @@ def published(tables: Tables, setup: Setup) -> str:
         return _typeset_note("No average of ours can be compared with a published one.", setup)
     order = {name: rank for rank, name in enumerate([*setup["models"], *setup["mixtures"]])}
     in_order = ("model", "mixture")
-    table = table.sort_values(KEYS[:4], key=lambda column: column.map(order) if column.name in in_order else column)
+    table = table.sort_values(CELL, key=lambda column: column.map(order) if column.name in in_order else column)
     columns = [Column(title, part) for part in map(str.capitalize, PARTS) for title in ("ours", "paper", "diff.")]
     frame, cells = table.drop_duplicates(KEYS), []
     for _, of_cell in table.groupby(KEYS, sort=False):
@@ -256,7 +256,8 @@ def typeset(settings: TypesetSettings, tables: Sequence[Path], folder: Path) -> 
         tables: CSV files.
         folder: Folder of the `.tex` files.
     """
-    write_latex({path.stem: read_table(path) for path in tables}, setup_of(settings.setup), folder)
+    frames = {path.stem: read_table(path) for path in tables}
+    write_latex(*with_variants_as_models(frames, setup_of(settings.setup)), folder)
 
 
 def write_latex(tables: Tables, setup: Setup, folder: Path) -> None:

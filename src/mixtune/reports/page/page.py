@@ -21,7 +21,7 @@ def page(settings: PageSettings, tables: Sequence[Path], logs: Sequence[Path], o
     Args:
         settings: The experiment.
         tables: CSV files, named as in `inputs.TABLES`; the page lists tables that are not given as missing.
-        logs: `…/{model}/{mixture}/{shots}-shot/seed-{seed}/training_log.csv` of cells.
+        logs: `training_log.csv` in the folder of each cell's adapter.
         output: The page; its links to the files are relative to its folder.
 
     Raises:

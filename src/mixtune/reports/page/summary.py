@@ -6,19 +6,21 @@ from typing import cast
 
 import pandas as pd
 
-from ...systems import UNTUNED
+from ...systems import DEFAULT, UNTUNED
 from ..experiment import Setup
-from ..tables.matrix import KEYS, PARTS
+from ..tables.matrix import CELL, KEYS, PARTS
 
 MEANS = {"overall": "Best overall average", "general": "Best general average", "literary": "Best literary average"}
 
 
 def lead(setup: Setup, matrix: pd.DataFrame) -> str:
     """Return one sentence with the sizes of the matrix and the number of cells."""
-    cells = matrix.loc[matrix["mixture"].isin(setup["mixtures"]), KEYS[:4]].drop_duplicates()
+    cells = matrix.loc[matrix["mixture"].isin(setup["mixtures"]), CELL].drop_duplicates()
     parts = [
         _count(len(setup["models"]), "base model"), _count(len(setup["mixtures"]), "training mixture"),
-        _count(len(setup["shots"]), "number of shots", "numbers of shots"), _count(len(setup["seeds"]), "seed"),
+        _count(len(setup["shots"]), "number of shots", "numbers of shots"),
+        *([_count(len(setup["variants"]), "variant")] if len(setup["variants"]) > 1 else []),
+        _count(len(setup["seeds"]), "seed"),
     ]  # fmt: skip
     benchmarks, conditions = (
         _count(len(setup["benchmarks"]), "benchmark"),
@@ -41,6 +43,7 @@ def experiment_facts(setup: Setup, matrix: pd.DataFrame) -> list[tuple[str, str]
         ("Models", _list(setup["models"])),
         ("Training mixtures", _list(setup["mixtures"])),
         ("Shots", _list(setup["shots"])),
+        ("Variants", _list(setup["variants"])),
         ("Training seeds", _list(setup["seeds"])),
         ("Conditions", _list(setup["conditions"])),
         ("Headline condition", f"{setup['headline_condition']} (charts, best averages)"),
@@ -64,7 +67,7 @@ class BestAverage:
     """The best cell of one average.
 
     Attributes:
-        cell: Model, mixture and shots.
+        cell: Model, mixture, shots and, but for the default, variant.
         tables: Names of the tables with these numbers.
     """
 
@@ -93,13 +96,12 @@ def _best_average(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFr
     if n == 0 or (part == "overall" and len(parts) < 2):
         return None
     complete = cells.loc[cells[size] == n].astype({column: float})
-    keys = ["model", "mixture", "shots"]
+    keys = ["model", "mixture", "shots", "variant"]
     means = pd.Series(complete.groupby(keys, sort=False)[column].mean(skipna=False)).dropna()
     if means.empty:
         return None
-    model, mixture, shots = cast(tuple[str, str, int], means.idxmax())
-    is_best = (complete["model"] == model) & (complete["mixture"] == mixture) & (complete["shots"] == shots)
-    best = complete.loc[is_best]
+    model, mixture, shots, variant = cell = cast(tuple[str, str, int, str], means.idxmax())
+    best = complete.loc[(complete[keys] == [*cell]).all(axis=1)]
     used = ["matrix"]
     interval = published_score = ""
     if len(best) == 1:
@@ -117,7 +119,7 @@ def _best_average(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFr
         title=MEANS[part],
         value=f"{100 * means.max():.1f}",
         interval=interval,
-        cell=[model, mixture, f"{shots}-shot"],
+        cell=[model, mixture, f"{shots}-shot", *([] if variant == DEFAULT else [variant])],
         note=f"F1 × 100, mean of {_count(n, 'benchmark')}{seeds}.{published_score}",
         tables=used,
     )

@@ -13,7 +13,7 @@ import vl_convert
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from ..experiment import Setup
+from ..experiment import Setup, with_variants_as_models
 from ..tables.matrix import AVERAGES, KEYS, SIZES
 from . import summary
 from .charts import draw_all
@@ -56,7 +56,7 @@ def render_page(setup: Setup, tables: Tables, files: Mapping[str, SourceFile]) -
         tables: Result of `read_tables`, and optionally `training_log`.
         files: Source file of each table.
     """
-    drawn = {chart.id: chart for chart in draw_all(tables, setup)}
+    drawn = {chart.id: chart for chart in draw_all(*with_variants_as_models(tables, setup))}
     sections = [_section(id, drawn, tables) for id in SECTIONS]
     sections = [section for section in sections if section["charts"] or section["plain"]]
     contents = {"matrix": "Matrix", **{section["id"]: section["title"] for section in sections}, "files": "Sources"}

@@ -11,7 +11,7 @@ from ...artifacts.manifests import read_json
 from ...artifacts.run_cards import NAME, MeasuredCard, write_table_card
 from ...models.formats import ModelManifest
 from ...training.formats import FinetuneCard
-from ..experiment import setup_of, with_display_names
+from ..experiment import setup_of, with_display_names, without_default
 from ..markdown import write_table
 from ..settings import CompareEfficiencySettings
 from .files import read_table
@@ -98,7 +98,7 @@ def compare_efficiency(
     bases = {path.parent.name: path.parent for path in models}
     table = efficiency(systems[systems["system"].isin(settings.systems)], bases, tuned, predicted)
     empty = [name for name in table if table[name].isna().all()]
-    for_readers = with_display_names(table, setup).drop(
+    for_readers = without_default(with_display_names(table, setup)).drop(
         columns=["system", "condition", *(["seed"] if len(setup["seeds"]) < 2 else []), *empty]
     )
     for_readers = for_readers.rename(columns=lambda name: name.replace("_", " ").capitalize())

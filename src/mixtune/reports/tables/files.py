@@ -1,14 +1,18 @@
 """Reading of the tables of reports/tables/, and of training logs."""
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
 import pandas as pd
 
+from ...systems import System
+
 TEXTS = frozenset(
-    ["system", "kind", "model", "mixture", "condition", "benchmark", "label", "metric", "note", "family", "system_a",
-     "condition_a", "system_b", "condition_b", "gold", "predicted", "id", "text", "head", "tail", "stratum", "bin",
-     "domain", "split", "carved", "warnings", "counts", "use", "what", "missing", "flagged", "differs", "not_compared"]
+    ["system", "kind", "model", "mixture", "variant", "condition", "benchmark", "label", "metric", "note", "family",
+     "system_a", "condition_a", "system_b", "condition_b", "gold", "predicted", "id", "text", "head", "tail", "stratum",
+     "bin", "domain", "split", "carved", "warnings", "counts", "use", "what", "missing", "flagged", "differs",
+     "not_compared"]
 )  # fmt: skip
 """Columns that are text even where every value looks like a number or like a missing one."""
 
@@ -30,14 +34,13 @@ def training_log(logs: Sequence[Path]) -> pd.DataFrame:
     """Return training logs as one table: the cell, `step`, `epoch`, `what` (training or validation) and its `loss`.
 
     Args:
-        logs: `…/{model}/{mixture}/{shots}-shot/seed-{seed}/training_log.csv` of cells.
+        logs: `training_log.csv` in the folder of each cell's adapter.
     """
-    cell = ["model", "mixture", "shots", "seed"]
-    frames = [pd.DataFrame(columns=["step", "epoch", "what", "loss", *cell])] if not logs else []
+    fields = [field.name for field in dataclasses.fields(System)]
+    frames = [pd.DataFrame(columns=["step", "epoch", "what", "loss", *fields])] if not logs else []
     for path in logs:
-        *_, model, mixture, shots, seed, _ = path.parts
-        values = model, mixture, int(shots.split("-")[0]), int(seed.split("-")[1])
+        cell = System.of_folder(path.parent)
         log = pd.read_csv(path).rename(columns={"loss": "training", "eval_loss": "validation"})
         long = log.melt(["step", "epoch"], ["training", "validation"], "what", "loss").dropna(subset="loss")
-        frames.append(long.assign(**dict(zip(cell, values, strict=True))))
+        frames.append(long.assign(**vars(cell)))
     return pd.concat(frames, ignore_index=True)

@@ -9,10 +9,11 @@ import pandas as pd
 
 from ...errors import UserError
 from ...evaluation.scoring import DOMAINS, domain_averages
-from ...systems import ANY, BASELINES, UNTUNED
+from ...systems import ANY, BASELINES, DEFAULT, UNTUNED
 from ..experiment import Setup, by_domain, trained_domains
 
-KEYS = ["model", "mixture", "shots", "seed", "condition"]
+KEYS = ["model", "mixture", "shots", "variant", "seed", "condition"]
+CELL = KEYS[:-1]  # the fields of a cell
 PARTS = [*DOMAINS, "overall"]
 AVERAGES = [f"{part}_avg" for part in PARTS]
 SIZES = [f"{part}_n" for part in PARTS]
@@ -48,10 +49,11 @@ def _sorted(frame: pd.DataFrame, setup: Setup) -> pd.DataFrame:
         "condition": dict.fromkeys([setup["headline_condition"], *setup["conditions"], ANY]),
         "model": setup["models"],
         "mixture": [UNTUNED, *setup["mixtures"], *BASELINES],
+        "variant": dict.fromkeys([DEFAULT, *setup["variants"]]),
     }
     ranks = {column: {name: rank for rank, name in enumerate(names)} for column, names in order.items()}
     return frame.sort_values(
-        [*order, "shots", "seed"],
+        ["condition", "model", "mixture", "shots", "variant", "seed"],
         key=lambda column: column.map(ranks[str(column.name)]) if column.name in ranks else column,
         ignore_index=True,
     )

@@ -17,7 +17,7 @@ from ...artifacts.run_cards import write_table_card
 from ...data.registry import REGISTRY
 from ...evaluation.scoring import domain_averages
 from ...evaluation.settings import Negatives
-from ..experiment import Setup, setup_of, with_display_names
+from ..experiment import Setup, setup_of, with_display_names, without_default
 from ..markdown import escape, markdown
 from ..settings import ComparePublishedSettings
 from .matrix import AVERAGES, KEYS, PARTS
@@ -33,8 +33,8 @@ _KINDS = {"tuned": "cell", "encoder": "encoder", "frontier": "frontier"}
 # The columns in which a system of ours and the published one compared with it are equal.
 _SAME = {"cell": ["model", "mixture", "shots", "condition"], "encoder": ["model"], "frontier": ["model", "shots"]}
 _TEXTS = [
-    "system", "kind", "model", "mixture", "condition", "benchmark", "metric", "negatives", "note", "differs",
-    "not_compared",
+    "system", "kind", "model", "mixture", "variant", "condition", "benchmark", "metric", "negatives", "note",
+    "differs", "not_compared",
 ]  # fmt: skip
 _WHOLE = dict.fromkeys(["shots", "seed", "n", "published_n"], "Int64")
 
@@ -144,7 +144,16 @@ def compare_scores(
                 row = _compare(result, ours, mixed, setup["sample"], interval)
                 if mixed and set(mixed) != trained:
                     row["differs"].append("training benchmarks")
-                rows.append({**keys, **system, **row, "differs": "; ".join(row["differs"]), "negatives": negatives})
+                rows.append(
+                    {
+                        **keys,
+                        "variant": "",
+                        **system,
+                        **row,
+                        "differs": "; ".join(row["differs"]),
+                        "negatives": negatives,
+                    }
+                )
     table = pd.DataFrame(rows, columns=COLUMNS).astype(_WHOLE | dict.fromkeys(["ours", "low", "high"], float))
     return table.assign(difference=table["ours"] - table["published"])
 
@@ -216,7 +225,7 @@ def _intervals(frame: pd.DataFrame | None) -> dict[tuple[object, ...], Interval]
 
 def format_published(table: pd.DataFrame, setup: Setup) -> str:
     """Return the comparison as Markdown: averages first, then benchmarks, then the numbers not compared by reason."""
-    compared = with_display_names(table[table["not_compared"] == ""], setup)
+    compared = without_default(with_display_names(table[table["not_compared"] == ""], setup))
     words = {"benchmark": "each benchmark's own", "paper": "the paper's wider set"}[table["negatives"].iloc[0]]
     parts = [
         "Ours minus published (arXiv:2606.22606), positive-class micro-F1. In ours, the words that count as negative "

@@ -7,7 +7,7 @@ import pandas as pd
 
 from ...errors import UserError
 from ...evaluation.formats import ArmIntervals, ScoreFile, Scores
-from .matrix import KEYS
+from .matrix import CELL, KEYS
 
 ROW = ["system", "kind", *KEYS, "benchmark"]
 COUNTS = ["n", "tp", "fp", "fn"]
@@ -21,7 +21,7 @@ OF_CLASS = ["support", "tp", "fp", "fn", "precision", "recall", "f1"]
 
 def _rows(files: Iterable[ScoreFile]) -> Iterator[tuple[dict[str, object], Scores]]:
     """Yield the values of ROW and the score of each system, condition and benchmark, sorted."""
-    files = sorted(files, key=lambda file: [file[key] for key in (*KEYS[:4], "system")])
+    files = sorted(files, key=lambda file: [file[key] for key in (*CELL, "system")])
     for file, following in itertools.pairwise(files):
         if file["system"] == following["system"]:
             raise UserError(f"{file['system']}: duplicate score file; pass each file once")
@@ -77,7 +77,7 @@ def intervals(arms: Iterable[ArmIntervals], scores: pd.DataFrame) -> pd.DataFram
     Raises:
         UserError: The value of an interval is not the score in the table.
     """
-    keys_of = scores.drop_duplicates("system").set_index("system")[KEYS[:4]].to_dict("index")
+    keys_of = scores.drop_duplicates("system").set_index("system")[CELL].to_dict("index")
     measured = scores.set_index(["system", "condition", "benchmark"]).to_dict("index")
     rows = []
     for arm in sorted(arms, key=lambda arm: arm["arm"]):

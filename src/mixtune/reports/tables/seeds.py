@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pandas as pd
 
 from ...evaluation.scoring import DOMAINS
-from ...systems import ANY
+from ...systems import ANY, DEFAULT
 from ..experiment import Setup, with_display_names
 from ..markdown import ScoreEstimate
 from .matrix import AVERAGES, KEYS, titles
@@ -66,9 +66,11 @@ def format_matrix(matrix: pd.DataFrame, setup: Setup, intervals: pd.DataFrame | 
     names = {column: [_union(texts) for _, texts in groups[column]] for column in ("missing", "flagged")}
     table["missing"] = [", ".join(missing) for missing in names["missing"]]
     table["flagged"] = [len(flagged) for flagged in names["flagged"]]
+    table["variant"] = table["variant"].where(table["mixture"].isin(setup["mixtures"]), "")  # of tuned cells alone
     is_left_out = {
         "seeds": not (table["seeds"] > 1).any(),
         "condition": len(set(matrix["condition"]) - {ANY}) < 2,
+        "variant": not (matrix["variant"] != DEFAULT).any(),
         "missing": not matrix["missing"].any(),
         "flagged": not matrix["flagged"].any(),
     }

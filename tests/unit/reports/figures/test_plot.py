@@ -2,7 +2,8 @@ from mixtune.reports.figures.plot import plot
 from mixtune.reports.settings import PlotSettings
 
 SETUP = {
-    "models": ["small"], "mixtures": [{"name": "gentune", "benchmarks": ["tacred"]}], "shots": [0], "seeds": [42],
+    "models": ["small"], "mixtures": [{"name": "gentune", "benchmarks": ["tacred"]}], "shots": [0],
+    "variants": ["default"], "seeds": [42],
     "conditions": ["schema"], "benchmarks": [{"name": "tacred", "title": "TACRED", "domain": "general"}],
     "headline_condition": "schema", "caps": {"test_rows": None, "max_rows": {}}, "domains": {}, "sample": [],
     "released": [], "names": {},

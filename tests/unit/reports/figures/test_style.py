@@ -18,6 +18,7 @@ SETUP = {
     "models": ["small", "large"],
     "mixtures": {"gentune": {"benchmarks": ["tacred"]}, "mixtune": {"benchmarks": ["tacred", "pg_fiction"]}},
     "shots": [0, 2],
+    "variants": ["default"],
     "seeds": [42],
     "conditions": ["generic", "schema"],
     "benchmarks": {
@@ -32,12 +33,12 @@ SETUP = {
 
 def row(mixture, shots, tacred, fiction, *, seed=42, model="small", condition="schema", n=(1, 1, 2)):
     averages = [tacred, fiction, (tacred + fiction) / 2 if n[1] else tacred]
-    values = [model, mixture, shots, seed, condition, fiction, tacred, *averages, *n, "", ""]
+    values = [model, mixture, shots, "default", seed, condition, fiction, tacred, *averages, *n, "", ""]
     return dict(zip(COLUMNS, values, strict=True))
 
 
 COLUMNS = [
-    "model", "mixture", "shots", "seed", "condition", "pg_fiction", "tacred", "general_avg", "literary_avg",
+    "model", "mixture", "shots", "variant", "seed", "condition", "pg_fiction", "tacred", "general_avg", "literary_avg",
     "overall_avg", "general_n", "literary_n", "overall_n", "missing", "flagged",
 ]  # fmt: skip
 MATRIX = pd.DataFrame(

@@ -27,6 +27,7 @@ SETTINGS = {
             {"name": "mixtune", "benchmarks": ["gids", "pg_fiction"]},
         ],
         "shots": [0, 2],
+        "variants": ["default"],
         "seeds": [42],
         "conditions": ["generic", "schema"],
         "benchmarks": [
@@ -55,7 +56,8 @@ def file(model, mixture, shots, general, literary):
     scores = {c: {"gids": one(general), "pg_fiction": one(literary)} for c in ("generic", "schema")}
     system = f"{model}/{mixture}/{shots}-shot/seed-42"
     return {
-        "system": system, "kind": "cell", "model": model, "mixture": mixture, "shots": shots, "seed": 42,
+        "system": system, "kind": "cell", "model": model, "mixture": mixture, "shots": shots,
+        "variant": "default", "seed": 42,
         "negatives": "benchmark", "scores": scores,
     }  # fmt: skip
 
@@ -145,7 +147,7 @@ def test_a_table_that_is_not_whole_is_refused(folder, tmp_path):
     with pytest.raises(UserError, match=r"matrix\.csv: missing table, which the page requires"):
         read_tables([folder / "reports/tables/scores.csv"])
     (tmp_path / "published.csv").write_text("model,mixture\nNA,gentune\n")
-    with pytest.raises(UserError, match=r"published\.csv: missing column\(s\) shots, seed"):
+    with pytest.raises(UserError, match=r"published\.csv: missing column\(s\) shots, variant, seed"):
         page(folder, tmp_path / "published.csv")
     (tmp_path / "strange.csv").write_text("a\n1\n")
     with pytest.raises(UserError, match=r"strange\.csv: unknown table; must be one of matrix, scores"):
@@ -156,7 +158,7 @@ def test_null_label(tmp_path):
     """Labels that look like numbers or missing values stay what they are."""
     header = ",".join(TABLES["confusion"].columns)
     (tmp_path / "confusion.csv").write_text(
-        f"{header}\ns,m,x,0,42,schema,gids,NA,1.50,7\ns,m,x,0,,schema,gids,,nan,8\n"
+        f"{header}\ns,m,x,0,default,42,schema,gids,NA,1.50,7\ns,m,x,0,default,,schema,gids,,nan,8\n"
     )
     for name in ("matrix", "scores"):
         (tmp_path / f"{name}.csv").write_text(",".join(TABLES[name].columns) + "\n")
@@ -172,7 +174,14 @@ def example(text, head, tail, **offsets):
 
 def test_what_is_behind_a_score_is_cut_down_as_the_page_says(folder):
     found = read_tables((folder / "reports/tables").glob("*.csv"))
-    keys = {"system": FILES[0]["system"], "model": "NA", "mixture": "gentune", "shots": 0, "seed": 42}
+    keys = {
+        "system": FILES[0]["system"],
+        "model": "NA",
+        "mixture": "gentune",
+        "shots": 0,
+        "variant": "default",
+        "seed": 42,
+    }
     keys |= {"condition": "schema", "benchmark": "gids"}
     invented = [{**keys, "label": f"L{n}", **LABEL, "support": 0, "fp": n} for n in range(20)]
     wrong = [{**keys, "gold": "a", "predicted": f"L{n}", "count": n} for n in range(30)]

@@ -11,7 +11,7 @@ from mixtune.reports.tables.efficiency import COLUMNS, compare_efficiency, effic
 from tests.unit.reports.score_files import experiment
 
 TUNED, BARE = "small/mixtune/2-shot/seed-42", "small/untuned/2-shot/seed-0"
-KEYS = {"model": "small", "shots": 2, "condition": "schema"}
+KEYS = {"model": "small", "shots": 2, "variant": "default", "condition": "schema"}
 SYSTEMS = pd.DataFrame(
     [
         {"system": TUNED, **KEYS, "mixture": "mixtune", "seed": 42, "overall_avg": 0.75, "overall_n": 9},

@@ -61,7 +61,15 @@ def system(tmp_path):
         golds = {f"toy/test/{n}": label for n, label in enumerate(gold)}
         write_predictions(folder / condition / "toy.parquet", ids, golds, answers, LABELS)
         found = score(gold, raw, negative_words("none", "benchmark"), LABELS)
-        facts = {"system": name, "kind": "cell", "model": "m", "mixture": "x", "shots": 0, "seed": 1}
+        facts = {
+            "system": name,
+            "kind": "cell",
+            "model": "m",
+            "mixture": "x",
+            "shots": 0,
+            "variant": "default",
+            "seed": 1,
+        }
         return {**facts, "negatives": "benchmark", "scores": {condition: {"toy": found}}}, folder
 
     return make

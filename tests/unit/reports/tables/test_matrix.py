@@ -27,7 +27,7 @@ def test_a_matrix_worked_by_hand():
     table = matrix_of(*(file_of(name, F1) for name in ("gentune", "littune", "mixtune")), file_of("untuned", BASE))
     assert list(table["mixture"]) == ["untuned", "mixtune", "gentune", "littune"]
     assert list(table.columns) == [
-        "model", "mixture", "shots", "seed", "condition", "tacred", "gids", "pg_fiction", *AVERAGES,
+        "model", "mixture", "shots", "variant", "seed", "condition", "tacred", "gids", "pg_fiction", *AVERAGES,
         "general_n", "literary_n", "overall_n", "missing", "flagged",
     ]  # fmt: skip
     numbers = table[[*F1, *AVERAGES, "general_n", "literary_n", "overall_n"]]

@@ -35,7 +35,15 @@ def rows(name):
 def run(f1, model=LLAMA, mixture="gentune", shots=0, condition="schema", seed=42, kind="cell", **n):
     """Our scores of one system: `f1` by benchmark, on the paper's test rows."""
     system = f"{model}/{mixture}/{shots}-shot/seed-{seed}"
-    keys = {"system": system, "kind": kind, "model": model, "mixture": mixture, "shots": shots, "seed": seed}
+    keys = {
+        "system": system,
+        "kind": kind,
+        "model": model,
+        "mixture": mixture,
+        "shots": shots,
+        "variant": "default",
+        "seed": seed,
+    }
     return [
         {
             **keys,
@@ -56,7 +64,17 @@ def settings(sample, negatives):
 
 
 def compare(*systems, setup=SETUP, negatives="benchmark", intervals=None):
-    columns = ["system", "kind", *published.PAPER_KEYS[1:4], "seed", "condition", "benchmark", "n", "micro_f1"]
+    columns = [
+        "system",
+        "kind",
+        *published.PAPER_KEYS[1:4],
+        "variant",
+        "seed",
+        "condition",
+        "benchmark",
+        "n",
+        "micro_f1",
+    ]
     scores = pd.DataFrame([row for system in systems for row in system], columns=columns)
     return published.compare_scores(scores, published.read_published(PAPER), setup, negatives, intervals)
 

@@ -17,7 +17,7 @@ def test_scores_are_those_of_the_files_whatever_their_order():
     table = scores(files)
     assert table.equals(scores(files[::-1]))
     assert list(table.columns) == [
-        "system", "kind", "model", "mixture", "shots", "seed", "condition", "benchmark",
+        "system", "kind", "model", "mixture", "shots", "variant", "seed", "condition", "benchmark",
         "n", "tp", "fp", "fn", "precision", "recall", "micro_f1", "macro_f1", "accuracy",
         "out_of_schema", "empty",
     ]  # fmt: skip
@@ -26,7 +26,8 @@ def test_scores_are_those_of_the_files_whatever_their_order():
     assert list(table[key].itertuples(index=False)) == sorted(table[key].itertuples(index=False))
     assert table.iloc[0].to_dict() == {
         "system": "small/gentune/0-shot/seed-42", "kind": "cell", "model": "small", "mixture": "gentune",
-        "shots": 0, "seed": 42, "condition": "schema", "benchmark": "gids", "n": 8, "tp": 1, "fp": 2, "fn": 3,
+        "shots": 0,
+        "variant": "default", "seed": 42, "condition": "schema", "benchmark": "gids", "n": 8, "tp": 1, "fp": 2, "fn": 3,
         "precision": 0.75, "recall": 0.75, "micro_f1": 0.75, "macro_f1": 0.75, "accuracy": 0.75,
         "out_of_schema": 0.0, "empty": 0.0,
     }  # fmt: skip

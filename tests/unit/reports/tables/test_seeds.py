@@ -46,7 +46,14 @@ def test_a_mean_over_seeds_of_which_one_lacks_the_score_is_blank():
 def bounds(*rows):
     """A table of intervals of micro-F1: mixture, benchmark, low, high."""
     columns = ["mixture", "benchmark", "low", "high"]
-    facts = {"model": "small", "shots": 0, "condition": "schema", "seeds": 1, "metric": "micro_f1"}
+    facts = {
+        "model": "small",
+        "shots": 0,
+        "variant": "default",
+        "condition": "schema",
+        "seeds": 1,
+        "metric": "micro_f1",
+    }
     how = {"level": 0.9, "resampled": "groups", "resamples": 10_000}
     return pd.DataFrame([dict(zip(columns, row, strict=True)) | facts | how for row in rows])
 

@@ -1,9 +1,11 @@
 // The matrix: a heat map table with filters, sorting, and a dialog with details of each score.
 
-const KEYS = ["model", "mixture", "shots", "seed", "condition"];
+const KEYS = ["model", "mixture", "shots", "variant", "seed", "condition"];
 const SCORE_KEYS = [...KEYS, "benchmark"];
 const SCORE = ["system", "condition", "benchmark"];
-const TITLES = { model: "Model", mixture: "Mixture", shots: "Shots", seed: "Seed", condition: "Condition" };
+const TITLES = {
+  model: "Model", mixture: "Mixture", shots: "Shots", variant: "Variant", seed: "Seed", condition: "Condition",
+};
 const PARTS = { general: "General", literary: "Literary", overall: "Overall" };
 const SETUP = DATA.setup;
 const SCORE_INDEX = new Map(rows("scores").map((row, i) => [keyOf(row, SCORE), i]));
@@ -11,6 +13,7 @@ const SCORE_INDEX = new Map(rows("scores").map((row, i) => [keyOf(row, SCORE), i
 /** Whether a system is a baseline: an encoder, a frontier model, a floor, a ceiling. */
 const isBaseline = (row) => !["cell", "untuned"].includes(row.kind);
 const hasCondition = (row) => row.condition !== "any"; // false for systems with one way to predict
+const isVariant = (row) => row.variant !== "default"; // tuned with other settings than those of the configuration
 const OURS = rows("matrix").filter((row) => !isBaseline(row));
 
 const MEASURES = [
@@ -53,7 +56,11 @@ const intervalOf = (row, key) => find("intervals", SCORE_KEYS, { ...row, benchma
 function columnsShown() {
   const { kind, table } = view.measure;
   const conditions = new Set(OURS.map((row) => row.condition));
-  const isHidden = { seed: SETUP.seeds.length < 2, condition: view.filters.condition.size === 1 || conditions.size < 2 };
+  const isHidden = {
+    variant: !OURS.some(isVariant),
+    seed: SETUP.seeds.length < 2,
+    condition: view.filters.condition.size === 1 || conditions.size < 2,
+  };
   const facts = KEYS.filter((key) => !isHidden[key]);
   const parts = Object.keys(PARTS).filter((part) => rows("matrix").some((row) => row[`${part}_n`] > 0));
   const averages = table === "scores" ? [] : parts; // other measures have no averages
@@ -117,6 +124,7 @@ function systemRow(row, columns, best, above) {
   const shown = (key) => columns.some((column) => column.key === key);
   const details = [row.mixture];
   if (!isBaseline(row)) details.push(`${row.shots}-shot`);
+  if (isVariant(row)) details.push(row.variant);
   if (!isBaseline(row) && shown("seed")) details.push(`seed ${row.seed}`);
   if (hasCondition(row) && shown("condition")) details.push(row.condition);
   const name = el("span", { class: above?.model === row.model ? "name again" : "name" }, row.model);

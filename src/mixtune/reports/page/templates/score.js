@@ -8,7 +8,9 @@ function openScore(key) {
   const index = SCORE_INDEX.get(keyOf(key, SCORE));
   if (index === undefined) return;
   const score = rows("scores")[index];
-  const cell = [score.model, score.mixture, `${score.shots}-shot`, `seed ${score.seed}`, `condition ${score.condition}`];
+  const variant = isVariant(score) ? [score.variant] : [];
+  const run = [`seed ${score.seed}`, `condition ${score.condition}`];
+  const cell = [score.model, score.mixture, `${score.shots}-shot`, ...variant, ...run];
   const facts = (isBaseline(score) ? baselineName(score) : cell).join(" · ");
   const title = el("h2", { id: "score-title" }, SETUP.benchmarks[score.benchmark]?.title ?? score.benchmark);
   const close = el("button", { type: "button", class: "close", onclick: () => DIALOG.close() }, "Close");
