@@ -26,12 +26,6 @@ except (ConfigError, UserError) as error:
     raise WorkflowError(str(error)) from None
 
 
-# Snakemake's lock on a folder does not record whose it is.
-onstart:
-    if workflow.is_main_process:
-        run_lock.record()
-
-
 MATRIX = CONFIG.matrix
 PLAN = MatrixPlan(CONFIG)
 CELL = PATH.replace("{", "{wildcards.")  # in messages

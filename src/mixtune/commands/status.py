@@ -4,7 +4,6 @@ import argparse
 import time
 from collections import Counter
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .values import number
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from ..config.config import Config
     from ..runs.progress import Job, WorkflowRun
 
-PROJECT = Path()
 STATES = ("done", "running", "waiting", "failed")
 SILENT = 900  # seconds without a line in any log after which a run may be dead
 
@@ -26,14 +24,15 @@ def add(commands: argparse._SubParsersAction) -> None:
     command = commands.add_parser(
         "status",
         help="show the progress of a matrix",
-        description="Shows done, running, waiting and failed systems, during a run and after it, from files alone.",
+        description="Shows done, running, waiting and failed systems, during a run and after it, from files alone. "
+        "The matrix is that of the last run.",
     )
     command.add_argument(
         "--configfile",
         nargs="+",
         action="append",
         metavar="FILE",
-        help="overlays of the matrix; default: the last run's",
+        help="overlays of another matrix than the last run's",
     )
     command.add_argument(
         "--watch",
@@ -70,8 +69,8 @@ def _describe(run: "WorkflowRun", given: list[list[str]] | None) -> "RenderableT
 
     from ..config.matrix import systems
     from ..config.overlays import check_folder
+    from ..runs.last_run import FOLDER
     from ..runs.progress import summarise_state
-    from ..runs.snakemake_records import FOLDER
 
     config = _load_config(run, given)
     jobs = {system: run.jobs(system) for system in (systems(config) if config else run.systems())}
@@ -88,21 +87,33 @@ def _describe(run: "WorkflowRun", given: list[list[str]] | None) -> "RenderableT
         _count_table(list(dict.fromkeys(system.model for system in jobs)), counts),
         *([_job_table(running, now)] if running else []),
         *(f"failed: {job.rule} {job.system}; see {job.log}" for job in every if job.state == "failed"),
-        *(f"failed: {failure.rule}; see {failure.log}" for failure in run.other_failures()),
+        *(f"failed: {failure.rule}; see {', '.join(failure.logs)}" for failure in run.other_failures()),
         f"{len(jobs)} systems: " + ", ".join(f"{total[state]} {state}" for state in STATES),
+        *_describe_events(run),
         *_describe_rate(run, every, now, config),
     )
 
 
 def _load_config(run: "WorkflowRun", given: list[list[str]] | None) -> "Config | None":
-    """Load the configuration with the given overlays, or those of the last run; None if the latter are unknown."""
+    """Load the configuration with the given overlays, or that of the last run; None if the latter is unknown."""
     from ..config.overlays import load_files, of_option, select
-    from ..runs.snakemake_records import parse_overlays
+    from ..runs.last_run import load_config
 
     if given:
         return load_files(select(of_option(given)))
-    overlays = parse_overlays(run.log)
-    return None if overlays is None or not all(path.is_file() for path in overlays) else load_files(overlays)
+    return load_config(run.recorded) if run.recorded else None
+
+
+def _describe_events(run: "WorkflowRun") -> list[str]:
+    """Describe what the events of a run lack, in lines."""
+    if run.events is None and run.recorded:
+        return [
+            "failed jobs and the number of jobs are unknown: this run has no events, since it was started without "
+            "`--logger mixtune` (profiles/default); Snakemake's log of it is the last one in .snakemake/log/"
+        ]
+    if run.events and run.events.unreadable:
+        return [f"{run.events.unreadable} event(s) of this run are unreadable, and ignored"]
+    return []
 
 
 def _count_table(models: list[str], counts: Counter[tuple[str, str]]) -> "Table":
@@ -127,22 +138,23 @@ def _job_table(jobs: list["Job"], now: float) -> "Table":
 
 def _describe_rate(run: "WorkflowRun", jobs: list["Job"], now: float, config: "Config | None") -> list[str]:
     """Describe the rate of a run, and the remaining time by measured rates, in lines."""
-    from ..runs.estimates import TimeEstimate, read_rates
-    from ..runs.progress import estimate_remaining
-    from ..runs.snakemake_records import parse_steps
+    from ..runs.progress import estimate_run
     from ..terminal import age
 
     if not run.started:
         return ["no run is in progress"]
-    (done, steps), seconds, scored = parse_steps(run.log) or (0, 0), now - run.started, run.count_scored(jobs)
+    seconds, scored = now - run.started, run.count_scored(jobs)
     rate = f", {3600 * scored / seconds:.2f} per hour" if scored else ""
-    lines = [f"this run: {done} of {steps} jobs and {scored} systems in {age(seconds)}{rate}"]
-    silent = now - max([run.last_logged, *(job.last_logged for job in jobs if job.last_logged)])
+    steps = f"{run.events.done} of {run.events.total} jobs and " if run.events else ""
+    lines = [f"this run: {steps}{scored} systems in {age(seconds)}{rate}"]
+    last_event = run.events.last if run.events else run.started
+    silent = now - max([last_event, *(job.last_logged for job in jobs if job.last_logged)])
     if silent > SILENT:
         lines.append(f"no log line for {age(silent)}; if Snakemake was killed, type `snakemake --unlock`")
     if not config:
         return [*lines, "remaining: unknown without the matrix; give its overlays (--configfile)"]
-    work, running, unknown = estimate_remaining(jobs, TimeEstimate(config, PROJECT, read_rates(PROJECT)), now)
-    if unknown:
-        return [*lines, f"remaining: unknown; no finished job has measured {', '.join(unknown)}"]
-    return [*lines, f"remaining: about {age(work / running)}, by measured rates and {running} concurrent job(s)"]
+    left = estimate_run(run, config, now)
+    if left.unknown:
+        return [*lines, f"remaining: unknown; no finished job has measured {', '.join(left.unknown)}"]
+    work = f"remaining: about {age(left.seconds)} of fine-tuning and prediction"
+    return [*lines, f"{work}, by measured rates and {left.concurrent} concurrent job(s)"]

@@ -1,4 +1,4 @@
-"""Progress of a matrix, from files alone: outputs, logs, and Snakemake's records of a run."""
+"""Progress of a matrix, from files alone: outputs, logs, and the records and events of a run of Snakemake."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -8,8 +8,15 @@ from pathlib import Path
 from typing import Protocol
 
 from .. import layout
+from ..config.config import Config
+from ..config.matrix import systems
 from ..systems import UNTUNED, System, arm
-from . import snakemake_records as records
+from . import events, last_run
+from .estimates import TimeEstimate, read_rates
+from .events import Failure, RunEvents
+from .snakemake_records import open_records
+
+PROJECT = Path()
 
 OUTPUTS = {"finetune": layout.ADAPTER, "predict": layout.PREDICTIONS, "score": layout.SCORES}
 STEP = re.compile(r"^step (\d+)/(\d+) ", re.MULTILINE)
@@ -50,17 +57,22 @@ class Estimator(Protocol):
 class WorkflowRun:
     """The last run of Snakemake in this folder.
 
+    Args:
+        known: Its events; None: they are read from their file.
+
     Attributes:
-        log: Its log.
-        last_logged: Time of its last log line.
+        recorded: Its record; None: it has left none.
+        events: Its events; None: it was started without the logger plugin.
         scheduled: The outputs that it writes, while it runs.
         started: Start time, while it runs or after it was killed; else None.
     """
 
-    def __init__(self) -> None:
-        self.log, self.last_logged = records.read_last_log()
-        self.scheduled, self.started = records.read_scheduled() or (frozenset[str](), None)
-        self.failures = records.parse_failures(self.log)
+    def __init__(self, known: RunEvents | None = None) -> None:
+        self.records, self.recorded = open_records(), last_run.read()
+        self.scheduled, self.started = self.records.read_locks() or (frozenset[str](), None)
+        read = known or events.read_last()
+        self.events = read if read and read.belongs_to(self.recorded) else None
+        self.failures = self.events.failures if self.events else []
 
     def systems(self) -> list[System]:
         """Return the systems that have results, or will have them after this run."""
@@ -74,14 +86,14 @@ class WorkflowRun:
         tuned = system.mixture != UNTUNED and not released.parent.exists()
         return [self._job(rule, system) for rule in OUTPUTS if rule != "finetune" or tuned]
 
-    def other_failures(self) -> list[records.Failure]:
+    def other_failures(self) -> list[Failure]:
         """Return the failed jobs that belong to no system and whose outputs are still missing."""
-        others = (failure for failure in self.failures if failure.rule not in OUTPUTS)
-        return [failure for failure in others if not all(Path(output).exists() for output in failure.outputs)]
+        others = {failure.outputs: failure for failure in self.failures if failure.rule not in OUTPUTS}  # last attempts
+        return [failure for failure in others.values() if not all(Path(output).exists() for output in failure.outputs)]
 
     def _job(self, rule: str, system: System) -> Job:
         output, log = Path(layout.of_system(OUTPUTS[rule], str(system))), layout.log(rule, str(system))
-        started = records.read_start(output)
+        started = self.records.read_start(output.as_posix())
         if self.started and started and started >= self.started:  # older marks are of a killed run
             text, last_logged = _read_since(log, started)
             return Job(rule, system, "running", log, started, last_logged, self._share(rule, system, text))
@@ -101,16 +113,41 @@ class WorkflowRun:
         files = [name for name in self.scheduled if name.startswith(folder) and "parquet" in name]
         return len(PREDICTED.findall(text)) / len(files) if rule == "predict" and files else None
 
+    def is_scheduled(self, job: Job) -> bool:
+        """Return whether the run has made a job's output, or will."""
+        return layout.of_system(OUTPUTS[job.rule], str(job.system)) in self.scheduled
+
     def count_scored(self, jobs: Iterable[Job]) -> int:
         """Count the systems with these jobs that this run has scored."""
-        scored = [str(job.system) for job in jobs if job.rule == "score" and job.state == "done"]
-        return sum(layout.of_system(layout.SCORES, system) in self.scheduled for system in scored)
+        return sum(job.rule == "score" and job.state == "done" and self.is_scheduled(job) for job in jobs)
 
 
 def summarise_state(jobs: Sequence[Job]) -> str:
     """Return a system's state, from the states of its jobs."""
     states = [job.state for job in jobs]
     return next((state for state in ("failed", "running") if state in states), states[-1])
+
+
+@dataclass(frozen=True)
+class Remaining:
+    """The remaining fine-tuning and prediction of a run.
+
+    Attributes:
+        seconds: Estimated time of the jobs with a measured rate.
+        concurrent: Jobs that run at once, at least 1.
+        unknown: Jobs without a measured rate, which the seconds do not include.
+    """
+
+    seconds: float
+    concurrent: int
+    unknown: list[str]
+
+
+def estimate_run(run: WorkflowRun, config: Config, now: float) -> Remaining:
+    """Estimate the remaining time of a run from measured rates, at `now` (seconds since the epoch)."""
+    jobs = [job for system in systems(config) for job in run.jobs(system) if run.is_scheduled(job)]
+    work, concurrent, unknown = estimate_remaining(jobs, TimeEstimate(config, PROJECT, read_rates(PROJECT)), now)
+    return Remaining(work / concurrent, concurrent, unknown)
 
 
 def estimate_remaining(jobs: Iterable[Job], estimate: Estimator, now: float) -> tuple[float, int, list[str]]:

@@ -63,7 +63,7 @@ def trace(file: Path, hash_all: bool = False) -> Node:
     node = _trace(path, {}, hash_all)
     if not node.rule:
         raise UserError(
-            f"{path}: provenance not found, neither in Snakemake's records (.snakemake/metadata) nor in a manifest or "
+            f"{path}: provenance not found, neither in Snakemake's records nor in a manifest or "
             "run card in its folder; give an output of the workflow, e.g. reports/tables/matrix.csv"
         )
     return node
@@ -84,7 +84,7 @@ def _trace(path: Path, nodes: dict[Path, Node], hash_all: bool) -> Node:
         node.changes += _compare_with_record(record)
     elif card:
         node.rule, node.settings, inputs = card["rule"], card["settings"], card["inputs"]
-        node.facts.append("Snakemake has no record of it (.snakemake/metadata): this is from its run card")
+        node.facts.append("Snakemake has no record of it: this is from its run card")
         node.changes += _compare_with_card(inputs)
     else:
         return node

@@ -17,8 +17,9 @@ import psutil
 from .. import layout
 from ..artifacts import locks
 from ..errors import UserError, disk_message
+from .last_run import FOLDER
+from .snakemake_records import open_records
 
-FOLDER = Path(".snakemake")
 RUN = FOLDER / "mixtune-run"
 JOBS = "workflow.scripts."
 WRITTEN = tuple(map(str, (layout.RESULTS, layout.REPORTS, layout.LOGS, layout.SCRATCH)))
@@ -49,11 +50,11 @@ def check() -> None:
 
 def report() -> str | None:
     """Return the report on Snakemake's lock of this folder, with the remedy; None if there is no lock."""
-    created = [path.stat().st_mtime for path in FOLDER.glob("locks/*.lock")]
-    if not created:
+    locked = open_records().read_locks()
+    if not locked:
         return None
     # A run records itself after locking: an older record is of an earlier run.
-    is_recorded = RUN.is_file() and RUN.stat().st_mtime >= min(created)
+    is_recorded = RUN.is_file() and RUN.stat().st_mtime >= locked[1]
     run = locks.signature(RUN) if is_recorded else "an unknown process"
     runs, jobs = _list_processes()
     if runs or locks.is_held(RUN):

@@ -1,23 +1,19 @@
 """How far a matrix has come: folders as a run of Snakemake leaves them at each moment."""
 
 import os
+import socket
 import time
 from pathlib import Path
 
 import pytest
 
 from mixtune.cli import main
+from mixtune.runs import last_run
+from mixtune.runs.events import Event, EventFile
 from mixtune.runs.progress import WorkflowRun, estimate_remaining, summarise_state
 from mixtune.systems import System
 
 FIRST, SECOND, UNTUNED = System("m", "gentune", 0, 1), System("m", "gentune", 2, 1), System("m", "untuned", 0, 0)
-STATS = "\nJob stats:\njob   count\n----  -----\ntotal     9\n\n3 of 9 steps (33%) done\n"
-ERROR = """\
-Error in rule {rule}:
-    jobid: 2
-    output: {output}
-    log: logs/x.log (check log file(s) for error details)
-"""
 
 
 def output(rule: str, system: System) -> str:
@@ -38,8 +34,19 @@ def project(tmp_path, monkeypatch):
     from snakemake.persistence.file import FilePersistence
 
     monkeypatch.chdir(tmp_path)
-    put(".snakemake/log/2026-01-01T000000.0.snakemake.log", STATS)
-    return FilePersistence(path=tmp_path / ".snakemake")
+    persistence = FilePersistence(path=tmp_path / ".snakemake")
+    log(
+        Event("run_info", time.time(), os.getpid(), socket.gethostname(), total=9),
+        Event("progress", time.time(), done=3, total=9),
+    )
+    return persistence
+
+
+def log(*events: Event) -> None:
+    """Write the events of a run."""
+    file = EventFile(time.time())
+    for event in events:
+        file.write(event)
 
 
 @pytest.fixture
@@ -134,16 +141,19 @@ def test_a_mark_of_a_killed_run_is_not_taken_for_a_running_job(running):
 
 
 def test_failed_jobs_are_failed_until_their_output_is_there(project, capsys):
-    text = STATS + ERROR.format(rule="finetune", output=output("finetune", FIRST))
-    text += ERROR.format(rule="fetch_model", output="results/models/m/manifest.json")
-    put(".snakemake/log/2026-01-02T000000.0.snakemake.log", text)
+    outputs = {"finetune": output("finetune", FIRST), "fetch_model": "results/models/m/manifest.json"}
+    errors = [
+        Event("job_error", time.time(), job=number, rule=rule, output=[path], log=["logs/x.log"])
+        for number, (rule, path) in enumerate(outputs.items())
+    ]
+    log(Event("run_info", time.time(), os.getpid(), socket.gethostname(), total=9), *errors, *errors)  # and a retry
     put(output("predict", FIRST))
     assert states(FIRST) == ["failed", "done", "waiting"]
     assert summarise_state(WorkflowRun().jobs(FIRST)) == "failed"
     main(["status"])
     printed = capsys.readouterr().out
     assert f"failed: finetune {FIRST}; see logs/finetune/{FIRST}.log" in printed
-    assert "failed: fetch_model; see logs/x.log" in printed
+    assert printed.count("failed: fetch_model; see logs/x.log") == 1
     put(output("finetune", FIRST))
     put("results/models/m/manifest.json")
     assert states(FIRST)[0] == "done"
@@ -164,10 +174,44 @@ def test_the_rate_counts_what_this_run_has_scored(running, capsys):
 
 
 def test_a_run_that_has_long_been_silent_may_be_dead(running, capsys):
-    for path in (*Path(".snakemake/log").iterdir(), Path(f"logs/finetune/{SECOND}.log")):
-        os.utime(path, (time.time() - 7200,) * 2)
+    before = time.time() - 7200
+    log(Event("run_info", before, os.getpid(), socket.gethostname(), total=9))
+    os.utime(f"logs/finetune/{SECOND}.log", (before,) * 2)
     main(["status"])
     assert "no log line for 2 h" in capsys.readouterr().out
+
+
+def test_the_matrix_is_that_of_the_last_run(project, small_matrix, capsys):
+    last_run.write(small_matrix, ["gone.yaml"], None)
+    main(["status"])
+    assert "2 systems: 0 done, 0 running, 2 waiting, 0 failed" in capsys.readouterr().out
+
+
+def test_a_configuration_of_another_version_is_an_error_with_its_remedy(project):
+    last_run.write({"matrix": {}}, [], None)
+    with pytest.raises(SystemExit, match=r"mixtune-run\.json: this version .* does not accept .*--configfile"):
+        main(["status"])
+
+
+def test_a_run_without_events_is_named_with_the_option(running, small_matrix, capsys):
+    last_run.write(small_matrix, [], None)
+    main(["status"])
+    assert "no events" not in capsys.readouterr().out
+    path = Path(".snakemake") / last_run.NAME
+    path.write_text(path.read_text().replace(f'"pid": {os.getpid()}', '"pid": 1'))
+    main(["status"])
+    printed = " ".join(capsys.readouterr().out.split())
+    assert "this run has no events, since it was started without `--logger mixtune`" in printed
+    assert "this run: 1 systems in" in printed  # the rest is read from files
+    assert states(SECOND) == ["running", "waiting", "waiting"]
+
+
+def test_unreadable_events_are_counted(project, capsys):
+    put(output("predict", FIRST))
+    (path,) = Path(".snakemake/log").iterdir()
+    path.write_text(path.read_text() + '[]\n{"event": "progress"}\nnot JSON\n{"event": "pro')
+    main(["status"])
+    assert "3 event(s) of this run are unreadable, and ignored" in capsys.readouterr().out
 
 
 class Rates:
