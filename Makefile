@@ -15,10 +15,6 @@ BIN := .venv/bin
 # Run a real small matrix on two CPU cores, then the report.
 demo: .venv
 	PATH="$(CURDIR)/$(BIN):$$PATH" MIXTUNE_DEVICE=cpu snakemake --profile profiles/demo
-	@echo
-	@echo "Open reports/index.html in a browser; reports/README.md has the table and the paths of all results."
-	@echo "reports/figures/matrix.png shows it; each number is a positive-class micro-F1."
-	@echo "The data are small sample corpora: these scores are no results on the benchmarks that they imitate."
 
 # Run all tests that need only the repository, except the slow ones.
 test: .venv

@@ -128,6 +128,20 @@ def test_every_job_leaves_a_log_and_its_costs(whole_run):
     assert {name.removesuffix(".tsv") for name in files(project / "results/runtimes")} == jobs
 
 
+def test_it_ends_with_its_results(whole_run):
+    _, run = whole_run
+    end = run.output[run.output.index("Results: F1 × 100 and its interval, under the condition schema") :]
+    for part in (
+        "Best overall average",
+        "Best literary average",
+        "Best trivial baseline, overall",
+        "Open reports/index",
+    ):
+        assert part in end
+    assert "no untuned model was evaluated (matrix.untuned: true does)" in end
+    assert "The data of all benchmarks are small sample corpora" in end
+
+
 def test_afterwards_nothing_is_to_be_done(whole_run):
     project, _ = whole_run
     assert "Nothing to be done" in project.snakemake("-n").output
