@@ -33,15 +33,15 @@ def doctor(args: argparse.Namespace) -> None:
     from ..runs import machine_checks as machine
     from ..runs import matrix_checks as matrix
     from ..runs.estimates import estimate_disk, read_rates
-    from ..runs.target_checks import check_targets, read_matrix_layers
+    from ..runs.target_checks import check_targets, measure_adapters
     from ..terminal import console, table
 
     profile, sources = read_profile(args.profile)
     config = load_files(select([*sources, *of_option(args.configfile)]))
     probe, elsewhere = machine.run_probe(), "executor" in profile
     rates = [rate for rate in read_rates(PROJECT) if elsewhere or rate.device == probe.get("name")]
-    layers = read_matrix_layers(config, PROJECT)
-    needed, unknown = estimate_disk(config, PROJECT, "cuda" if "problem" in probe else probe["device"], layers)
+    adapters = measure_adapters(config, PROJECT)
+    needed, unknown = estimate_disk(config, PROJECT, "cuda" if "problem" in probe else probe["device"], adapters)
     concurrent = int(profile.get("resources", {}).get("gpu", 1))
     checks = [
         *machine.check_device(probe, elsewhere),
@@ -51,7 +51,7 @@ def doctor(args: argparse.Namespace) -> None:
         *machine.check_slurm(profile),
         *matrix.check_hub(matrix.find_missing_repositories(config, PROJECT), matrix.list_revisions(config)),
         *matrix.check_models(config, PROJECT),
-        *check_targets(config, layers),
+        *check_targets(config, adapters),
         *matrix.check_chat_templates(config, PROJECT),
         *matrix.check_frontier(config),
         *matrix.check_benchmarks(config, PROJECT),

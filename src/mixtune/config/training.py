@@ -30,10 +30,12 @@ class Lora(Section):
     targets: Targets = Field(description=TARGETS)
 
 
-class LoraTargets(TypedDict):
-    """The hyperparameters that give the number of an adapter's weights."""
+class LoraFields(TypedDict):
+    """The fields of `Lora`."""
 
     r: int
+    alpha: int
+    dropout: float
     targets: list[str] | Literal["all-linear"]
 
 

@@ -1,9 +1,7 @@
 """Linear layers of a model, and the choice of those that get LoRA matrices, by their names."""
 
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import UserError
@@ -14,6 +12,7 @@ if TYPE_CHECKING:
 ALL: Literal["all-linear"] = "all-linear"
 # Their kernels use the matrix of out_proj without calling the layer, so that PEFT refuses to adapt it.
 MAMBA = ("falcon_h1", "falcon_mamba", "mamba", "mamba2", "nemotron_h")
+_OWN_CODE = "transformers.models."
 
 
 @dataclass(frozen=True)
@@ -21,13 +20,13 @@ class Layers:
     """Layers of a model.
 
     Attributes:
-        linear: Inputs + outputs of each linear layer, by its full name.
+        linear: Full names of the linear layers.
         head: Full name of the layer that returns logits.
         experts: Last names of 3-D parameters, in which a mixture of experts has its matrices; LoRA by the names of
             layers does not reach them.
     """
 
-    linear: dict[str, int]
+    linear: list[str]
     head: str | None
     experts: list[str]
 
@@ -67,16 +66,15 @@ def layers_of(model: "PreTrainedModel") -> Layers:
     import torch
     from transformers.pytorch_utils import Conv1D
 
-    linear: dict[str, int] = {}
+    linear: list[str] = []
     head: Any = model.get_output_embeddings()
     for name, module in model.named_modules():
         if model.config.model_type in MAMBA and name.endswith(".out_proj"):
             continue
         # A class of a model's own code may return more than a product, e.g. a router's.
-        if isinstance(module, torch.nn.Linear) and not type(module).__module__.startswith("transformers.models."):
-            linear[name] = module.in_features + module.out_features
-        elif isinstance(module, Conv1D):
-            linear[name] = sum(module.weight.shape)
+        is_product = isinstance(module, torch.nn.Linear) and not type(module).__module__.startswith(_OWN_CODE)
+        if is_product or isinstance(module, Conv1D):
+            linear.append(name)
     experts = {
         name.rpartition(".")[2]
         for name, parameter in model.named_parameters()
@@ -85,16 +83,3 @@ def layers_of(model: "PreTrainedModel") -> Layers:
     return Layers(
         linear, next((name for name, module in model.named_modules() if module is head), None), sorted(experts)
     )
-
-
-def read_layers(folder: Path) -> Layers | None:
-    """Return the layers of the model in a folder from its config.json alone; None if no model can be made of it."""
-    if (folder / "config.json").is_file():
-        with suppress(Exception):  # whether a model can be loaded is another check
-            import torch  # takes seconds
-            from transformers import AutoConfig, AutoModelForCausalLM
-
-            config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)
-            with torch.device("meta"):
-                return layers_of(AutoModelForCausalLM.from_config(config))
-    return None

@@ -4,14 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from peft import (
-    LoraConfig,
-    PeftModel,
-    get_peft_model,
-    get_peft_model_state_dict,
-    prepare_model_for_kbit_training,
-)
-from peft.tuners.lora import LoraLayer
+from peft import PeftModel, get_peft_model_state_dict, prepare_model_for_kbit_training
 from safetensors import safe_open
 from safetensors.torch import load_file
 from transformers import AutoModelForCausalLM, AutoTokenizer, BitsAndBytesConfig, PreTrainedModel
@@ -22,13 +15,12 @@ from ..errors import UserError
 from .adapter_folder import WEIGHTS
 from .compare import differences
 from .dequantise import can_dequantise, cast_outputs, dequantise, fuse_lora
-from .layers import ALL, layers_of
+from .layers import layers_of
 from .loading import load_pretrained
+from .lora import attach, one_line
 from .settings import LoraSettings
 
 disable_progress_bar()
-# PEFT reads the old name of this property, of which Transformers warns.
-PreTrainedModel.is_gradient_checkpointing = PreTrainedModel.is_activation_checkpointing  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def load_tokenizer(folder: Path | str) -> Any:
@@ -73,27 +65,9 @@ def add_adapter(base: PreTrainedModel, lora: LoraSettings) -> PeftModel:
     Raises:
         UserError: A target is no linear layer of this model, or PEFT adapts other layers than those.
     """
-    layers = layers_of(base)
-    chosen = layers.choose(lora.targets)
+    model, layers = attach(base, lora)
     if layers.experts:
         print(f"the adapter is on linear layers alone{layers.describe_experts('; ')}")
-    config = LoraConfig(
-        r=lora.r,
-        lora_alpha=lora.alpha,
-        lora_dropout=lora.dropout,
-        target_modules=chosen if lora.targets == ALL else sorted(lora.targets),
-        task_type="CAUSAL_LM",
-    )
-    try:
-        model = get_peft_model(base, config)
-    except ValueError as error:
-        raise UserError(f"training.lora.targets: PEFT refuses them ({_one_line(error)}); name other layers") from None
-    adapted = {name for name, module in base.named_modules() if isinstance(module, LoraLayer)}
-    if adapted != {*chosen}:  # in some mixtures of experts, PEFT takes a name as that of the experts' parameters
-        raise UserError(
-            f"training.lora.targets: PEFT adapts {', '.join(sorted(adapted.symmetric_difference(chosen))[:3])} … "
-            "differently from the names, some of which are also those of experts; name other layers"
-        )
     fuse_lora(model)
     return model
 
@@ -110,7 +84,7 @@ def load_adapter(base: PreTrainedModel, folder: Path | str) -> PeftModel:
         model = PeftModel.from_pretrained(base, str(folder), is_trainable=False)
     except (KeyError, RuntimeError, TypeError, ValueError) as error:  # a size, a layer's name, an option of PEFT
         raise UserError(
-            f"{folder} does not fit its base model ({_one_line(error)}); use the base model that it was tuned on"
+            f"{folder} does not fit its base model ({one_line(error)}); use the base model that it was tuned on"
         ) from None
     with safe_open(Path(folder) / WEIGHTS, "pt") as file:
         saved = set(file.keys()) - copies
@@ -162,7 +136,3 @@ def check_saved(model: PeftModel, folder: Path) -> None:
             f"{folder / WEIGHTS} is not what was tuned: {len(differing)} matrices differ, e.g. {differing[0]}; check "
             "the disk, and run again"
         )
-
-
-def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]

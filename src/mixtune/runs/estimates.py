@@ -1,4 +1,4 @@
-"""Estimates of time and disk for a matrix, from the rates in run cards of finished jobs and the shapes of adapters.
+"""Estimates of time and disk for a matrix, from the rates in run cards of finished jobs and the sizes of adapters.
 
 A rate is valid for one model, number of shots and condition, on the device where it was measured. Nothing is inferred
 from one model for another: without a run card there is no estimate.
@@ -8,19 +8,21 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import TYPE_CHECKING
 
 from .. import layout
 from ..artifacts.manifests import read_json
 from ..artifacts.run_cards import NAME, CostFacts, MeasuredCard
 from ..config.config import Config
-from ..config.training import LoraTargets
 from ..config.tuning import settings_of_cell
 from ..data.registry import REGISTRY
 from ..errors import UserError
-from ..models.layers import Layers
 from ..prompts.formats import RenderedManifest
 from ..systems import UNTUNED, System
-from .target_checks import model_folder, tuned_cells, tuned_lora
+from .target_checks import model_folder, tuned_cells
+
+if TYPE_CHECKING:
+    from .target_checks import Adapters
 
 WEIGHT_BYTES = 4  # adapters are trained and stored in float32
 # AdamW's two moments per weight: in float32, or in 8 bits with one float32 per block of 256.
@@ -118,47 +120,28 @@ class TimeEstimate:
         return min((count for count in counts if count), default=None)
 
 
-def lora_parameters(layers: Layers, lora: LoraTargets) -> int:
-    """Return the number of an adapter's weights: r × (in + out) of each layer that is adapted.
-
-    Args:
-        layers: Of the model.
-        lora: `r` and `targets`.
-
-    Raises:
-        UserError: A target matches no linear layer.
-
-    >>> layers = Layers({"0.q_proj": 128, "0.down_proj": 160, "lm_head": 1000}, "lm_head", [])
-    >>> lora_parameters(layers, {"r": 4, "targets": ["q_proj", "down_proj"]})
-    1152
-    """
-    return lora["r"] * sum(layers.linear[name] for name in layers.choose(lora["targets"]))
-
-
-def estimate_disk(config: Config, project: Path, device: str, models: Mapping[str, Layers]) -> tuple[float, list[str]]:
+def estimate_disk(
+    config: Config, project: Path, device: str, adapters: "Mapping[str, Adapters]"
+) -> tuple[float, list[str]]:
     """Estimate the disk space of adapters to fine-tune, with their copies in scratch/ and one cell's checkpoints.
 
     Args:
-        models: Layers of the models that are available, by name.
+        adapters: As returned by `measure_adapters`.
 
     Returns:
         The bytes, and the models that they do not include: those whose layers are unknown, or have no such targets.
     """
     total, checkpoints, unknown = 0.0, 0.0, []
     for model in config.matrix.models:
-        try:
-            parameters = {
-                name: lora_parameters(models[model], {"r": lora.r, "targets": lora.targets})
-                for name, lora in tuned_lora(config, model).items()
-            }
-        except (KeyError, UserError):
+        measured = adapters.get(model)
+        if measured is None or any(isinstance(adapter, UserError) for adapter in measured.values()):
             unknown.append(model)
             continue
         cells = tuned_cells(config, model)
         missing = [cell for cell in cells if not (project / layout.of_system(layout.ADAPTER, str(cell))).is_file()]
         folder = model_folder(config, project, model)
         tokenizer = sum(path.stat().st_size for path in folder.glob("tokenizer*"))
-        sizes = [parameters[cell.variant] for cell in missing]
+        sizes = [adapter.parameters for cell in missing if not isinstance(adapter := measured[cell.variant], UserError)]
         total += sum(2 * (size * WEIGHT_BYTES + tokenizer) for size in sizes)
         checkpoints = max([checkpoints, *(CHECKPOINTS * checkpoint_bytes(size, device) for size in sizes)])
     return total + checkpoints, unknown

@@ -1,7 +1,8 @@
-"""Checks of `lora.targets` against the layers of the models that are fetched or local."""
+"""Checks of `lora.targets` against the layers of the models that are fetched or local, and sizes of the adapters."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from .. import layout
 from ..config.config import Config
@@ -9,9 +10,15 @@ from ..config.matrix import systems
 from ..config.training import Lora
 from ..config.tuning import settings_of_cell
 from ..errors import UserError
-from ..models.layers import Layers, read_layers
+from ..models.settings import LoraSettings
 from ..systems import DEFAULT, UNTUNED, System
 from .machine_checks import FAIL, OK, Check
+
+if TYPE_CHECKING:
+    from ..models.lora import AdapterSize
+
+    Adapters = Mapping[str, AdapterSize | UserError]
+    """By variant: the adapter of a model, or the reason why it cannot be made."""
 
 
 def tuned_cells(config: Config, model: str) -> list[System]:
@@ -33,10 +40,27 @@ def model_folder(config: Config, project: Path, model: str) -> Path:
     return (project / layout.MODEL.format(model=model)).parent
 
 
-def read_matrix_layers(config: Config, project: Path) -> dict[str, Layers]:
-    """Return the layers of each model of the matrix whose config.json is available."""
-    read = {model: read_layers(model_folder(config, project, model)) for model in config.matrix.models}
-    return {model: layers for model, layers in read.items() if layers}
+def measure_adapters(config: Config, project: Path) -> "dict[str, Adapters]":
+    """Return the adapters of each model of the matrix whose config.json is available, or why they cannot be made."""
+    measured: dict[str, Adapters] = {}
+    for model in config.matrix.models:
+        folder = model_folder(config, project, model)
+        if (folder / "config.json").is_file():
+            by_variant = tuned_lora(config, model)
+            distinct = {str(lora): lora for lora in by_variant.values()}
+            sizes = {key: _measure(folder, lora) for key, lora in distinct.items()}
+            found = {name: size for name, lora in by_variant.items() if (size := sizes[str(lora)])}
+            measured |= {model: found} if len(found) == len(by_variant) else {}
+    return measured
+
+
+def _measure(folder: Path, lora: Lora) -> "AdapterSize | UserError | None":
+    from ..models.lora import measure_adapter  # takes seconds
+
+    try:
+        return measure_adapter(folder, LoraSettings(**lora.model_dump()))
+    except UserError as error:
+        return error
 
 
 def tuned_lora(config: Config, model: str) -> dict[str, Lora]:
@@ -45,21 +69,20 @@ def tuned_lora(config: Config, model: str) -> dict[str, Lora]:
     return {name: settings_of_cell(config, cell).training.lora for name, cell in cells.items()}
 
 
-def check_targets(config: Config, models: Mapping[str, Layers]) -> Iterator[Check]:
-    """Check that each target matches a linear layer of each model that is fine-tuned.
+def check_targets(config: Config, adapters: "Mapping[str, Adapters]") -> Iterator[Check]:
+    """Check that the adapters of each model that is fine-tuned can be made.
 
     Args:
-        models: As returned by `read_matrix_layers`.
+        adapters: As returned by `measure_adapters`.
     """
-    for model, layers in models.items():
-        subject = f"adapters of {model}"
-        for targets in {str(lora.targets): lora.targets for lora in tuned_lora(config, model).values()}.values():
-            try:
-                chosen = layers.choose(targets)
-            except UserError as error:
-                fact = str(error).replace("NAME", model)
-                yield Check(FAIL, subject, fact, frozenset([model]))
-            else:
-                names = sorted({name.rpartition(".")[2] for name in chosen})
-                fact = f"on {', '.join(names)} ({len(chosen)} layer(s)){layers.describe_experts('; ')}"
-                yield Check(OK, subject, fact)
+    for model, by_variant in adapters.items():
+        checks = (_check_adapter(model, adapter) for adapter in by_variant.values())
+        yield from {check.fact: check for check in checks}.values()
+
+
+def _check_adapter(model: str, adapter: "AdapterSize | UserError") -> Check:
+    subject = f"adapters of {model}"
+    if isinstance(adapter, UserError):
+        return Check(FAIL, subject, str(adapter).replace("NAME", model), frozenset([model]))
+    names = ", ".join(sorted({name.rpartition(".")[2] for name in adapter.adapted}))
+    return Check(OK, subject, f"on {names} ({len(adapter.adapted)} layer(s)){adapter.layers.describe_experts('; ')}")

@@ -1,14 +1,13 @@
 """Linear layers of several architectures, and the choice among them by name."""
 
-import json
-
 import pytest
 import torch
 from peft import LoraConfig, get_peft_model
+from peft.tuners.lora import LoraLayer
 from transformers import AutoConfig, AutoModelForCausalLM
 
 from mixtune.errors import UserError
-from mixtune.models.layers import ALL, Layers, layers_of, read_layers
+from mixtune.models.layers import ALL, Layers, layers_of
 from tests.unit.models.conftest import SHAPE
 from tests.unit.models.tuning import TARGETS
 
@@ -36,8 +35,8 @@ def test_all_linear_layers_are_those_of_peft(kind):
     assert layers.head not in chosen
     assert {name.rpartition(".")[2] for name in chosen} == OTHERS.get(kind, {*TARGETS})
     if not layers.experts:  # to which PEFT adds a mixture's router and experts, in some architectures
-        adapted = get_peft_model(made, LoraConfig(r=3, target_modules=ALL, task_type="CAUSAL_LM"))
-        assert adapted.get_nb_trainable_parameters()[0] == 3 * sum(layers.linear[name] for name in chosen)
+        get_peft_model(made, LoraConfig(r=3, target_modules=ALL, task_type="CAUSAL_LM"))
+        assert {name for name, module in made.named_modules() if isinstance(module, LoraLayer)} == {*chosen}
 
 
 def test_each_target_must_match():
@@ -65,15 +64,6 @@ def test_matrices_of_experts_are_no_linear_layers():
     assert layers_of(model("llama")).describe_experts() == ""
 
 
-def test_a_models_config_suffices(tmp_path):
-    assert read_layers(tmp_path) is None
-    (tmp_path / "config.json").write_text(json.dumps(SHAPE))
-    assert read_layers(tmp_path) is None  # of no known type
-    made = model("phi3")
-    made.config.save_pretrained(tmp_path)
-    assert read_layers(tmp_path) == layers_of(made)
-
-
 def test_a_model_without_linear_layers_has_none_to_name():
     with pytest.raises(UserError, match="q_proj; it has none;"):
-        Layers({}, None, []).choose(["q_proj"])
+        Layers([], None, []).choose(["q_proj"])

@@ -10,7 +10,8 @@ from snakemake.utils import update_config
 from mixtune.artifacts.manifests import write_json
 from mixtune.config.config import load
 from mixtune.errors import UserError
-from mixtune.models.layers import Layers, layers_of
+from mixtune.models.layers import Layers
+from mixtune.models.lora import AdapterSize
 from mixtune.runs.estimates import (
     CHECKPOINTS,
     WEIGHT_BYTES,
@@ -18,11 +19,10 @@ from mixtune.runs.estimates import (
     TimeEstimate,
     checkpoint_bytes,
     estimate_disk,
-    lora_parameters,
     read_rates,
 )
-from mixtune.runs.target_checks import read_matrix_layers, tuned_lora
-from mixtune.systems import System
+from mixtune.runs.target_checks import measure_adapters
+from mixtune.systems import DEFAULT, System
 
 ROOT = Path(__file__).resolve().parents[3]
 SHIPPED = yaml.safe_load((ROOT / "config.yaml").read_text(encoding="utf-8"))
@@ -35,10 +35,6 @@ def configured(**changes):
     config = copy.deepcopy(SHIPPED)
     update_config(config, {"matrix": {"models": [MODEL]}} | changes)
     return load(config)
-
-
-def lora_of(config):
-    return tuned_lora(config, MODEL)["default"].model_dump()
 
 
 def card(**facts):
@@ -128,33 +124,16 @@ def shape(**changed):
     } | changed
 
 
-@pytest.mark.parametrize("targets", [TARGETS, ["q_proj", "v_proj"], ["down_proj"], "all-linear"])
-@pytest.mark.parametrize("changed", [{}, {"head_dim": 24}, {"num_key_value_heads": 4}])
-def test_the_weights_of_an_adapter_are_those_that_peft_makes(targets, changed):
-    from peft import LoraConfig, get_peft_model
-    from transformers import LlamaConfig, LlamaForCausalLM
-
-    model = LlamaForCausalLM(LlamaConfig(**shape(**changed)))
-    expected = lora_parameters(layers_of(model), {"r": 5, "targets": targets})
-    made = get_peft_model(model, LoraConfig(r=5, target_modules=targets, task_type="CAUSAL_LM"))
-    assert expected == made.get_nb_trainable_parameters()[0]
+def test_a_target_without_a_layer_has_no_size(tmp_path):
+    adapters = {MODEL: {DEFAULT: UserError("training.lora.targets: no linear layer of this model matches k_proj")}}
+    assert estimate_disk(configured(), tmp_path, "cpu", adapters) == (0, [MODEL])
 
 
-def test_a_target_without_a_layer_has_no_number(tmp_path):
-    layers = {MODEL: Layers({"layers.0.q_proj": 128}, "lm_head", [])}
-    with pytest.raises(UserError, match="k_proj"):
-        lora_parameters(layers[MODEL], {"r": 4, "targets": TARGETS})
-    assert estimate_disk(configured(), tmp_path, "cpu", layers) == (0, [MODEL])
-
-
-def test_the_documented_sizes_are_computed():
+def test_the_documented_sizes_are_computed(tmp_path):
     """Of SmolLM3-3B, whose shape is the default of transformers' own config."""
-    import torch
-    from transformers import SmolLM3Config, SmolLM3ForCausalLM
-
-    with torch.device("meta"):
-        layers = layers_of(SmolLM3ForCausalLM(SmolLM3Config()))
-    parameters = lora_parameters(layers, SHIPPED["training"]["lora"])
+    model = "SmolLM3-3B"
+    write_json(tmp_path / f"results/models/{model}/config.json", {"model_type": "smollm3"})
+    parameters = measure_adapters(configured(matrix={"models": [model]}), tmp_path)[model][DEFAULT].parameters
     adapter, checkpoint = WEIGHT_BYTES * parameters, checkpoint_bytes(parameters, "cuda")
     page = " ".join((ROOT / "docs/operate.md").read_text(encoding="utf-8").split())
     for figure in (
@@ -168,20 +147,19 @@ def test_the_documented_sizes_are_computed():
 
 def test_the_disk_that_adapters_will_take(tmp_path):
     config = configured()
-    assert estimate_disk(config, tmp_path, "cpu", read_matrix_layers(config, tmp_path)) == (0, [MODEL])
+    assert estimate_disk(config, tmp_path, "cpu", measure_adapters(config, tmp_path)) == (0, [MODEL])
     write_json(tmp_path / f"results/models/{MODEL}/config.json", shape() | {"model_type": "llama"})
     (tmp_path / f"results/models/{MODEL}/tokenizer.json").write_bytes(b"x" * 100)
-    layers = read_matrix_layers(config, tmp_path)
-    parameters = lora_parameters(layers[MODEL], lora_of(config))
+    adapters = measure_adapters(config, tmp_path)
+    parameters = adapters[MODEL][DEFAULT].parameters
     checkpoints = 3 * checkpoint_bytes(parameters, "cpu")
-    assert estimate_disk(config, tmp_path, "cpu", layers) == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
+    assert estimate_disk(config, tmp_path, "cpu", adapters) == (2 * 6 * (4 * parameters + 100) + checkpoints, [])
     write_json(tmp_path / f"results/adapters/{CELL}/manifest.json", {})
-    assert estimate_disk(config, tmp_path, "cpu", layers) == (2 * 5 * (4 * parameters + 100) + checkpoints, [])
+    assert estimate_disk(config, tmp_path, "cpu", adapters) == (2 * 5 * (4 * parameters + 100) + checkpoints, [])
 
 
 def test_a_released_adapter_takes_no_disk_of_tuning(tmp_path):
     config = configured(models={MODEL: {"adapters": {"gentune": {0: {"origin": "path", "path": "elsewhere"}}}}})
-    layers = {MODEL: Layers(dict.fromkeys(TARGETS, 100), None, [])}
-    parameters = lora_parameters(layers[MODEL], lora_of(config))
-    needed = 2 * 5 * 4 * parameters + 3 * checkpoint_bytes(parameters, "cpu")
-    assert estimate_disk(config, tmp_path, "cpu", layers) == (needed, [])
+    adapters = {MODEL: {DEFAULT: AdapterSize(TARGETS, 100, Layers(TARGETS, None, []))}}
+    needed = 2 * 5 * 4 * 100 + 3 * checkpoint_bytes(100, "cpu")
+    assert estimate_disk(config, tmp_path, "cpu", adapters) == (needed, [])
