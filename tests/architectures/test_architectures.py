@@ -76,7 +76,9 @@ def test_answers_losses_and_gradients_are_those_of_plain_passes(name):
         assert len({tuple(answer) for answer in expected}) > 2  # or equal answers would show nothing
 
 
-@pytest.mark.parametrize("name", ["falcon_h1", "gpt2", "gpt_oss", "lfm2", "llama4_text", "stablelm"])
+@pytest.mark.parametrize(
+    "name", ["deepseek_v3", "falcon_h1", "gpt2", "gpt_oss", "lfm2", "llama4_text", "qwen3_next", "stablelm"]
+)
 def test_a_model_of_any_architecture_is_tuned_in_nf4_and_predicted(name, tmp_path):
     random_model(tiny_config(name)).to(torch.bfloat16).save_pretrained(tmp_path / "base")
     lora = {"r": 4, "alpha": 8, "dropout": 0.0, "targets": "all-linear"}

@@ -1,7 +1,7 @@
 """Linear layers of a model, and the choice of those that get LoRA matrices, by their names."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..errors import UserError
@@ -20,15 +20,20 @@ class Layers:
     """Layers of a model.
 
     Attributes:
-        linear: Full names of the linear layers.
+        linear: Full names of the linear layers; of a model with parts for images or sound, those of its text decoder
+            and the head.
         head: Full name of the layer that returns logits.
         experts: Last names of 3-D parameters, in which a mixture of experts has its matrices; LoRA by the names of
             layers does not reach them.
+        parts: Full names of the other parts that have linear layers, e.g. "model.vision_tower".
+        ambiguous: Last names of linear layers that ALL leaves out, since PEFT takes them for those of experts.
     """
 
     linear: list[str]
     head: str | None
     experts: list[str]
+    parts: list[str] = field(default_factory=list)
+    ambiguous: list[str] = field(default_factory=list)
 
     def matching(self, target: str) -> list[str]:
         """Return the full names of the linear layers that a target matches: its name, or the end of its name."""
@@ -50,15 +55,23 @@ class Layers:
             names = sorted({name.rpartition(".")[2] for name in self.linear})
             raise UserError(
                 f"training.lora.targets: no linear layer of this model matches {', '.join(unmatched)}; it has "
-                f"{', '.join(names) or 'none'}{self.describe_experts('; ')}; name some of these, or set it to {ALL} "
+                f"{', '.join(names) or 'none'}{self.describe_others()}; name some of these, or set it to {ALL} "
                 "(for one model: models.NAME.lora.targets)"
             )
         return [name for name in self.linear if any(name in self.matching(target) for target in targets)]
 
-    def describe_experts(self, before: str = "") -> str:
-        """Return a clause about matrices of experts, preceded by `before`; "" for a model without."""
-        names = ", ".join(self.experts)
-        return names and f"{before}its experts' matrices ({names}) are 3-D parameters and get no adapter"
+    def describe_others(self) -> str:
+        """Return clauses about matrices that get no adapter, each after a semicolon; "" for a model without.
+
+        >>> Layers(["model.language_model.0.q_proj"], None, [], ["model.vision_tower"]).describe_others()
+        '; model.vision_tower is for other inputs than text and gets no adapter'
+        """
+        clauses = {
+            "its experts' matrices ({}) are 3-D parameters and get no adapter": self.experts,
+            "its {} have names that PEFT takes for those of experts, and get no adapter": self.ambiguous,
+            "{} is for other inputs than text and gets no adapter": self.parts,
+        }
+        return "".join(f"; {clause.format(', '.join(names))}" for clause, names in clauses.items() if names)
 
 
 def layers_of(model: "PreTrainedModel") -> Layers:
@@ -80,6 +93,16 @@ def layers_of(model: "PreTrainedModel") -> Layers:
         for name, parameter in model.named_parameters()
         if ".experts." in name and parameter.dim() == 3  # a convolution's are 3-D, too
     }
-    return Layers(
-        linear, next((name for name, module in model.named_modules() if module is head), None), sorted(experts)
-    )
+    head_name = next((name for name, module in model.named_modules() if module is head), None)
+    parts = _other_parts(model, [name for name in linear if name != head_name])
+    linear = [name for name in linear if not f"{name}.".startswith(tuple(f"{part}." for part in parts))]
+    return Layers(linear, head_name, sorted(experts), parts)
+
+
+def _other_parts(model: "PreTrainedModel", linear: Sequence[str]) -> list[str]:
+    """Return the parts of a composite model that have linear layers, without its text decoder; [] for one of text."""
+    if model.config.get_text_config() is model.config:
+        return []
+    decoder = next(name for name, module in model.named_modules() if module is model.get_decoder())
+    parts = {".".join(name.split(".")[: decoder.count(".") + 1]) for name in linear}
+    return sorted(parts - {decoder}) if decoder else []

@@ -1,7 +1,8 @@
 """LoRA matrices on the linear layers of a base model, as PEFT makes them: of a loaded base, or of shapes alone."""
 
+import warnings
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
@@ -42,11 +43,14 @@ def attach(base: PreTrainedModel, lora: LoraSettings) -> tuple[PeftModel, Layers
     """
     layers = layers_of(base)
     chosen = layers.choose(lora.targets)
+    if lora.targets == ALL and layers.experts:
+        chosen, layers = _without_ambiguous(base, layers, chosen)
     config = LoraConfig(
         r=lora.r,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
-        target_modules=chosen if lora.targets == ALL else sorted(lora.targets),
+        # The names of targets may be those of layers in other parts, too.
+        target_modules=chosen if lora.targets == ALL or layers.parts else sorted(lora.targets),
         task_type="CAUSAL_LM",
     )
     try:
@@ -60,6 +64,21 @@ def attach(base: PreTrainedModel, lora: LoraSettings) -> tuple[PeftModel, Layers
             "differently from the names, some of which are also those of experts; name other layers"
         )
     return model, layers
+
+
+def _without_ambiguous(base: PreTrainedModel, layers: Layers, chosen: list[str]) -> tuple[list[str], Layers]:
+    """Return the chosen layers, and the model's, without those that PEFT does not adapt by their names.
+
+    Experts had a layer each in older checkpoints, whose names PEFT takes for those of the 3-D parameters of today; a
+    dense layer or shared expert of the same name cannot be named. PEFT shows which these are on the meta device.
+    """
+    with torch.device("meta"):
+        shapes = AutoModelForCausalLM.from_config(base.config)
+    with suppress(ValueError), warnings.catch_warnings(action="ignore"):
+        get_peft_model(shapes, LoraConfig(r=1, target_modules=chosen, task_type="CAUSAL_LM"), low_cpu_mem_usage=True)
+    adapted = _adapted(shapes)
+    ambiguous = {name.rpartition(".")[2] for name in chosen if name not in adapted}
+    return [name for name in chosen if name in adapted], replace(layers, ambiguous=sorted(ambiguous))
 
 
 def _adapted(base: PreTrainedModel) -> set[str]:

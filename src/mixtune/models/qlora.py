@@ -66,8 +66,8 @@ def add_adapter(base: PreTrainedModel, lora: LoraSettings) -> PeftModel:
         UserError: A target is no linear layer of this model, or PEFT adapts other layers than those.
     """
     model, layers = attach(base, lora)
-    if layers.experts:
-        print(f"the adapter is on linear layers alone{layers.describe_experts('; ')}")
+    if others := layers.describe_others():
+        print(f"the adapter is on linear layers alone{others}")
     fuse_lora(model)
     return model
 

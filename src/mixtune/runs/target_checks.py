@@ -85,4 +85,4 @@ def _check_adapter(model: str, adapter: "AdapterSize | UserError") -> Check:
     if isinstance(adapter, UserError):
         return Check(FAIL, subject, str(adapter).replace("NAME", model), frozenset([model]))
     names = ", ".join(sorted({name.rpartition(".")[2] for name in adapter.adapted}))
-    return Check(OK, subject, f"on {names} ({len(adapter.adapted)} layer(s)){adapter.layers.describe_experts('; ')}")
+    return Check(OK, subject, f"on {names} ({len(adapter.adapted)} layer(s)){adapter.layers.describe_others()}")

@@ -61,7 +61,7 @@ def test_matrices_of_experts_are_no_linear_layers():
     assert layers.experts == ["down_proj", "gate_up_proj"]
     with pytest.raises(UserError, match=r"matches down_proj; .*; its experts' matrices \(down_proj, gate_up_"):
         layers.choose(["q_proj", "down_proj"])
-    assert layers_of(model("llama")).describe_experts() == ""
+    assert layers_of(model("llama")).describe_others() == ""
 
 
 def test_a_model_without_linear_layers_has_none_to_name():
