@@ -131,6 +131,8 @@ KEYS |= {
     ("publish", "mixtures"): {"mixtures": ["mixtune"]},
     ("reports", "names"): {"names": {"tacred": "Another"}},
     ("models", "SmolLM3-3B", "adapters"): {"adapters": {"mixtune": {0: {"origin": "path", "path": "elsewhere"}}}},
+    ("models", "SmolLM3-3B", "licence"): {"licence": {"id": "other", "name": "own"}},
+    ("benchmarks", "gids", "licence"): {"licence": {"id": "mit"}},
     ("benchmarks", "gids", "markers"): {
         "columns": {"text": "sentence", "relation": "link"},
         "markers": {"head": ["<"], "tail": [">"]},

@@ -16,12 +16,13 @@ from pathlib import Path, PurePath
 from typing import Literal, TypedDict, cast
 
 from ..errors import DISK, UserError
+from .hub_card import CARD
 from .manifests import file_sha256, read_json, write_json
 from .settings import HubSource, WheelSource
 
 # Neither pickles nor code: weights are safetensors, tokenizers are JSON or sentencepiece models.
 MODEL_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
-DATA_FILES = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", "README.md"]
+DATA_FILES = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", CARD]
 
 Kind = Literal["model", "dataset"]
 
@@ -50,7 +51,7 @@ def data_files(config: str) -> list[str]:
     >>> data_files("abstracts")
     ['abstracts/*', 'README.md']
     """
-    return [f"{config}/*", "README.md"] if config else DATA_FILES
+    return [f"{config}/*", CARD] if config else DATA_FILES
 
 
 def fetch_hub(
@@ -111,7 +112,7 @@ def _download(hub: HubSource, folder: Path, pin: Path, kind: Kind, patterns: Seq
         revision=pinned["commit"],
         repo_type=kind,
         local_dir=folder,
-        allow_patterns=list(patterns) or (MODEL_FILES if kind == "model" else data_files(hub.config)),
+        allow_patterns=list(patterns) or ([*MODEL_FILES, CARD] if kind == "model" else data_files(hub.config)),
         ignore_patterns=["original/*"],
     )
     return pinned["commit"]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
-from .section import Hub, Rows, Section, Share, Slug
+from .section import Hub, Licence, Rows, Section, Share, Slug
 
 
 class HubData(Hub):
@@ -57,6 +57,9 @@ class Benchmark(Section):
     path: str | None = Field(None, description="A local folder with native files or a copy in hub layout.")
     domain: Literal["general", "literary"] | None = Field(None, description="Domain; only for a custom benchmark.")
     negative: str | None = Field(None, description="Label for 'no relation'; only for a custom benchmark.")
+    licence: Licence | None = Field(
+        None, description="Its licence in cards; whether its rows are exported is decided by `export.licensed`."
+    )
     columns: Columns | None = Field(None, description="Column names of its files.")
     markers: Markers | None = Field(None, description="Markers of the mentions in the text, which reading removes.")
     quoting: Literal["none", "csv"] | None = Field(

@@ -3,6 +3,7 @@
 from itertools import product
 
 from ..data.registry import REGISTRY
+from ..publishing.licences import Licence
 from ..publishing.settings import DataSource, EvaluatedBenchmark
 from ..reports.settings import Caps, Experiment, ReportedBenchmark, ReportedMixture
 from ..systems import RELEASED
@@ -53,13 +54,19 @@ def sources(plan: MatrixPlan, mixture: str) -> list[DataSource]:
                 title=plan.title(name),
                 origin=entry.origin,
                 hub=entry.hub.id if entry.origin == "hub" and entry.hub else "",
-                licence=known.licence if known else "not known",
+                licence=(entry.licence.name or entry.licence.id) if entry.licence else known.licence if known else "",
                 redistributable_as=known.redistributable_as if known else "",
                 licensed=name in plan.config.export.licensed,
                 language="en" if known else "",
             )
         )
     return found
+
+
+def configured_licence(plan: MatrixPlan, model: str) -> Licence | None:
+    """Return the licence of a base model that the config sets."""
+    licence = plan.config.models[model].licence
+    return Licence(**licence.model_dump()) if licence else None
 
 
 def evaluated(plan: MatrixPlan, name: str) -> EvaluatedBenchmark:

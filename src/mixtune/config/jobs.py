@@ -42,7 +42,7 @@ from ..reports.settings import (
 )
 from ..systems import PATH, arm, parse_variant
 from ..training.settings import FinetuneSettings, LoraSettings
-from .experiment import evaluated, experiment, sources
+from .experiment import configured_licence, evaluated, experiment, sources
 from .matrix import MatrixPlan, hub, path, pypi
 
 TEMPLATES = Path(__file__).parents[1] / "reports" / "page" / "templates"
@@ -226,17 +226,17 @@ def compare_efficiency(plan: MatrixPlan) -> CompareEfficiencySettings:
 
 def card(plan: MatrixPlan, model: str, mixture: str, shots: str, variant: str, seed: str) -> CardSettings:
     training = plan.tunings[PATH.format(model=model, mixture=mixture, shots=shots, variant=variant, seed=seed)].training
-    prediction = plan.config.prediction
     return CardSettings(
         model=model,
         mixture=mixture,
         shots=int(shots),
         variant=parse_variant(variant),
         namespace=plan.config.publish.namespace,
+        licence=configured_licence(plan, model),
         condition=training.condition,
         max_length=training.max_length,
-        max_new_tokens=prediction.max_new_tokens,
-        test_rows=prediction.test_rows,
+        max_new_tokens=plan.config.prediction.max_new_tokens,
+        test_rows=plan.config.prediction.test_rows,
         # Whether a licensed benchmark is exported changes no card.
         sources=[source.model_copy(update={"licensed": False}) for source in sources(plan, mixture)],
         benchmarks=[evaluated(plan, name) for name in plan.benchmarks],

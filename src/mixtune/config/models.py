@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from .adapters import Released
-from .section import Hub, Section, Slug
+from .section import Hub, Licence, Section, Slug
 from .training import LoraOverride
 
 
@@ -31,6 +31,9 @@ class Model(Pretrained):
     """A base model and its origin."""
 
     lora: LoraOverride = Field(LoraOverride(), description="Overrides of `training.lora`.")
+    licence: Licence | None = Field(
+        None, description="Its licence in cards and NOTICE, in place of the one that its model card states."
+    )
     adapters: dict[Slug, dict[Annotated[int, Field(ge=0)], Released]] = Field(
         {}, description="Released adapters by mixture and shots: evaluated, not fine-tuned."
     )

@@ -18,6 +18,14 @@ class Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+class Licence(Section):
+    """A licence, in the terms of the hub's cards."""
+
+    id: str = Field(min_length=1, description="The hub's identifier, e.g. apache-2.0; other if it has none.")
+    name: str = Field("", description="Name of a licence whose identifier is other.")
+    link: str = Field("", description="URL of its text.")
+
+
 class Hub(Section):
     """A repository on the Hugging Face hub."""
 

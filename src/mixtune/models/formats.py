@@ -1,10 +1,11 @@
 """Formats of the manifests of models."""
 
+from ..artifacts.hub_card import StatedLicence
 from ..artifacts.manifests import Manifest
 
 
 class ModelManifest(Manifest):
-    """manifest.json of a base model or encoder: its name on the hub, commit, and number of parameters.
+    """manifest.json of a base model or encoder: its name on the hub, commit, licence, and number of parameters.
 
     Its files are in `folder`, which may be another one than the manifest's.
     """
@@ -12,4 +13,5 @@ class ModelManifest(Manifest):
     name: str
     folder: str
     commit: str | None
+    licence: StatedLicence | None
     parameters: int

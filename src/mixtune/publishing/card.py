@@ -1,5 +1,6 @@
 """Model card of a fine-tuned adapter: usage, training data, hyperparameters, scores, licence."""
 
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,6 +9,7 @@ import pandas as pd
 import yaml
 from huggingface_hub import EvalResult, ModelCardData
 
+from ..artifacts.hub_card import StatedLicence
 from ..artifacts.manifests import read_json, write_text
 from ..artifacts.run_cards import NAME
 from ..data.formats import MixtureManifest, Share
@@ -21,7 +23,7 @@ from ..systems import DEFAULT
 from ..training.formats import FinetuneCard
 from ..training.settings import FinetuneSettings
 from .citation import Citation, bibtex
-from .licences import Licence, licence_of
+from .licences import Licence, resolve_licence
 from .settings import CardSettings, EvaluatedBenchmark
 from .snippet import snippet
 from .terms import Source, resolve_terms
@@ -34,6 +36,7 @@ NEGATIVES = {"benchmark": "the benchmark's own label", "paper": "the paper's wid
 
 LLAMA = "**Built with Llama**"
 UNKNOWN = "> **The licence of the base model is unknown.** Check it before you redistribute this adapter."
+CONFLICT = "> **Statements of the base model's licence differ**: {} is used here; {}."
 SAMPLE = "> **Scores on {} are not benchmark results.** Their data are small sample corpora for trying out mixtune."
 CARD = """\
 ---
@@ -96,16 +99,20 @@ class Results:
     Attributes:
         base: Name of the base model.
         licence: Licence of the base model.
+        conflicts: Other licences of it, each after the source that states it.
         run: Run card of the adapter.
         rows: Training rows of each benchmark.
+        stated: Licences that the cards of benchmarks on the hub state.
         scores: Score file of the system.
         citation: Contents of CITATION.cff.
     """
 
     base: str
     licence: Licence
+    conflicts: Sequence[str]
     run: FinetuneCard
     rows: Mapping[str, Share]
+    stated: Mapping[str, StatedLicence]
     scores: ScoreFile
     citation: Citation
 
@@ -129,12 +136,17 @@ def card(
         output: README.md.
     """
     base = read_json(model, ModelManifest)
-    licence = licence_of(base["name"], Path(base["folder"]))
+    licence, conflicts = resolve_licence(base["name"], settings.licence, base["licence"])
+    if conflicts:
+        print(f"warning: licence of {base['name']}: {licence.label} is used; {'; '.join(conflicts)}", file=sys.stderr)
+    mixed = read_json(mixture, MixtureManifest)
     results = Results(
         base=base["name"],
         licence=licence,
+        conflicts=conflicts,
         run=read_json(adapter.with_name(NAME), FinetuneCard),
-        rows=read_json(mixture, MixtureManifest)["composition"]["train"],
+        rows=mixed["composition"]["train"],
+        stated=mixed["licences"],
         scores=read_json(scores, ScoreFile),
         citation=yaml.safe_load(citation.read_text(encoding="utf-8")),
     )
@@ -151,11 +163,17 @@ def format_card(settings: CardSettings, results: Results, renderer: Renderer) ->
         renderer: Of the base model.
     """
     licence, base = results.licence, results.base
-    sources = [resolve_terms(source) for source in settings.sources]
+    sources = [resolve_terms(source, results.stated.get(source.name)) for source in settings.sources]
     scores = _scores(settings.benchmarks, results.scores)
     sample = [benchmark.title for benchmark in settings.benchmarks if benchmark.sample]
     name = adapter_name(settings, licence)
-    notices = {LLAMA: licence.llama, UNKNOWN: licence.unknown, SAMPLE.format(_list(sample)): sample}
+    conflict = CONFLICT.format(escape(licence.label), escape("; ".join(results.conflicts)))
+    notices = {
+        LLAMA: licence.llama,
+        UNKNOWN: licence.unknown,
+        conflict: results.conflicts,
+        SAMPLE.format(_list(sample)): sample,
+    }
     test_rows = settings.test_rows
     return CARD.format(
         metadata=_metadata(name, sources, results, scores).to_yaml(),

@@ -10,8 +10,9 @@ from typing import TypedDict
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ..artifacts.manifests import digest, file_sha256, replacing, write_manifest, write_text
+from ..artifacts.manifests import digest, file_sha256, read_json, replacing, write_manifest, write_text
 from ..data.example import Example
+from ..data.formats import MixtureManifest
 from ..errors import UserError
 from ..prompts.messages import messages, sample_demonstrations
 from .dataset_card import FILE, SPLITS, dataset_card
@@ -82,7 +83,8 @@ def export_mixture(settings: ExportMixtureSettings, mixture: Path, benchmarks: S
     output, folders = manifest.parent, [path.parent for path in benchmarks]
     # Rows that only an earlier export was allowed to include must not remain.
     shutil.rmtree(output / "data", ignore_errors=True)
-    sources = [resolve_terms(source) for source in settings.sources]
+    stated = read_json(mixture, MixtureManifest)["licences"]
+    sources = [resolve_terms(source, stated.get(source.name)) for source in settings.sources]
     exported = {source.name for source in sources if source.is_exported}
     pools = {folder.name: Pool(folder / "train.parquet") for folder in folders if folder.name in exported}
     tests = [folder / "test.parquet" for folder in folders]

@@ -1,10 +1,8 @@
 """Licences of base models, which also apply to adapters fine-tuned on them."""
 
 from dataclasses import dataclass
-from pathlib import Path
 
-import yaml
-from huggingface_hub import metadata_load
+from ..artifacts.hub_card import StatedLicence
 
 _HUB = "https://huggingface.co"
 
@@ -29,6 +27,11 @@ class Licence:
         return self.id == "other" and not self.name
 
     @property
+    def label(self) -> str:
+        """Its name, else its identifier; "unknown" if it has neither."""
+        return "unknown" if self.unknown else self.name or self.id
+
+    @property
     def llama(self) -> str:
         """The model family of a Llama licence, e.g. "Llama 3.2"; "" for any other licence.
 
@@ -48,9 +51,8 @@ class Licence:
 
     def terms(self, base: str) -> str:
         """Return the licence sentence of an adapter whose base model is under this licence."""
-        name = "unknown" if self.unknown else self.name or self.id
         link = f" ({self.link})" if self.link else ""
-        return f"This adapter is derived from {base} and is under the licence of that model: {name}{link}."
+        return f"This adapter is derived from {base} and is under the licence of that model: {self.label}{link}."
 
 
 _APACHE = Licence("apache-2.0")
@@ -69,18 +71,27 @@ KNOWN = {
 }
 
 
-def licence_of(name: str, folder: Path) -> Licence:
-    """Return the licence of a base model: from the model card in its folder, else by its hub id.
+def resolve_licence(name: str, configured: Licence | None, stated: StatedLicence | None) -> tuple[Licence, list[str]]:
+    """Return the licence of a base model: that of the config, else of its model card, else by its hub id.
 
     Args:
         name: The model's name on the hub.
-        folder: The model's local folder; that of a fetched model has no card.
+        configured: `models.NAME.licence`.
+        stated: As its model card states it.
+
+    Returns:
+        The licence, and a clause for each of these sources that has another one.
+
+    >>> resolve_licence("a/b", Licence("mit"), {"id": "other", "name": "mine", "link": ""})[1]
+    ['its model card: mine']
     """
-    path = folder / "README.md"
-    try:
-        card = (metadata_load(path) if path.is_file() else None) or {}
-    except (ValueError, yaml.YAMLError):  # no metadata in YAML
-        card = {}
-    if isinstance(card.get("license"), str):
-        return Licence(card["license"], *(str(card.get(key) or "") for key in ("license_name", "license_link")))
-    return KNOWN.get(name, Licence("other"))
+    sources = {
+        "the config": configured,
+        "its model card": Licence(**stated) if stated else None,
+        "mixtune's list": KNOWN.get(name),
+    }
+    found = [(source, licence) for source, licence in sources.items() if licence]
+    if not found:
+        return Licence("other"), []
+    chosen = found[0][1]
+    return chosen, [f"{source}: {other.label}" for source, other in found[1:] if other.label != chosen.label]

@@ -3,6 +3,7 @@
 from typing import Literal
 
 from ..artifacts.settings import Part, Settings
+from .licences import Licence
 
 
 class DataSource(Part):
@@ -10,7 +11,7 @@ class DataSource(Part):
 
     Attributes:
         hub: Repository of the copy that was read; "" for another origin.
-        licence: Licence by the registry; "not known" for a benchmark that the user adds.
+        licence: Licence by the config, else by the registry; "" for a benchmark that the user adds without one.
         redistributable_as: Licence under which rows may be redistributed; "" where none permits it.
         licensed: Whether `export.licensed` lists it.
         language: ISO 639-1 code of its texts' language; "" for a benchmark that the user adds.
@@ -45,6 +46,7 @@ class CardSettings(Settings):
 
     Attributes:
         namespace: User or organisation on the hub.
+        licence: Of the base model, where the config sets it.
         condition, max_length: Of the training prompts.
         test_rows: Maximum of test rows per benchmark; None: all.
         sources: Benchmarks of the training mixture.
@@ -56,6 +58,7 @@ class CardSettings(Settings):
     shots: int
     variant: str
     namespace: str | None
+    licence: Licence | None
     condition: str
     max_length: int
     max_new_tokens: int

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from ..artifacts.hub_card import StatedLicence
+from .licences import Licence
 from .settings import DataSource
 
 Counts = Mapping[str, Mapping[str, int]]
@@ -16,7 +18,7 @@ class Source:
     Attributes:
         hub: Repository of that copy; "" for another origin.
         location: The repository, or a description of another origin.
-        licence: Name of its licence.
+        licence: Name of its licence; with that of the hub copy's card, where this is another one.
         redistributable_as: Identifier of the licence under which rows may be redistributed; "" where none permits it.
         language: ISO 639-1 code of its texts' language; "" where it is unknown.
         is_sample: Whether it is a sample corpus of this project.
@@ -34,15 +36,18 @@ class Source:
     is_exported: bool
 
 
-def resolve_terms(source: DataSource) -> Source:
+def resolve_terms(source: DataSource, stated: StatedLicence | None = None) -> Source:
     """Return a source with the terms of the copy that was read.
+
+    Args:
+        stated: Licence that the card of the hub copy states.
 
     >>> source = DataSource(name="tacred", title="TACRED", origin="sample", hub="", licence="LDC",
     ...     redistributable_as="", licensed=False, language="en")
     >>> resolve_terms(source).licence
     'Apache-2.0'
     """
-    licence, redistributable_as = source.licence, source.redistributable_as
+    licence, redistributable_as = _describe_licence(source, stated), source.redistributable_as
     location = source.hub or "local files"
     is_sample = source.origin == "sample"
     if is_sample:  # written for this project, whichever benchmark it imitates
@@ -59,3 +64,13 @@ def resolve_terms(source: DataSource) -> Source:
         is_sample,
         is_exported,
     )
+
+
+def _describe_licence(source: DataSource, stated: StatedLicence | None) -> str:
+    """Return the licence of the config or the registry, and that of the hub copy's card where this is another one."""
+    card = Licence(**stated) if stated else Licence("other")
+    if not source.licence:
+        return "not known" if card.unknown else f"{card.label} (by its hub copy)"
+    if card.unknown or card.id == source.redistributable_as or card.label.lower() in source.licence.lower():
+        return source.licence
+    return f"{source.licence}; its hub copy states {card.label}"

@@ -30,7 +30,7 @@ FILES = {
     "original/params.json": b"{}",
     "README.md": b"# small",
 }
-WANTED = ["config.json", "model.safetensors", "tokenizer.json"]
+WANTED = ["README.md", "config.json", "model.safetensors", "tokenizer.json"]
 
 
 def sha256(content: bytes) -> str:

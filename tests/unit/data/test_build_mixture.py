@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mixtune.artifacts.manifests import is_complete, read_json
+from mixtune.artifacts.manifests import is_complete, read_json, write_json
 from mixtune.data.build_mixture import build_mixture, count_shares, mix_examples
 from mixtune.data.example import Example
 from mixtune.data.files import read_examples, write_examples
@@ -82,6 +82,9 @@ def test_composition_counts_rows_and_shares():
     }
 
 
+STATED = {"id": "mit", "name": "", "link": ""}
+
+
 @pytest.fixture
 def folders(tmp_path) -> list[Path]:
     """Prepared benchmarks: news 60 and 20, web 20 and 10, tales 40 and 24 rows of train and validation."""
@@ -90,6 +93,7 @@ def folders(tmp_path) -> list[Path]:
         made.append(tmp_path / "benchmarks" / name)
         for split, size in zip(("train", "validation"), sizes, strict=True):
             write_examples(made[-1] / f"{split}.parquet", rows(name, size, split))
+        write_json(made[-1] / "manifest.json", {"files": {}, **({"licence": STATED} if name == "web" else {})})
     return made
 
 
@@ -111,6 +115,7 @@ def test_build_writes_both_splits_and_the_manifest(folders, tmp_path):
     assert sorted(manifest["files"]) == ["train.parquet", "validation.parquet"]
     train = read_examples(tmp_path / "out/train.parquet")
     assert manifest["composition"]["train"] == count_shares(train)
+    assert manifest["licences"] == {"web": STATED}
     assert counts(train)["tales"] == 40
     assert len(train) == 80
     validation = read_examples(tmp_path / "out/validation.parquet")

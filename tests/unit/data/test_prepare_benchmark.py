@@ -557,11 +557,13 @@ def test_the_job_takes_the_config_of_a_copy_and_a_label_map(tmp_path):
     fetched = tmp_path / "results" / "fetched" / "own" / "files"
     hub_copy(fetched / "one", train=rows("a", *range(10)), test=rows("a", 30))
     hub_copy(fetched / "two", train=rows("b", *range(10)), test=rows("b", 30))
+    (fetched / "README.md").write_text("---\nlicense: cc-by-4.0\n---\n")
     hub = {"id": "some/own", "revision": "main", "config": "two"}
     table = label_map(tmp_path / "map.csv", "b,c")
     manifest = tmp_path / "results" / "benchmarks" / "own" / "manifest.json"
     prepare_benchmark(settings("own", "hub", hub=hub, label_map=str(table)), manifest)
     assert read_json(manifest.with_name("labels.json")) == {"labels": ["c"], "negative": None}
+    assert read_json(manifest)["licence"] == {"id": "cc-by-4.0", "name": "", "link": ""}
 
 
 # Evaluation-only benchmarks

@@ -19,6 +19,7 @@ from mixtune.devices.compute import Device
 from mixtune.errors import UserError
 from mixtune.models import fetch_model as fetching
 from mixtune.models.fetch_model import convert_gguf, count_parameters, fetch_model
+from mixtune.models.formats import ModelManifest
 from mixtune.models.qlora import load_base, load_tokenizer
 from mixtune.models.settings import FetchModelSettings
 from tests.fixtures.checkpoints import write_checkpoint
@@ -46,10 +47,20 @@ def test_a_local_model_is_described_and_not_copied(tmp_path, folder):
         "name": "someone/mine",
         "folder": str(folder("llama")),
         "commit": None,
+        "licence": None,
         "parameters": sum(weights.numel() for weights in load_file(folder("llama") / "model.safetensors").values()),
         "files": files,
     }
     assert [path.name for path in manifest.parent.iterdir()] == ["manifest.json"]
+
+
+def test_the_licence_of_a_card_is_recorded_and_the_card_is_no_file_of_the_model(tmp_path):
+    folder = write_checkpoint(tmp_path / "own")
+    (folder / "README.md").write_text("---\nlicense: llama3.2\n---\n")
+    fetch_model(local(folder), tmp_path / "manifest.json")
+    manifest = read_json(tmp_path / "manifest.json", ModelManifest)
+    assert manifest["licence"] == {"id": "llama3.2", "name": "", "link": ""}
+    assert "README.md" not in manifest["files"]
 
 
 def test_parameters_are_those_of_all_shards_and_of_nothing_else(tmp_path):

@@ -27,7 +27,8 @@ def source(name: str, **changed) -> dict:
 
 def settings(**changed) -> CardSettings:
     values = {
-        "model": "tiny", "mixture": "own", "shots": 2, "variant": "default", "namespace": None, "condition": "generic",
+        "model": "tiny", "mixture": "own", "shots": 2, "variant": "default", "namespace": None, "licence": None,
+        "condition": "generic",
         "max_length": 1024, "max_new_tokens": 8, "test_rows": None,
         "sources": [source("web"), source("news", licence="LDC | <b>", hub="")],
         "benchmarks": [benchmark("web"), benchmark("tales", title="Tales <i>|")],

@@ -5,6 +5,7 @@ import re
 import pytest
 from huggingface_hub import metadata_load
 
+from mixtune.artifacts.hub_card import read_licence
 from mixtune.artifacts.manifests import write_json, write_manifest
 from mixtune.evaluation.scoring import score
 from mixtune.publishing.card import adapter_name, card
@@ -36,6 +37,10 @@ SCORED = {
 }  # fmt: skip
 
 
+MIT = {"id": "mit", "name": "", "link": ""}
+OTHER = {"id": "other", "name": "Web's own", "link": ""}
+
+
 @pytest.fixture
 def written(tmp_path, bases):
     """Writes a card from files: `written(settings, name of the base)` gives its metadata, its text and the NOTICE."""
@@ -49,10 +54,14 @@ def written(tmp_path, bases):
             if not (folder / path.name).exists():
                 (folder / path.name).symlink_to(path)
         (folder / "README.md").write_text(readme)
-        write_json(model, {"name": name, "folder": str(folder), "commit": None, "files": {}})
+        write_json(model, {"name": name, "folder": str(folder), "licence": read_licence(folder), "files": {}})
         write_json(adapter / "run_card.json", RUN | {"base_model": name})
         write_manifest(adapter / "manifest.json", [adapter / "run_card.json"])
-        write_json(tmp_path / "mixture.json", {"composition": {"train": {"web": {"rows": 70, "share": 1.0}}}})
+        mixture = {
+            "composition": {"train": {"web": {"rows": 70, "share": 1.0}}},
+            "licences": {"blog": OTHER, "web": MIT},
+        }
+        write_json(tmp_path / "mixture.json", mixture)
         system = {
             "system": "s",
             "kind": "cell",
@@ -204,3 +213,19 @@ def test_software_and_paper_are_cited(written):
 
 def test_the_same_files_give_the_same_card(written):
     assert written() == written()
+
+
+def test_statements_of_licences_that_differ_are_shown(written, capsys):
+    own = Licence("other", "own | terms", "")
+    chosen = settings(licence=own, sources=[source("web"), source("blog"), source("blog", title="New", licence="")])
+    metadata, text, notice = written(chosen, readme="---\nlicense: mit\n---\n")
+    assert (metadata["license"], metadata["license_name"]) == ("other", "own | terms")
+    assert "licence of that model: own | terms." in notice
+    assert "**Statements of the base model's licence differ**: own \\| terms is used here; its model card: mit." in text
+    assert "warning: licence of maker/tiny: own | terms is used; its model card: mit" in capsys.readouterr().err
+    licences = {row[0]: row[1] for row in table(text, "Data")[2:5]}
+    assert licences == {
+        "Web": "MIT",
+        "Blog": "MIT; its hub copy states Web's own",
+        "New": "Web's own (by its hub copy)",
+    }

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from mixtune.artifacts.manifests import is_complete, read_json
+from mixtune.artifacts.manifests import is_complete, read_json, write_json
 from mixtune.data.build_mixture import build_mixture
 from mixtune.data.files import read_examples, write_examples
 from mixtune.data.registry import REGISTRY
@@ -24,6 +24,7 @@ SYSTEM = (
     "You are a relation extraction system. Be concise and direct. Output ONLY the relation type that holds between "
     "the two mentioned entities. Do not output any explanation, punctuation, or extra text — only the label."
 )
+STATED = {"id": "other", "name": "Own | terms", "link": ""}
 SPLITS = ["train_0", "eval_0", "test_0", "train_2", "eval_2", "test_2"]
 ROWS = {"web": (40, 8, 12), "news": (20, 4, 6), "tales": (10, 2, 5)}  # of train, validation and test
 LOAD = """\
@@ -67,6 +68,7 @@ def folders(tmp_path, example) -> list[Path]:
         made.append(tmp_path / "benchmarks" / name)
         for split, size in zip(("train", "validation", "test"), sizes, strict=True):
             write_examples(made[-1] / f"{split}.parquet", [example(name, split, n) for n in range(size)])
+        write_json(made[-1] / "manifest.json", {"files": {}, **({"licence": STATED} if name == "tales" else {})})
     mixed = BuildMixtureSettings(mixture="own", domains={}, balance="natural", max_rows=60, data_seed=42)
     build_mixture(mixed, [folder / "manifest.json" for folder in made], tmp_path / "own" / "manifest.json")
     return made
@@ -82,7 +84,7 @@ def settings(**changed) -> ExportMixtureSettings:
     sources = [
         source("web"),
         source("news", licence="LDC <b>| all rights", redistributable_as="", origin="path", hub=""),
-        source("tales", licence="not known", redistributable_as=""),
+        source("tales", licence="", redistributable_as=""),
     ]
     facts = {"mixture": "own", "balance": "natural", "max_rows": 60, "data_seed": 42, "shots": [0, 2]}
     return ExportMixtureSettings.model_validate(facts | {"sources": sources} | changed)
@@ -231,7 +233,7 @@ def test_licensed_rows_stay_out_and_the_card_says_so_with_numbers(exported):
         "| source | licence | train | eval | test |\n"
         "| --- | --- | ---: | ---: | ---: |\n"
         f"| News | LDC &lt;b&gt;\\| all rights | {news} | 4 | 6 |\n"
-        f"| Tales | not known | {tales} | 2 | 5 |\n"
+        f"| Tales | Own \\| terms (by its hub copy) | {tales} | 2 | 5 |\n"
         f"| all |  | {news + tales} | 6 | 11 |\n"
     ) in left_out
     assert "`export: {licensed: [news, tales]}`" in left_out
