@@ -16,12 +16,14 @@ class UploadHub:
     Attributes:
         repositories: `private` and `files` (name to bytes) by (kind, id).
         requests: Method and path of every request.
+        downloads: Names of the files that were downloaded whole.
         tokens: The Authorization headers that came with changes.
         refuse: A status to answer every change with, or 0.
     """
 
     def __init__(self):
         self.repositories, self.requests, self.tokens, self.refuse = {}, [], set(), 0
+        self.downloads = set()
         self.objects, self.url = {}, ""
 
     def answer(self, method: str, path: str, body: bytes) -> tuple[int, dict | list | bytes]:
@@ -102,11 +104,16 @@ def serving():
                 hub.tokens.add(self.headers["Authorization"])
             status, value = hub.answer(self.command, path, body)
             content = value if isinstance(value, bytes) else json.dumps(value).encode()
+            begin, _, end = (self.headers["Range"] or "").removeprefix("bytes=").partition("-")
+            if isinstance(value, bytes) and begin and status == 200:
+                status, content = 206, content[int(begin) : int(end or len(content)) + 1]
+            elif isinstance(value, bytes) and self.command == "GET" and status == 200:
+                hub.downloads.add(path.rpartition("/")[2])
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             if isinstance(value, bytes):
                 self.send_header("X-Repo-Commit", path.split("/")[4])
-                self.send_header("ETag", f'"{hashlib.sha1(content).hexdigest()}"')
+                self.send_header("ETag", f'"{hashlib.sha1(value).hexdigest()}"')
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             if self.command != "HEAD":

@@ -11,9 +11,10 @@ import subprocess
 import sys
 import tempfile
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from pathlib import Path, PurePath
-from typing import Literal, TypedDict, cast
+from typing import Literal, Protocol, TypedDict, cast
 
 from ..errors import DISK, UserError
 from .hub_card import CARD
@@ -21,10 +22,13 @@ from .manifests import file_sha256, read_json, write_json
 from .settings import HubSource, WheelSource
 
 # Neither pickles nor code: weights are safetensors, tokenizers are JSON or sentencepiece models.
-MODEL_FILES = ["*.safetensors", "*.json", "*.jinja", "*.txt", "*.model"]
+WEIGHTS = "*.safetensors"
+MODEL_FILES = [WEIGHTS, "*.json", "*.jinja", "*.txt", "*.model"]
 DATA_FILES = ["*.parquet", "*.csv", "*.tsv", "*.jsonl", "*.json", CARD]
 
 Kind = Literal["model", "dataset"]
+Header = Mapping[str, tuple[str, tuple[int, ...]]]
+"""Dtype and shape of each tensor of a safetensors file."""
 
 
 class Snapshot(TypedDict):
@@ -54,8 +58,23 @@ def data_files(config: str) -> list[str]:
     return [f"{config}/*", CARD] if config else DATA_FILES
 
 
+class Check(Protocol):
+    """Check of a model before its weights are downloaded; it raises an error where the model cannot be used."""
+
+    def __call__(self, folder: Path, names: Collection[str], header: Callable[[Path], Header]) -> None:
+        """Check the files in a folder, by the names of all files of its repository and the headers of its weights."""
+        ...
+
+
 def fetch_hub(
-    hub: HubSource, folder: Path, pin: Path, *, kind: Kind, key: str, patterns: Sequence[str] = ()
+    hub: HubSource,
+    folder: Path,
+    pin: Path,
+    *,
+    kind: Kind,
+    key: str,
+    patterns: Sequence[str] = (),
+    check: Check | None = None,
 ) -> Snapshot:
     """Download a hub snapshot into `folder`, at the commit that the first fetch resolved.
 
@@ -63,6 +82,7 @@ def fetch_hub(
         pin: File that records the commit and the files' SHA-256; delete it to accept a newer revision.
         key: The config key, for messages.
         patterns: Files to download; by default those that a model or a data set consists of.
+        check: At the first fetch, called when all files but the weights are downloaded.
 
     Raises:
         SourceError: No network, licence not accepted, repository not found, or files differ from the pin's.
@@ -70,7 +90,8 @@ def fetch_hub(
     from huggingface_hub.errors import GatedRepoError, RepositoryNotFoundError
 
     try:
-        commit = _download(hub, folder, pin, kind, patterns)
+        patterns = patterns or ([*MODEL_FILES, CARD] if kind == "model" else data_files(hub.config))
+        commit = _download(hub, folder, pin, kind, patterns, check)
     except GatedRepoError:
         raise SourceError(
             f"{key}.hub: {hub.id} is gated; accept its licence at https://huggingface.co/{hub.id}, then set the "
@@ -97,7 +118,7 @@ def network_errors() -> tuple[type[Exception], ...]:
     return (*HfHubHTTPError.__bases__, OSError)  # the first base belongs to the client that this hub version uses
 
 
-def _download(hub: HubSource, folder: Path, pin: Path, kind: Kind, patterns: Sequence[str]) -> str:
+def _download(hub: HubSource, folder: Path, pin: Path, kind: Kind, patterns: Sequence[str], check: Check | None) -> str:
     """Download the pinned commit, or resolve and pin it first; return the commit."""
     from huggingface_hub import HfApi, snapshot_download
 
@@ -107,15 +128,30 @@ def _download(hub: HubSource, folder: Path, pin: Path, kind: Kind, patterns: Seq
         pinned = {"id": hub.id, "revision": hub.revision, "commit": commit, "files": {}}
         shutil.rmtree(folder, ignore_errors=True)  # files of another revision would pass as this one's
         write_json(pin, pinned)  # without files yet: an interrupted download resumes at the same commit
-    snapshot_download(
-        hub.id,
-        revision=pinned["commit"],
-        repo_type=kind,
-        local_dir=folder,
-        allow_patterns=list(patterns) or ([*MODEL_FILES, CARD] if kind == "model" else data_files(hub.config)),
-        ignore_patterns=["original/*"],
-    )
-    return pinned["commit"]
+    commit = pinned["commit"]
+    fetch = partial(snapshot_download, hub.id, revision=commit, repo_type=kind, local_dir=folder)
+    if check and not pinned["files"]:
+        fetch(allow_patterns=list(patterns), ignore_patterns=["original/*", WEIGHTS])
+        names = [name for name in HfApi().list_repo_files(hub.id, revision=commit) if "/" not in name]
+        check(folder, names, partial(_read_header, hub.id, commit))
+    fetch(allow_patterns=list(patterns), ignore_patterns=["original/*"])
+    return commit
+
+
+def _read_header(id: str, commit: str, path: Path) -> Header:
+    """Return dtype and shape of each tensor in a safetensors file on the hub, of which only the header is downloaded.
+
+    Raises:
+        SourceError: The file has no valid header.
+    """
+    from huggingface_hub import HfApi
+    from huggingface_hub.errors import NotASafetensorsRepoError, SafetensorsParsingError
+
+    try:
+        tensors = HfApi().parse_safetensors_file_metadata(id, path.name, revision=commit).tensors
+    except (NotASafetensorsRepoError, SafetensorsParsingError) as error:
+        raise SourceError(f"{path.name} of {id} is no safetensors file ({_first_line(error)}); use another") from None
+    return {name: (tensor.dtype, tuple(tensor.shape)) for name, tensor in tensors.items()}
 
 
 def _verify(folder: Path, pin: Path) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -65,15 +65,23 @@ def _damaged(path: Path, kind: str, error: Exception) -> UserError:
     return UserError(f"{path}: {kind} ({error}); delete it, and fetch or copy it again")
 
 
-def read_tensors(folder: Path) -> dict[str, Tensor]:
+def read_tensors(
+    folder: Path, names: Collection[str] | None = None, header: "Callable[[Path], dict[str, Tensor]] | None" = None
+) -> dict[str, Tensor]:
     """Return the tensors of the files that Transformers would load, by name, from their headers.
+
+    Args:
+        folder: Folder of the files; of a repository whose weights are not downloaded, of its index.
+        names: Names of all files; by default those in the folder.
+        header: Reads the header of a file in the folder; by default `read_header`.
 
     Raises:
         UserError: A file is missing, incomplete or outside the folder, or a header lacks a tensor of the index.
     """
-    if (folder / WEIGHTS).is_file():
-        return read_header(folder / WEIGHTS)
-    if not (folder / INDEX).is_file():
+    names, header = names or [path.name for path in folder.iterdir()], header or read_header
+    if WEIGHTS in names:
+        return header(folder / WEIGHTS)
+    if INDEX not in names:
         raise UserError(f"{folder} holds neither {WEIGHTS} nor {INDEX}; use a checkpoint as Transformers saves it")
     weight_map = read_object(folder / INDEX).get("weight_map")
     if not isinstance(weight_map, dict) or not all(isinstance(name, str) for name in weight_map.values()):
@@ -82,13 +90,13 @@ def read_tensors(folder: Path) -> dict[str, Tensor]:
     outside = [name for name in shards if Path(name).name != name]
     if outside:
         raise UserError(f"{folder / INDEX} names {outside[0]!r}, which is no file of this folder; use another copy")
-    missing = [name for name in shards if not (folder / name).is_file()]
+    missing = [name for name in shards if name not in names]
     if missing:
         raise UserError(
             f"{folder}: {len(missing)} of {len(shards)} files of {INDEX} are missing ({missing[0]!r}); fetch or copy "
             "them"
         )
-    tensors = {name: tensor for shard in shards for name, tensor in read_header(folder / shard).items()}
+    tensors = {name: tensor for shard in shards for name, tensor in header(folder / shard).items()}
     absent = [name for name, shard in weight_map.items() if name not in tensors or tensors[name].path.name != shard]
     if absent:
         raise UserError(

@@ -3,7 +3,7 @@
 import functools
 import importlib.util
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
@@ -30,25 +30,33 @@ _FORMATS = {
 }
 
 
-def check_checkpoint(folder: Path, *, key: str, kind: Kind = "models") -> None:
+def check_checkpoint(
+    folder: Path,
+    *,
+    key: str,
+    kind: Kind = "models",
+    names: Collection[str] | None = None,
+    header: Callable[[Path], dict[str, Tensor]] | None = None,
+) -> None:
     """Check that a checkpoint can be used as a base model or as an encoder.
 
     Args:
         folder: Folder of its safetensors, config.json and tokenizer.
         key: The config key or option that the message begins with, e.g. "models.NAME".
         kind: The use, by its section of the config.
+        names, header: See `read_tensors`; where they are given, the folder needs no weights.
 
     Raises:
         UserError: It cannot be used; the message names the reason and a remedy.
     """
     try:
-        check_names([path.name for path in folder.iterdir()])
-        tensors = read_tensors(folder)
+        check_names(names or [path.name for path in folder.iterdir()])
         check_config(read_object(folder / "config.json"), kind)
-        _check_dtypes(tensors)
-        check_tokenizer(folder, tensors)
         if kind == "models":
             check_template(folder)
+        tensors = read_tensors(folder, names, header)
+        _check_dtypes(tensors)
+        check_tokenizer(folder, tensors)
     except UserError as error:
         raise UserError(f"{key}: {error}") from None
 

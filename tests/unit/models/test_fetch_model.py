@@ -5,6 +5,7 @@ import shutil
 from pathlib import Path
 
 import gguf
+import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -22,7 +23,16 @@ from mixtune.models.fetch_model import convert_gguf, count_parameters, fetch_mod
 from mixtune.models.formats import ModelManifest
 from mixtune.models.qlora import load_base, load_tokenizer
 from mixtune.models.settings import FetchModelSettings
-from tests.fixtures.checkpoints import write_checkpoint
+from tests.fixtures.checkpoints import (
+    EMBEDDING,
+    LAYER,
+    WIDTH,
+    weights,
+    write_checkpoint,
+    write_shards,
+    write_tokenizer,
+)
+from tests.upload_hub import serving
 
 FLOAT32 = Device("cpu", torch.float32, "a test says so")
 WORDS = ["<unk>", "<s>", "<end>", *sorted(pre_tokenizers.ByteLevel.alphabet()), "Ġa", "ab"]
@@ -78,7 +88,7 @@ def test_parameters_are_those_of_all_shards_and_of_nothing_else(tmp_path):
 
 
 def test_a_checkpoint_that_is_cut_off_is_named(tmp_path):
-    (tmp_path / "model.safetensors").write_bytes(b"half a header")
+    (write_checkpoint(tmp_path) / "model.safetensors").write_bytes(b"half a header")
     with pytest.raises(UserError, match=r"model\.safetensors: incomplete safetensors file .*delete it"):
         fetch_model(local(tmp_path), tmp_path / "manifest.json")
 
@@ -227,7 +237,7 @@ def test_a_gguf_file_that_cannot_be_converted_is_named(tmp_path, gguf_model, fau
 def test_a_checkpoint_that_cannot_be_used_is_refused_whatever_its_origin(monkeypatch, tmp_path, origin):
     source = write_checkpoint(tmp_path / "source", quantization_config={"quant_method": "gptq", "bits": 4})
 
-    def fetch_hub(hub, folder, pin, *, kind, key):
+    def fetch_hub(hub, folder, pin, *, kind, key, check):
         shutil.copytree(source, folder)
         return {"commit": "c0ffee"}
 
@@ -246,6 +256,70 @@ def test_a_checkpoint_that_cannot_be_used_is_refused_whatever_its_origin(monkeyp
     with pytest.raises(UserError, match=r"^models\.mine: stored in GPTQ 4 bit \(config\.json\); mixtune quantises"):
         fetch_model(settings, manifest)
     assert not manifest.exists()
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """A hub on this machine, which huggingface_hub connects to instead of the real one."""
+    constants = huggingface_hub.constants
+    with serving() as hub:
+        template = constants.HUGGINGFACE_CO_URL_TEMPLATE.replace(constants.ENDPOINT, hub.url)
+        monkeypatch.setattr(constants, "HUGGINGFACE_CO_URL_TEMPLATE", template)
+        monkeypatch.setattr(constants, "ENDPOINT", hub.url)
+        monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        yield hub
+
+
+def fetch_from(hub, folder, tmp_path) -> Path:
+    """Fetch a folder's files from the hub; returns the manifest."""
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    files["README.md"] = b"---\nlicense: mit\n---\n"
+    hub.repositories["model", "maker/tiny"] = {"private": False, "files": files}
+    manifest = tmp_path / "results" / "models" / "tiny" / "manifest.json"
+    source = HubSource(id="maker/tiny", revision="main")
+    fetch_model(
+        FetchModelSettings(section="models", model="tiny", name="maker/tiny", origin="hub", hub=source), manifest
+    )
+    return manifest
+
+
+@pytest.mark.parametrize("write", [write_checkpoint, write_shards], ids=["one file", "shards"])
+def test_a_hub_model_is_fetched_after_its_checks(hub, tmp_path, write):
+    manifest = read_json(fetch_from(hub, write(tmp_path / "source"), tmp_path))
+    assert manifest["files"] == {path.name: file_sha256(path) for path in (tmp_path / "source").iterdir()}
+    assert manifest["licence"] == {"id": "mit", "name": "", "link": ""}
+    assert hub.downloads == {*manifest["files"], "README.md"}
+
+
+LARGE = weights(**{EMBEDDING: np.ones((4, WIDTH), np.float16)})
+REFUSED = {
+    "quantised": ({"quantization_config": {"quant_method": "gptq"}}, None, "stored in GPTQ"),
+    "architecture": ({"model_type": "bert"}, None, "it is an encoder"),
+    "code": ({"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}, None, "code of its repository"),
+    "dtype": (
+        {},
+        weights(**{LAYER: np.ones((8, WIDTH), np.int8)}),
+        r"stores 'model\.layers.*' in I8; mixtune quantises",
+    ),
+    "rows": ({}, LARGE, r"has the token 'w4' with id 4, and .* only 4 rows"),
+    "template": ({}, None, "the tokenizer has no chat template"),
+    "header": ({}, None, r"model\.safetensors of maker/tiny is no safetensors file"),
+}
+
+
+@pytest.mark.parametrize("fault", REFUSED)
+def test_of_a_hub_model_that_is_refused_no_weights_are_downloaded(hub, tmp_path, fault):
+    config, tensors, reason = REFUSED[fault]
+    folder = write_checkpoint(tmp_path / "source", tensors, **config)
+    if fault == "template":
+        write_tokenizer(folder, chat_template=None)
+    elif fault == "header":
+        (folder / "model.safetensors").write_bytes(b"half a header")
+    with pytest.raises(UserError, match=rf"^models\.tiny: .*{reason}"):
+        fetch_from(hub, folder, tmp_path)
+    assert "config.json" in hub.downloads
+    assert "model.safetensors" not in hub.downloads
 
 
 def test_an_encoder_of_the_package_index_is_taken_as_it_is(monkeypatch, tmp_path, folder):
@@ -268,7 +342,7 @@ def test_a_hub_model_is_pinned_next_to_the_results(monkeypatch, tmp_path, folder
     manifest = tmp_path / "results" / "models" / "tiny" / "manifest.json"
     hub = HubSource(id="someone/tiny", revision="main")
 
-    def fetch_hub(wanted, target, pin, *, kind, key):
+    def fetch_hub(wanted, target, pin, *, kind, key, check):
         assert (wanted, kind, key) == (hub, "model", "models.tiny")
         assert pin == tmp_path / "results" / "pins" / "models" / "tiny.json"
         shutil.copytree(folder("llama"), target)
