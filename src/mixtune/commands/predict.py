@@ -14,6 +14,7 @@ from typing import IO, TYPE_CHECKING
 
 from ..artifacts.manifests import replacing
 from ..data.example import Example
+from ..data.readers.mention_forms import Markers
 from ..errors import UserError
 from ..inference.lines import Lines
 from ..inference.streams import FIELDS, FORMATS, InputRow, parse_example, read_label_list, read_rows, windows
@@ -63,7 +64,14 @@ def add(commands: argparse._SubParsersAction) -> None:
         "and for TSV as its rows show",
     )
     option("--output", type=output_file, metavar="FILE", help="appears once complete; default: standard output")
-    option("--text", help="one text, instead of --input; needs --head and --tail")
+    option(
+        "--markers",
+        nargs="+",
+        metavar="MARKER",
+        help="markers of the mentions in the texts of input and demonstrations, in place of head and tail: opening and "
+        "closing of the head, then of the tail, e.g. '<<' '>>' '[[' ']]'; or one placeholder each, as the mention",
+    )
+    option("--text", help="one text, instead of --input; needs --head and --tail, or --markers")
     option("--head", help="mention of its head entity")
     option("--tail", help="mention of its tail entity")
     option(
@@ -102,12 +110,16 @@ def _device(text: str) -> str:
 def _check_and_predict(command: argparse.ArgumentParser, args: argparse.Namespace) -> None:
     """Refuse wrong usage, predict, and exit with the status that STATUS describes."""
     single = {name: getattr(args, name) for name in FIELDS if getattr(args, name) is not None}
-    if single and (args.input or len(single) < len(FIELDS)):
-        command.error("--text, --head and --tail must be given together, and without --input")
+    needed = FIELDS[:1] if args.markers else FIELDS
+    if single and (args.input or {*single} != {*needed}):
+        marked = "with --markers, --text must be given alone: without --head, --tail and --input"
+        unmarked = "--text, --head and --tail must be given together, and without --input"
+        command.error(marked if args.markers else unmarked)
+    args.markers = _parse_markers(command, args.markers)
     if args.condition != "generic" and not args.labels:
         command.error(f"--condition {args.condition} needs --labels")
     try:
-        rows = [InputRow(1, single, parse_example(single))] if single else None
+        rows = [InputRow(1, single, parse_example(single, markers=args.markers))] if single else None
     except ValueError as error:
         command.error(str(error))
     try:
@@ -118,10 +130,23 @@ def _check_and_predict(command: argparse.ArgumentParser, args: argparse.Namespac
         sys.exit(3)
 
 
+def _parse_markers(command: argparse.ArgumentParser, markers: list[str] | None) -> Markers | None:
+    """Return the markers of head and tail; other usage is refused."""
+    if not markers:
+        return None
+    half = len(markers) // 2
+    head, tail = markers[:half], markers[half:]
+    if len(markers) not in (2, 4) or head == tail or any(marker.strip() != marker or not marker for marker in markers):
+        command.error(
+            "--markers: give four, opening and closing of head and tail, or two placeholders; they must differ"
+        )
+    return {"head": head, "tail": tail}
+
+
 def predict(args: argparse.Namespace, rows: list[InputRow] | None = None) -> int:
     """Label the given rows, or those of the input; returns the number of rows that could not be labelled."""
     labels = read_label_list(args.labels) if args.labels else []
-    demonstrations = _read_demonstrations(args.demonstrations, args.quoting) if args.demonstrations else []
+    demonstrations = _read_demonstrations(args) if args.demonstrations else []
     name = "--text" if rows else str(args.input or "standard input")
     with contextlib.ExitStack() as stack:
         lines = None
@@ -129,7 +154,9 @@ def predict(args: argparse.Namespace, rows: list[InputRow] | None = None) -> int
             file = stack.enter_context(open(args.input or 0, "rb", buffering=0, closefd=bool(args.input)))
             lines = Lines(file)
         form = _input_format(args.input, args.format)
-        stream = read_rows(lines, form, name, quoting=args.quoting) if lines else iter(rows or ())
+        stream = iter(rows or ())
+        if lines:
+            stream = read_rows(lines, form, name, quoting=args.quoting, markers=args.markers)
         labeller = _load_labeller(args, labels, demonstrations)
         output = stack.enter_context(_open_output(args.output))
         stack.enter_context(contextlib.redirect_stdout(sys.stderr))  # libraries may print
@@ -194,10 +221,12 @@ def _input_format(path: Path | None, chosen: str | None) -> str:
     return chosen or (suffix if suffix in FORMATS else FORMATS[0])
 
 
-def _read_demonstrations(path: Path, quoting: str | None) -> list[Example]:
+def _read_demonstrations(args: argparse.Namespace) -> list[Example]:
     """Read demonstrations from a file; unlike input rows, each must be valid, and there must be one."""
+    path: Path = args.demonstrations
     with path.open("rb", buffering=0) as file:
-        read = read_rows(Lines(file), _input_format(path, None), str(path), has_relation=True, quoting=quoting)
+        options = {"quoting": args.quoting, "markers": args.markers}
+        read = read_rows(Lines(file), _input_format(path, None), str(path), has_relation=True, **options)
         rows = list(filter(None, read))
     for row in rows:
         if row.problem:

@@ -11,6 +11,7 @@ from pathlib import Path
 from ..data.example import Example
 from ..data.labels import recognise
 from ..devices.compute import Device
+from ..errors import UserError
 from ..models.adapter_folder import check_template
 from ..models.qlora import load_adapter, load_base
 from ..prompts.answers import encode_labels
@@ -54,7 +55,7 @@ class Labeller:
         cut: Number of prompts that lost "demonstrations" or "text" to fit.
 
     Raises:
-        UserError: The adapter was tuned with another chat template.
+        UserError: The adapter was tuned with another chat template, or `max_new_tokens` exceeds the model's context.
     """
 
     def __init__(
@@ -73,7 +74,13 @@ class Labeller:
         self.condition, self.labels, self.demonstrations = condition, labels, demonstrations
         self.renderer = folder_renderer(base)
         check_template(adapter, self.renderer.template_hash, self.renderer.tokenizer.get_chat_template())
-        self.max_length = min(max_length, self.renderer.context or max_length)
+        context = self.renderer.context
+        if context and max_new_tokens >= context:
+            raise UserError(
+                f"--max-new-tokens: {max_new_tokens:,} tokens do not fit; the model has {context:,} positions for "
+                "prompt and answer: lower it, e.g. to the tokens of the longest label"
+            )
+        self.max_length = min(max_length, context or max_length)
         self.max_new_tokens = max_new_tokens
         self.budget = TOKEN_BUDGET[device.name]
         self.window, self.cut = self.budget // TOKENS_PER_ROW, Counter[str]()

@@ -12,6 +12,7 @@ from codecs import BOM_UTF8
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import chain
 from pathlib import Path
 from typing import cast
@@ -20,7 +21,7 @@ from ..data.example import LONGEST, Example
 from ..data.labels import describe_indistinct
 from ..data.mentions import ABSENT, locate_mentions
 from ..data.readers.json_stream import array_values
-from ..data.readers.mention_forms import plain_record
+from ..data.readers.mention_forms import Markers, plain_record, strip_markers
 from ..data.readers.parsing import describe_no_text
 from ..data.readers.quoting import Unquoting, find_separator, is_header_quoted
 from ..errors import UserError
@@ -28,6 +29,8 @@ from .lines import Lines
 
 # Returns the next record, or None for a blank line; raises StopIteration at the end.
 NextRecord = Callable[[], Mapping[str, object] | None]
+# Returns the example in a record, given the number of a demonstration (0: none); raises ValueError.
+Parse = Callable[[Mapping[str, object], int], Example]
 
 FORMATS = ("jsonl", "csv", "tsv")
 FIELDS = ("text", "head", "tail")
@@ -53,7 +56,13 @@ class InputRow:
 
 
 def read_rows(
-    lines: Lines, file_format: str, name: str, *, has_relation: bool = False, quoting: str | None = None
+    lines: Lines,
+    file_format: str,
+    name: str,
+    *,
+    has_relation: bool = False,
+    quoting: str | None = None,
+    markers: Markers | None = None,
 ) -> Iterator[InputRow | None]:
     """Yield the rows of a stream; None for a blank line, so that the rows before it need not wait for the next one.
 
@@ -63,15 +72,18 @@ def read_rows(
         has_relation: Whether each row must have a `relation`: demonstrations.
         quoting: Quotation marks in CSV and TSV: "csv" (around cells) or "none" (plain characters); None: around cells
             in CSV, by the evidence of the rows so far in TSV.
+        markers: See `parse_example`.
 
     Raises:
         UserError: The stream is no text; in the header of CSV or TSV, a column is missing or duplicate.
     """
+    parse = partial(parse_example, markers=markers)
     if file_format == "jsonl":
-        return _json_rows(lines, name, has_relation)
+        return _json_rows(lines, name, has_relation, parse)
     _check_text(lines, name)
-    next_record = _cell_reader(lines, file_format, name, has_relation, quoting)
-    return _rows(lines, next_record, has_relation) if next_record else iter(())
+    fields = (*(FIELDS[:1] if markers else FIELDS), *["relation"] * has_relation)
+    next_record = _cell_reader(lines, file_format, name, fields, quoting)
+    return _rows(lines, next_record, has_relation, parse) if next_record else iter(())
 
 
 def _check_text(lines: Lines, name: str) -> bytes:
@@ -83,24 +95,21 @@ def _check_text(lines: Lines, name: str) -> bytes:
     return start
 
 
-def _json_rows(lines: Lines, name: str, has_relation: bool) -> Iterator[InputRow | None]:
+def _json_rows(lines: Lines, name: str, has_relation: bool, parse: Parse) -> Iterator[InputRow | None]:
     """Yield the rows of JSON Lines or of one JSON array; nothing is read before the first row is taken."""
     start = _check_text(lines, name).removeprefix(BOM_UTF8).lstrip()
     if start[:1] == b"[":
-        yield from _array_rows(lines, has_relation)
+        yield from _array_rows(lines, has_relation, parse)
     else:
-        yield from _rows(lines, _object_reader(lines), has_relation)
+        yield from _rows(lines, _object_reader(lines), has_relation, parse)
 
 
-def _rows(lines: Lines, next_record: NextRecord, has_relation: bool) -> Iterator[InputRow | None]:
+def _rows(lines: Lines, next_record: NextRecord, has_relation: bool, parse: Parse) -> Iterator[InputRow | None]:
     while True:
         number = lines.number + 1
         try:
             record = next_record()
-            if record is None:
-                row = None
-            else:
-                row = InputRow(number, record, parse_example(record, number if has_relation else 0))
+            row = None if record is None else InputRow(number, record, parse(record, number if has_relation else 0))
         except StopIteration:
             return
         except (ValueError, RecursionError, csv.Error) as error:
@@ -108,7 +117,7 @@ def _rows(lines: Lines, next_record: NextRecord, has_relation: bool) -> Iterator
         yield row
 
 
-def _array_rows(lines: Lines, has_relation: bool) -> Iterator[InputRow]:
+def _array_rows(lines: Lines, has_relation: bool, parse: Parse) -> Iterator[InputRow]:
     """Yield the rows of one JSON array of objects; where it is broken, the rows end with a problem."""
     before = lines.peek().partition(b"[")[0]
     lines.skip(len(before) + 1)
@@ -118,7 +127,7 @@ def _array_rows(lines: Lines, has_relation: bool) -> Iterator[InputRow]:
             try:
                 if not isinstance(record, dict):
                     raise ValueError("expected an object")
-                yield InputRow(number, record, parse_example(record, place if has_relation else 0))
+                yield InputRow(number, record, parse(record, place if has_relation else 0))
             except ValueError as error:
                 yield InputRow(number, problem=f"object {place} of the array: {error}")
     except (ValueError, RecursionError) as error:
@@ -143,7 +152,7 @@ def _object_reader(lines: Lines) -> NextRecord:
 
 
 def _cell_reader(
-    lines: Lines, file_format: str, name: str, has_relation: bool, quoting: str | None
+    lines: Lines, file_format: str, name: str, fields: Sequence[str], quoting: str | None
 ) -> NextRecord | None:
     """Return the reader of a table with a header; None where the stream is empty."""
     csv.field_size_limit(LONGEST)
@@ -159,7 +168,7 @@ def _cell_reader(
         names = next(reader)
     except (ValueError, csv.Error) as error:
         raise UserError(f"{name}: the header cannot be read ({error})") from None
-    expected = (*FIELDS, *["relation"] * has_relation, *filter(None, names))
+    expected = (*fields, *filter(None, names))
     wrong = [column for column in dict.fromkeys(expected) if names.count(column) != 1]
     if wrong:
         raise UserError(f"{name}: column missing or duplicate: {', '.join(wrong)} (found: {', '.join(names)})")
@@ -181,7 +190,7 @@ def _parse_offset(cell: str) -> int | str | None:
     return int(cell) if cell.removeprefix("-").isdecimal() else cell or None
 
 
-def parse_example(record: Mapping[str, object], number: int = 0) -> Example:
+def parse_example(record: Mapping[str, object], number: int = 0, markers: Markers | None = None) -> Example:
     """Return the example in a record; mentions without offsets are located in the text.
 
     A record with the fields `h` and `t`, in the form of OpenNRE or FewRel, has the mentions and their positions there.
@@ -192,11 +201,17 @@ def parse_example(record: Mapping[str, object], number: int = 0) -> Example:
 
     Args:
         number: Line number of a demonstration, which has a `relation`; 0: an example to label.
+        markers: Markers of the mentions in the text, which are removed; the record's other mentions do not count.
 
     Raises:
         ValueError: A field is missing or wrong, or a mention without offsets is not in the text.
     """
-    if not {"head", "tail"} & record.keys() and {"h", "t"} <= record.keys():
+    if markers and isinstance(marked := record.get("text"), str):
+        text, *spans = strip_markers(marked, markers)
+        head, tail = (text[slice(*span)] for span in spans)
+        offsets = dict(zip(SPANS, (*spans[0], *spans[1]), strict=True))
+        record = {**record, "text": text, "head": head, "tail": tail, **offsets}
+    elif not {"head", "tail"} & record.keys() and {"h", "t"} <= record.keys():
         record = {**record, **plain_record(record)}
     fields = (*FIELDS, "relation") if number else FIELDS
     strings = {name: value for name in fields if isinstance(value := record.get(name), str) and value.strip()}

@@ -47,7 +47,7 @@ class Renderer:
 
     Attributes:
         end_of_turn: Id of the token that ends the assistant's turn.
-        stop_ids: Ids at which an answer ends.
+        stop_ids: Ids at which an answer ends: of the end of turn, of the tokenizer's eos, and `further_stops`.
         context: The model's context in tokens, or None where it is unknown.
         opened_thought: Text with which every prompt opens a thought, since no option switches it off; "" for none.
         template_hash: Changes when the template, or anything pinned in it, would render differently.
@@ -57,7 +57,7 @@ class Renderer:
             answer, or ends none.
     """
 
-    def __init__(self, tokenizer: Any, context: int | None = None):
+    def __init__(self, tokenizer: Any, context: int | None = None, further_stops: Sequence[int] = ()):
         self.tokenizer, self.context = tokenizer, context
         self._name = tokenizer.name_or_path or "the tokenizer"
         self._pinned_template = _CLOCK + self._source()
@@ -80,7 +80,8 @@ class Renderer:
             raise self._error("ends no turn with a token, and the tokenizer has no end-of-turn token (eos)")
         self.end_of_turn: int = tokenizer.eos_token_id if end is None else end
         end_token = tokenizer.convert_ids_to_tokens(self.end_of_turn)
-        self.stop_ids: list[int] = sorted({self.end_of_turn, tokenizer.eos_token_id} - {None})
+        ends: list[int] = sorted({self.end_of_turn, tokenizer.eos_token_id} - {None})
+        self.stop_ids = list(dict.fromkeys([*ends, *further_stops]))
         ids = [*self.encode([opened])[0], *tokenizer.encode(_LABEL, add_special_tokens=False)]
         writes_blank = tokenizer.decode(ids).endswith(blank + _LABEL)  # SentencePiece does, before a word
         self._around = ("" if writes_blank else blank, after[: max(0, after.find(end_token))])
@@ -88,7 +89,7 @@ class Renderer:
         unflagged = {name for name in map(str, added.values()) if name in probed.written and not _WORD.fullmatch(name)}
         control = special | unflagged | {end_token}
         self._control = _alternatives(control, any_case=any(map(self._ignores_case, control)))
-        hashed = [tokenizer.chat_template, PINNED, opened + _LABEL, closed, self.stop_ids]
+        hashed = [tokenizer.chat_template, PINNED, opened + _LABEL, closed, ends]
         self.template_hash = digest(canonical([*hashed, *([self._around] if any(self._around) else [])]))
         self._answer_ids = lru_cache(maxsize=65536)(self._encode_answer)
 
@@ -226,6 +227,14 @@ def load_renderer(manifest: Path) -> Renderer:
     return folder_renderer(read_json(manifest, _Model)["folder"])
 
 
+def _generation_stops(folder: Path, rows: int | None) -> list[int]:
+    """Return the `eos_token_id` of generation_config.json, one id or several; without those that no row can give."""
+    path = folder / "generation_config.json"
+    entry = read_json(path, dict).get("eos_token_id") if path.is_file() else None
+    ids = entry if isinstance(entry, list) else [entry]
+    return [id for id in ids if type(id) is int and 0 <= id < (rows or id + 1)]
+
+
 def folder_renderer(folder: str | Path) -> Renderer:
     """Return the renderer of a base model's folder; only its tokenizer and its config are loaded.
 
@@ -239,7 +248,9 @@ def folder_renderer(folder: str | Path) -> Renderer:
         config = AutoConfig.from_pretrained(str(folder), **options)
         tokenizer = AutoTokenizer.from_pretrained(str(folder), **options)
         text_config = config.get_text_config()
-        renderer = Renderer(tokenizer, getattr(text_config, "max_position_embeddings", None))
+        rows = getattr(text_config, "vocab_size", None)
+        context = getattr(text_config, "max_position_embeddings", None)
+        renderer = Renderer(tokenizer, context, _generation_stops(Path(folder), rows))
     except RenderError:
         raise
     except Exception as error:  # the tokenizers library raises plain ones
@@ -249,7 +260,7 @@ def folder_renderer(folder: str | Path) -> Renderer:
             f"models: config.json, tokenizer or chat template in {folder} cannot be loaded "
             f"({' '.join(str(error).split())[:200]}); copy them again, or use another model"
         ) from error
-    [ids], rows = renderer.encode([renderer.text(probe_conversation(2)[:-1])]), getattr(text_config, "vocab_size", None)
+    [ids] = renderer.encode([renderer.text(probe_conversation(2)[:-1])])
     last = max(*ids, *renderer.stop_ids)
     if rows is not None and last >= rows:
         raise RenderError(

@@ -316,6 +316,51 @@ def test_one_sentence_gives_the_same_line(tuned, capsys, tmp_path):
     assert run([*options, *chosen], capsys)[0] == expected
 
 
+def test_marked_mentions_give_the_same_answers(tuned, capsys, tmp_path, answered_prompts):
+    queries = [{name: query[name] for name in ("text", "head", "tail")} for query in QUERIES[:2]]
+    shown = example(2)
+    demonstrations, marked = tmp_path / "plain.jsonl", tmp_path / "marked.jsonl"
+    record = {"text": shown.text, "head": shown.head, "tail": shown.tail, "relation": "knows"}
+    demonstrations.write_text(json.dumps(record))
+    marked.write_text(json.dumps({"text": mark(record["text"]), "relation": "knows"}))
+    predict(tuned, queries, capsys, tmp_path, "--demonstrations", str(demonstrations))
+    expected = list(answered_prompts)
+    answered_prompts.clear()
+    markers = ["--markers", "<<", ">>", "[[", "]]"]
+    given = [{"text": mark(query["text"])} for query in queries]
+    found, _ = predict(tuned, given, capsys, tmp_path, "--demonstrations", str(marked), *markers)
+    assert answered_prompts == expected
+    assert [row["text"] for row in found] == [row["text"] for row in given]
+    base, adapter = tuned
+    one = ["--base", str(base), "--adapter", str(adapter), "--text", given[0]["text"], *markers]
+    assert run(one, capsys)[0][0]["relation"] == "knows"
+
+
+def mark(text: str) -> str:
+    return text.replace("Ada", "<<Ada>>").replace("Bob", "[[ Bob ]]")
+
+
+def test_answers_longer_than_the_context_are_refused(tuned):
+    base, adapter = tuned
+    options = [
+        "--base",
+        str(base),
+        "--adapter",
+        str(adapter),
+        "--text",
+        "Ada met Bob.",
+        "--head",
+        "Ada",
+        "--tail",
+        "Bob",
+    ]
+    message = (
+        r"--max-new-tokens: 8,192 tokens do not fit; the model has 8,192 positions for prompt and answer: lower it"
+    )
+    with pytest.raises(SystemExit, match=message):
+        main(["predict", *options, "--max-new-tokens", "8192"])
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [
@@ -337,6 +382,14 @@ def test_one_sentence_gives_the_same_line(tuned, capsys, tmp_path):
         (["--output", "."], "argument --output: . is a folder; give the path of a file"),
         (["--output", f"{__file__}/below"], "is a file, not a folder; choose another path"),
         (["--text", "Ada", "--head", "Ada", "--tail", "Bob"], "tail 'Bob' not found in text"),
+        (["--text", "Ada", "--markers", "<<", ">>", "[[", "]]"], "marker missing: <<, >>, [[, ]]"),
+        (
+            ["--text", "A", "--head", "A", "--tail", "A", "--markers", "a", "b"],
+            "with --markers, --text must be given al",
+        ),
+        (["--markers", "a", "b", "c"], "give four, opening and closing of head and tail, or two placeholders"),
+        (["--markers", "a", "a"], "they must differ"),
+        (["--markers", "a", " "], "they must differ"),
     ],
 )
 def test_wrong_usage_is_reported_with_status_2(capsys, options, message):

@@ -313,3 +313,34 @@ def test_records_of_opennre_and_fewrel_are_examples(rows, record):
     assert row.example.relation == "met"
     (row,) = rows(json.dumps(record | {"t": None}).encode())
     assert "position is None" in row.problem
+
+
+MARKERS = {"head": ["<<", ">>"], "tail": ["[[", "]]"]}
+
+
+@pytest.mark.parametrize(
+    ("form", "content"),
+    [
+        ("jsonl", b'{"text": "[[ Bob ]] met <<Ada>>.", "head": "kept"}'),
+        ("jsonl", b'[{"text": "[[ Bob ]] met <<Ada>>.", "head": "kept"}]'),
+        ("csv", b"text,head\n[[ Bob ]] met <<Ada>>.,kept"),
+    ],
+)
+def test_markers_give_the_mentions_and_the_record_stays(rows, form, content):
+    (row,) = rows(content, form, markers=MARKERS)
+    assert row.record == {"text": "[[ Bob ]] met <<Ada>>.", "head": "kept"}
+    assert row.example == parse_example({"text": "Bob met Ada.", "head": "Ada", "tail": "Bob"})
+
+
+def test_a_row_without_its_markers_is_a_problem_of_that_row(rows):
+    texts = ["<<Ada>> met Bob", "<<Ada>> met [[]]", "<<Ada [[met]] Bob>>", None, "<<A>> met [[B]]"]
+    found = rows(b"\n".join(json.dumps({"text": text}).encode() for text in texts), markers=MARKERS)
+    assert [row.problem.partition(":")[0] for row in found] == [
+        "marker missing", "no mention between the markers", "markers nested or out of order",
+        "text, head, tail must be strings, none empty; check text, head, tail", "",
+    ]  # fmt: skip
+
+
+def test_placeholders_are_the_mentions(rows):
+    (row,) = rows(b'{"text": "@GENE$ binds @DRUG$."}', markers={"head": ["@DRUG$"], "tail": ["@GENE$"]})
+    assert (row.example.text, row.example.head, row.example.tail_start) == ("@GENE$ binds @DRUG$.", "@DRUG$", 0)

@@ -1,5 +1,6 @@
 """Chat templates: pinned dates, folded system roles, the end of turn, the hash, and texts that imitate templates."""
 
+import json
 import re
 from datetime import datetime
 
@@ -329,3 +330,17 @@ def test_a_template_in_a_file_of_its_own_is_read(tiny_tokenizer, tiny_model, tmp
     folder = tiny_model(tiny_tokenizer("chatml"), tmp_path / "model").parent
     (folder / "chat_template.jinja").write_text(CHATML + OPENED.replace("assistant\n", "assistant\n<think>"))
     assert folder_renderer(folder).opened_thought == "<think>"
+
+
+@pytest.mark.parametrize(
+    ("entry", "stops"), [(None, []), (7, [7]), ([258, 7, 9], [7, 9]), ([7, 10_000, True, -1], [7])], ids=str
+)
+def test_ids_of_the_generation_config_end_an_answer_too(tiny_tokenizer, tiny_model, tmp_path, entry, stops):
+    folder = tiny_model(tiny_tokenizer("chatml"), tmp_path / "base").parent
+    (folder / "generation_config.json").unlink(missing_ok=True)
+    before = folder_renderer(folder)
+    (folder / "generation_config.json").write_text(json.dumps({"eos_token_id": entry}))
+    renderer = folder_renderer(folder)
+    assert renderer.stop_ids == [*before.stop_ids, *stops]
+    assert renderer.template_hash == before.template_hash  # or adapters tuned before would be refused
+    assert renderer.read([97, 98, *stops, 99]) == ("ab" if stops else "abc")
