@@ -4,13 +4,15 @@ import random
 
 import pytest
 import torch
+from transformers.models.auto.modeling_auto import MODEL_FOR_CAUSAL_LM_MAPPING_NAMES
 
 from mixtune.devices.compute import Device
 from mixtune.errors import UserError
 from mixtune.inference.decoder import Decoder, label_trie
+from mixtune.models.compatibility import check_config
 from mixtune.models.qlora import load_adapter, load_base
 from mixtune.training.loss import answer_loss, check_packing
-from tests.fixtures.architectures import NAMES, NOT_CAUSAL, tiny_config
+from tests.fixtures.architectures import NAMES, NOT_CAUSAL, NOT_TINY, REFUSED, tiny_config
 from tests.fixtures.models import END, VOCABULARY, random_model
 from tests.unit.training.tuning import tune
 
@@ -36,9 +38,10 @@ def one_thread():
 
 def reference(model, tail) -> list[int]:
     ids = [*BEGINNING, *tail]
+    options = {"use_cache": False} if model.config.model_type == "blt" else {}  # whose config suffices for no cache
     for _ in range(NEW):
         with torch.no_grad():
-            best = int(model(input_ids=torch.tensor([ids])).logits[0, -1].argmax())
+            best = int(model(input_ids=torch.tensor([ids]), **options).logits[0, -1].argmax())
         if best == END:
             break
         ids.append(best)
@@ -77,7 +80,7 @@ def test_answers_losses_and_gradients_are_those_of_plain_passes(name):
 
 
 @pytest.mark.parametrize(
-    "name", ["deepseek_v3", "falcon_h1", "gpt2", "gpt_oss", "lfm2", "llama4_text", "qwen3_next", "stablelm"]
+    "name", ["deepseek_v3", "falcon_h1", "gemma3", "gpt2", "gpt_oss", "lfm2", "llama4_text", "qwen3_next", "stablelm"]
 )
 def test_a_model_of_any_architecture_is_tuned_in_nf4_and_predicted(name, tmp_path):
     random_model(tiny_config(name)).to(torch.bfloat16).save_pretrained(tmp_path / "base")
@@ -94,3 +97,15 @@ def test_a_model_of_any_architecture_is_tuned_in_nf4_and_predicted(name, tmp_pat
 def test_models_that_are_not_causal_are_refused(name):
     with pytest.raises(UserError, match="it is not causal"):
         Decoder(random_model(tiny_config(name)).eval(), CPU, [END], 0, NEW)
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_architectures_that_cannot_be_used_are_refused_by_their_config(name):
+    published, reason = REFUSED[name]
+    with pytest.raises(UserError, match=rf"{name}.* is no causal language model that can be used: {reason}"):
+        check_config({"model_type": name, "architectures": [published]}, "models")
+
+
+def test_every_architecture_is_tried_or_has_a_reason():
+    assert {*NAMES, *NOT_TINY, *REFUSED} == MODEL_FOR_CAUSAL_LM_MAPPING_NAMES.keys()
+    assert all(NOT_TINY.values())

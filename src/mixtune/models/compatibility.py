@@ -19,6 +19,7 @@ _RECORDS = {"quantize_config.json": "gptq", "quant_config.json": "awq", "hf_quan
 # As written in the source of Transformers: `NAME = OrderedDict([("architecture", "Class"), …])`.
 _MAPPING = re.compile(r"^(\w+) = OrderedDict\(\n(.*?)^\)", re.MULTILINE | re.DOTALL)
 _ENTRY = re.compile(r'^ +\("([^"]+)",\s*\(?"(\w+)"', re.MULTILINE)
+_PACKAGES = {"gemma3n": "timm"}  # that Transformers needs for an architecture, and that are not among mixtune's
 _FORMATS = {
     ".gguf": "GGUF, which is fetched from a wheel only (origin: pypi)",
     ".bin": "a pickle, which is never loaded",
@@ -132,6 +133,10 @@ def _check_causal(config: Mapping[str, object], model_type: str) -> None:
         reason = "it is an encoder; name it under `encoders` instead"
     elif model_type not in classes:
         reason = "Transformers has no causal language model of this architecture"
+    elif model_type.endswith("_assistant"):
+        reason = "it drafts tokens for another model, and needs the states of that model"
+    elif model_type in _PACKAGES and importlib.util.find_spec(_PACKAGES[model_type]) is None:
+        reason = f"its part for images needs the package {_PACKAGES[model_type]}, which is not installed"
     elif saved and classes[model_type] not in saved and not any(map(_is_causal, saved)):
         reason = f"its weights are those of {saved[0]!r}"
     if reason:
