@@ -7,12 +7,15 @@ import shlex
 import shutil
 import subprocess
 import time
+import zipfile
+from contextlib import contextmanager
 
 import pytest
 
 from mixtune.artifacts.manifests import file_sha256, read_json
 from tests import fork_server
-from tests.workflow.projects import ROOT
+from tests.upload_hub import serving
+from tests.workflow.projects import ROOT, overlay
 
 CELL = "tiny/gentune/0-shot/seed-42"
 
@@ -44,29 +47,101 @@ NAMES = {  # of the documents, and of this project
     "mine.yaml": "tiny.yaml",
     "audit drugs": "audit gids",
     " --path data/conll04": "",  # the official files
+    "benchmarks/drugs": "benchmarks/gids",
 }
 
 
-@pytest.mark.parametrize("origin", ["path", "hub or pypi"])
-def test_documented_commands_work_for_models_of_every_origin(project, tmp_path, origin):
-    """Every command of mixtune in README and docs; of the other origins, those that take a model."""
-    if origin != "path":  # the model's files are in the folder of its manifest
-        manifest = project / "results/models/tiny/manifest.json"
-        shutil.copytree(read_json(manifest, dict)["folder"], manifest.parent, dirs_exist_ok=True)
-        manifest.write_text(json.dumps(read_json(manifest, dict) | {"folder": "results/models/tiny"}))
+def typed(program: str) -> list[str]:
+    """The arguments of every documented command of a program, for a project of the tests."""
     text = "\n".join(path.read_text(encoding="utf-8") for path in DOCUMENTS).replace("\\\n", " ")
-    for name, own in (NAMES | {"--output merged": f"--output {tmp_path / 'merged'}"}).items():
+    for name, own in NAMES.items():
         text = text.replace(name, own)
-    commands = list(dict.fromkeys(re.findall(r"^ {4}(?:MIXTUNE_DEVICE=cpu )?mixtune (.*)", text, re.MULTILINE)))
+    found = re.findall(rf"^ {{4}}(?:MIXTUNE_DEVICE=cpu )?{program} (.*)", text, re.MULTILINE)
+    return list(dict.fromkeys(shlex.join(shlex.split(command, comments=True)) for command in found))
+
+
+@contextmanager
+def fetched(project, tiny, folder, origin):
+    """Fetch the project's model from its origin, by the workflow."""
+    if origin == "path":  # as it was fetched for the whole run
+        yield
+        return
+    environment, files = {}, {path.name: path.read_bytes() for path in tiny.iterdir()}
+    with serving() as hub:
+        if origin == "hub":
+            entry = {"hub": {"id": "maker/tiny", "revision": "main"}}
+            hub.repositories["model", "maker/tiny"] = {"private": False, "files": files}
+            environment = {"HF_ENDPOINT": hub.url, "HF_HUB_OFFLINE": None, "NO_PROXY": "127.0.0.1"}
+        else:
+            wheel = write_wheel(folder, files)
+            entry = {"pypi": {"package": "tiny-model", "version": "1.0", "file": "tiny_model/weights"}}
+            entry["pypi"]["sha256"] = file_sha256(wheel)
+            environment = {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": str(folder), "PIP_CONFIG_FILE": os.devnull}
+        project.configure({"models": {"tiny": {"origin": origin, **entry}}})
+        output = project.snakemake("results/models/tiny/manifest.json", **environment).output
+        assert "fetch_model" in output
+        assert hub.downloads >= ({*files} if origin == "hub" else set())
+    manifest = read_json(project / "results/models/tiny/manifest.json", dict)
+    assert manifest["files"] == {name: file_sha256(tiny / name) for name in files}
+    yield
+
+
+def write_wheel(folder, files):
+    """A wheel of a package that contains a model's folder."""
+    folder.mkdir()
+    wheel = folder / "tiny_model-1.0-py3-none-any.whl"
+    info = {"METADATA": "Metadata-Version: 2.1\nName: tiny-model\nVersion: 1.0\n", "RECORD": "",
+            "WHEEL": "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n"}  # fmt: skip
+    with zipfile.ZipFile(wheel, "w") as archive:
+        for name, content in files.items():
+            archive.writestr(f"tiny_model/weights/{name}", content)
+        for name, content in info.items():
+            archive.writestr(f"tiny_model-1.0.dist-info/{name}", content)
+    return wheel
+
+
+@pytest.mark.parametrize("origin", ["path", "hub", "pypi"])
+def test_documented_commands_work_for_models_of_every_origin(project, tiny, tmp_path, origin):
+    """Every command of mixtune in README and docs; of the other origins, those that take a model."""
+    commands = [command.replace("--output merged", f"--output {tmp_path / 'merged'}") for command in typed("mixtune")]
     assert {command.split()[0] for command in commands} == {
         "audit", "clean", "doctor", "merge", "predict", "status", "why",
     }  # fmt: skip
     row = json.dumps({"text": "Ada Byron was born in London.", "head": "Ada Byron", "tail": "London"})
-    for command in commands if origin == "path" else [command for command in commands if "--base" in command]:
-        output = mixtune(project, *shlex.split(command, comments=True), stdin=row)
-        assert "Traceback" not in output
-        assert not command.startswith("predict") or '"relation": ' in output.splitlines()[-1]
+    with fetched(project, tiny, tmp_path / "index", origin):
+        for command in commands if origin == "path" else [command for command in commands if "--base" in command]:
+            output = mixtune(project, *shlex.split(command), stdin=row)
+            assert "Traceback" not in output
+            assert not command.startswith("predict") or '"relation": ' in output.splitlines()[-1]
     assert (tmp_path / "merged/model.safetensors").is_file()
+
+
+RUNS = [command for command in typed("snakemake") if "--report" not in command]  # test_whole_dag writes one
+
+
+@pytest.fixture(scope="module")
+def documented(shipped, tiny, tiny_roberta, tmp_path_factory):
+    """A project in which nothing has run, with the documents and the overlay of the tests."""
+    project = shipped.copy(tmp_path_factory.mktemp("documented") / "project")
+    shutil.copytree(ROOT / "docs/examples", project / "docs/examples")
+    project.write(overlay(tiny, tiny_roberta))
+    return project
+
+
+@pytest.mark.parametrize("command", RUNS)
+def test_documented_runs_can_be_planned(documented, command):
+    variables = {"PYTHONPATH": str(documented / "src"), "MIXTUNE_DEVICE": "cpu", **fork_server.ENVIRONMENT}
+    words = [*shlex.split(command), *([] if "--unlock" in command else ["-n", "-q"])]
+    run = subprocess.run(
+        [fork_server.python(), "-m", "snakemake", *words],
+        cwd=documented.folder,
+        env=os.environ | variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=300,
+    )
+    assert run.returncode == 0, run.stdout
 
 
 # Run cards
