@@ -65,8 +65,15 @@ def pytest_collection_modifyitems(config, items):
     items.sort(key=lambda item: (item.path.stem in SPREAD, place[item]))
 
 
-def pytest_collection_finish():
-    gc.freeze()  # what is imported is a million objects, which need not be searched for garbage again and again
+@pytest.hookimpl(wrapper=True)
+def pytest_collection():
+    """Imports make a million objects, which need not be searched for garbage, now or again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -125,6 +125,7 @@ def _serve(listening: int) -> dict | None:
                     gc.freeze()
                     pid = os.fork()
                     if pid == 0:
+                        gc.enable()
                         for number, file in enumerate(files):
                             os.dup2(file, number)
                         for file in (*files, *connections.values(), connection):
@@ -179,6 +180,7 @@ def _become(words: list[str], folder: str, environment: dict[str, str]) -> None:
 
 
 if __name__ == "__main__":
+    gc.disable()  # in the server, which only imports
     message = _serve(int(sys.argv[1]))
     if message is not None:
         _become(**message)
