@@ -12,10 +12,10 @@ Kind = Literal["cell", "untuned", "encoder", "frontier", "floor", "ceiling"]
 BASELINES = ("encoder", "frontier", "floor", "ceiling")  # kinds of systems that train on no mixture
 RELEASED = "{model}/{mixture}/{shots}-shot"  # a released adapter takes the place of the default variant
 PATH = RELEASED + "/{variant}seed-{seed}"  # the folder of a variant ends with its slash; that of the default is empty
-SHAPE = r"[^/]+/[^/]+/\d+-shot/(?:[^/]+/)?seed-\d+"
 _CELL = re.compile(
     r"(?P<model>[^/]+)/(?P<mixture>[^/]+)/(?P<shots>\d+)-shot/(?:(?P<variant>[^/]+)/)?seed-(?P<seed>\d+)"
 )
+SHAPE = re.sub(r"\?P<\w+>", "?:", _CELL.pattern)  # of the path of a cell, for a rule whose wildcard is the whole path
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Sections for fine-tuning and prediction."""
 
-from typing import Annotated, Literal, TypedDict
+from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError, ValidatorFunctionWrapHandler, WrapValidator
 from pydantic_core import PydanticCustomError
@@ -28,15 +28,6 @@ class Lora(Section):
     alpha: int = Field(ge=1, description="Scaling numerator: updates are scaled by alpha / r.")
     dropout: float = Field(ge=0, lt=1, description="Dropout on the adapter's input.")
     targets: Targets = Field(description=TARGETS)
-
-
-class LoraFields(TypedDict):
-    """The fields of `Lora`."""
-
-    r: int
-    alpha: int
-    dropout: float
-    targets: list[str] | Literal["all-linear"]
 
 
 class LoraOverride(Section):

@@ -4,12 +4,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from ..systems import DEFAULT, System
 from .benchmarks import Mixture
 from .config import Config
 from .section import Section
 from .training import Lora, Training
-from .variants import Variant, expand, expanded, readable
+from .variants import Variant, members_by_name, readable
 
 DRAWN = ("balance", "max_rows")  # fields of a mixture that choose its rows
 RENDERED = ("condition", "max_length", "validation_rows")  # fields of training that choose and render rows
@@ -32,12 +31,9 @@ class Tuning:
 
 def chosen_variants(config: Config) -> dict[str, Variant]:
     """Return the variants of the matrix by name, in the order of its list; a grid is replaced by its members."""
-    known = {DEFAULT: Variant(), **expanded(config.variants)}
-    members: dict[str, list[str]] = {}
-    for member in expand({name: variant.model_dump() for name, variant in config.variants.items()}):
-        members.setdefault(member.of, []).append(member.name)
-    names = (name for listed in config.matrix.variants for name in members.get(listed, [listed]))
-    return {name: known[name] for name in names}
+    known = members_by_name({name: entry.model_dump(exclude_unset=True) for name, entry in config.variants.items()})
+    members = (member for listed in config.matrix.variants for member in known[listed])
+    return {member.name: Variant.model_validate(member.settings) for member in members}
 
 
 def has_variant(variant: Variant, model: str) -> bool:
@@ -60,11 +56,6 @@ def tuning_of(config: Config, model: str, mixture: str, variant: Variant) -> Tun
     training = config.training.model_copy(update=changes)
     draw = "@".join([mixture, *_differences(shared, mixed, DRAWN)])
     return Tuning(mixed, training, draw, "@".join([draw, *_differences(config.training, training, RENDERED)]))
-
-
-def settings_of_cell(config: Config, cell: System) -> Tuning:
-    """Return the settings that a cell of the matrix is tuned with."""
-    return tuning_of(config, cell.model, cell.mixture, chosen_variants(config)[cell.variant])
 
 
 def _differences(ours: Section, other: Section, fields: Iterable[str]) -> list[str]:

@@ -9,17 +9,12 @@ from pydantic import ValidationError
 from ..systems import DEFAULT
 from .explain import explain, suggest
 from .raw import Raw, as_list, as_mapping, as_names
-from .variants import Member, Variant, expand
+from .variants import Member, Variant, expand, members_by_name
 
 
 def known_variants(raw: Raw) -> dict[str, list[Member]]:
     """Return all variants of a raw configuration, and those of each grid, by the names that `matrix.variants` takes."""
-    known = {DEFAULT: [Member(DEFAULT, DEFAULT, {})]}
-    for member in expand(as_mapping(raw.get("variants"))):
-        known.setdefault(member.of, []).append(member)
-        if member.name != member.of:
-            known[member.name] = [member]
-    return known
+    return members_by_name(as_mapping(raw.get("variants")))
 
 
 def listed_variants(raw: Raw) -> dict[str, Member]:

@@ -1,12 +1,13 @@
 """Variants: what a cell is tuned with, where it differs from the configuration's own settings."""
 
 import itertools
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, JsonValue
 
+from ..systems import DEFAULT
 from .raw import Raw, as_mapping
 from .section import Rows, Section
 from .training import LoraOverride, TrainingOverride
@@ -73,7 +74,11 @@ def readable(value: object) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def expanded(variants: Mapping[str, Variant]) -> dict[str, Variant]:
-    """Return all variants without grids, by name."""
-    raw = {name: variant.model_dump(exclude_unset=True) for name, variant in variants.items()}
-    return {member.name: Variant.model_validate(member.settings) for member in expand(raw)}
+def members_by_name(variants: Raw) -> dict[str, list[Member]]:
+    """Return the variants of raw entries, and those of each grid, by the names that `matrix.variants` takes."""
+    known = {DEFAULT: [Member(DEFAULT, DEFAULT, {})]}
+    for member in expand(variants):
+        known.setdefault(member.of, []).append(member)
+        if member.name != member.of:
+            known[member.name] = [member]
+    return known

@@ -95,8 +95,6 @@ def measure_adapter(folder: Path, lora: LoraSettings) -> AdapterSize | None:
     Raises:
         UserError: As for `attach`.
     """
-    if not (folder / "config.json").is_file():
-        return None
     base: PreTrainedModel | None = None
     with suppress(Exception), torch.device("meta"):  # whatever the code of an architecture raises
         config = AutoConfig.from_pretrained(str(folder), local_files_only=True, trust_remote_code=False)

@@ -7,9 +7,9 @@ import pandas as pd
 
 from .. import layout
 from ..errors import UserError
-from ..systems import DEFAULT, UNTUNED, System, parse_shots
+from ..systems import DEFAULT, UNTUNED, System
 from .experiment import Setup, display_name, setup_of
-from .page.summary import MEANS, BestAverage, best_averages
+from .page.summary import BestAverage, best_averages, format_interval
 from .settings import Experiment
 from .tables.files import read_table
 from .tables.matrix import KEYS, headline
@@ -50,7 +50,7 @@ def summarise(tables: Mapping[str, pd.DataFrame], setup: Setup) -> list[str]:
         UserError: No score under the headline condition.
     """
     name_of, rows = display_name(setup), headline(tables["matrix"], setup)
-    bests = {part: best for best in best_averages(tables, setup) for part in MEANS if MEANS[part] == best.title}
+    bests = {best.part: best for best in best_averages(tables, setup)}
     lines = [(best.title, best.value, best.interval, " · ".join(map(name_of, best.cell))) for best in bests.values()]
     part = next((part for part in bests if _is_comparable(rows, part, bests[part])), next(iter(bests), "overall"))
     verdict: list[str] = []
@@ -68,19 +68,13 @@ def summarise(tables: Mapping[str, pd.DataFrame], setup: Setup) -> list[str]:
 
 def _is_comparable(rows: pd.DataFrame, part: str, best: BestAverage) -> bool:
     """Return whether a best cell and its untuned model have an average over the same benchmarks."""
-    pair = [_select(rows, **keys) for keys in (_keys(best), _untuned(best))]
+    pair = [_select(rows, **keys) for keys in (best.keys, _untuned(best))]
     return all(len(side) for side in pair) and pd.concat(pair)[f"{part}_n"].nunique() == 1
-
-
-def _keys(best: BestAverage) -> dict[str, object]:
-    """Return the values of the best cell's keys."""
-    model, mixture, shots, *variant = best.cell
-    return {"model": model, "mixture": mixture, "shots": parse_shots(shots), "variant": (*variant, DEFAULT)[0]}
 
 
 def _untuned(best: BestAverage) -> dict[str, object]:
     """Return the values of the keys of the best cell's untuned model."""
-    return _keys(best) | {"mixture": UNTUNED, "variant": DEFAULT}
+    return {**best.keys, "mixture": UNTUNED, "variant": DEFAULT}
 
 
 def _select(frame: pd.DataFrame, **values: object) -> pd.DataFrame:
@@ -96,10 +90,8 @@ def _describe_baseline(
     """Return the line of the first of these rows: its average and interval × 100; no line where there is no row."""
     if rows.empty:
         return []
-    row, interval = rows.iloc[0], ""
-    if "intervals" in tables:
-        bounds = _select(tables["intervals"], **row[KEYS], benchmark=f"{part}_avg", metric="micro_f1")
-        interval = f"{100 * bounds.iloc[0]['low']:.1f}–{100 * bounds.iloc[0]['high']:.1f}" if len(bounds) else ""
+    row = rows.iloc[0]
+    interval = format_interval(tables, {**row[KEYS], "benchmark": f"{part}_avg"})
     return [(title, f"{100 * float(row[f'{part}_avg']):.1f}", interval, name)]
 
 
@@ -113,7 +105,7 @@ def _describe_gain(tables: Mapping[str, pd.DataFrame], setup: Setup, best: BestA
         for _, row in _select(tables["comparisons"], **sides, benchmark=f"{part}_avg").iterrows():
             untuned, cell = System.parse(row["system_a"]), System.parse(row["system_b"])
             if untuned and cell and untuned.mixture == UNTUNED:
-                is_best = _keys(best).items() <= vars(cell).items()
+                is_best = best.keys.items() <= vars(cell).items()
                 pairs.append((is_best, *(100 * float(row[name]) for name in ("difference", "low", "high"))))
     own = [(difference, low, high) for is_best, difference, low, high in pairs if is_best]
     if not own:

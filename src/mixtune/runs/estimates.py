@@ -14,7 +14,7 @@ from .. import layout
 from ..artifacts.manifests import read_json
 from ..artifacts.run_cards import NAME, CostFacts, MeasuredCard
 from ..config.config import Config
-from ..config.tuning import settings_of_cell
+from ..config.tuning import chosen_variants, tuning_of
 from ..data.registry import REGISTRY
 from ..errors import UserError
 from ..prompts.formats import RenderedManifest
@@ -70,14 +70,14 @@ class TimeEstimate:
     """
 
     def __init__(self, config: Config, project: Path, rates: Iterable[Rate], device: str | None = None):
-        self.config, self.project = config, project
+        self.config, self.project, self.variants = config, project, chosen_variants(config)
         self.rates = [rate for rate in rates if device in (None, rate.device)]
 
     def finetune(self, system: System) -> float | None:
         """Return the seconds of a cell's fine-tuning, 0 for an untuned model; None if no rate was measured."""
         if system.mixture == UNTUNED:
             return 0.0
-        tuning = settings_of_cell(self.config, system)
+        tuning = tuning_of(self.config, system.model, system.mixture, self.variants[system.variant])
         path = self.project / layout.TRAINING.format(model=system.model, rows=tuning.rows, shots=system.shots)
         cap = tuning.mixture.max_rows  # an upper bound until the rows are rendered
         rows = read_json(path, RenderedManifest)["rendered"]["train"]["rows"] if path.is_file() else cap

@@ -196,13 +196,3 @@ def _parse_settings(params: Sequence[str]) -> dict[str, object] | None:
         return None
     settings = json.loads(ast.literal_eval(params[0]))
     return settings if isinstance(settings, dict) else None
-
-
-def read_start(output: Path, folder: Path = FOLDER) -> float | None:
-    """Return the start time of an output's unfinished job; None if there is no such job."""
-    return open_records(folder).read_start(output.as_posix())
-
-
-def read_scheduled(folder: Path = FOLDER) -> tuple[frozenset[str], float] | None:
-    """Return the outputs that the running workflow writes, and its start time; None if the folder is not locked."""
-    return open_records(folder).read_locks()

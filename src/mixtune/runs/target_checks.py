@@ -8,7 +8,7 @@ from .. import layout
 from ..config.config import Config
 from ..config.matrix import systems
 from ..config.training import Lora
-from ..config.tuning import settings_of_cell
+from ..config.tuning import chosen_variants, tuning_of
 from ..errors import UserError
 from ..models.settings import LoraSettings
 from ..systems import DEFAULT, UNTUNED, System
@@ -65,8 +65,8 @@ def _measure(folder: Path, lora: Lora) -> "AdapterSize | UserError | None":
 
 def tuned_lora(config: Config, model: str) -> dict[str, Lora]:
     """Return the LoRA settings that a model is tuned with, by variant; none if none of its cells is fine-tuned."""
-    cells = {cell.variant: cell for cell in tuned_cells(config, model)}
-    return {name: settings_of_cell(config, cell).training.lora for name, cell in cells.items()}
+    variants, cells = chosen_variants(config), {cell.variant: cell for cell in tuned_cells(config, model)}
+    return {name: tuning_of(config, model, cell.mixture, variants[name]).training.lora for name, cell in cells.items()}
 
 
 def check_targets(config: Config, adapters: "Mapping[str, Adapters]") -> Iterator[Check]:

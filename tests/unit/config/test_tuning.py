@@ -5,7 +5,7 @@ import pytest
 from mixtune.config import inputs, jobs
 from mixtune.config.config import load
 from mixtune.config.matrix import MatrixPlan, systems
-from mixtune.config.tuning import chosen_variants, settings_of_cell, tuning_of
+from mixtune.config.tuning import chosen_variants, tuning_of
 from mixtune.systems import System
 
 VARIANTS = {
@@ -56,7 +56,7 @@ def test_a_cell_has_the_settings_of_its_variant(raw):
     config = load(raw)
     for name, rate in (("default", config.training.learning_rate), ("low", 1e-5), (LR[0], 0.001)):
         cell = System("SmolLM3-3B", "mixtune", 0, 42, name)
-        assert settings_of_cell(config, cell).training.learning_rate == rate
+        assert MatrixPlan(config).tunings[str(cell)].training.learning_rate == rate
         folder = "" if name == "default" else f"{name}/"
         assert jobs.finetune(MatrixPlan(config), "SmolLM3-3B", "mixtune", "0", folder, "42").learning_rate == rate
 

@@ -2,13 +2,14 @@
 
 import pytest
 
-from mixtune.config.variants import Variant, expand, expanded, readable
+from mixtune.config.variants import Variant, expand, readable
 
 GRID = {"training.learning_rate": [1e-4, 3e-4], "lora.r": [16, 64]}
 
 
 def test_a_grid_is_one_variant_for_each_combination():
-    lr = expanded({"lr": Variant.model_validate({"grid": GRID, "training": {"epochs": 2}, "models": ["Smol*"]})})
+    entries = {"lr": {"grid": GRID, "training": {"epochs": 2}, "models": ["Smol*"]}}
+    lr = {member.name: Variant.model_validate(member.settings) for member in expand(entries)}
     assert list(lr) == [f"lr.learning_rate-{rate}.r-{r}" for rate in ("0.0001", "0.0003") for r in (16, 64)]
     for variant in lr.values():
         assert (variant.training.epochs, variant.models, variant.grid) == (2, ["Smol*"], {})

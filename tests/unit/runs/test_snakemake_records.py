@@ -8,7 +8,7 @@ import pytest
 
 from mixtune.errors import UserError
 from mixtune.runs import last_run, snakemake_records
-from mixtune.runs.snakemake_records import read_record, read_scheduled, read_start
+from mixtune.runs.snakemake_records import open_records, read_record
 
 WRITTEN = {
     "rule": "finetune",
@@ -68,27 +68,27 @@ def test_a_job_without_settings_has_none(persistence):
 
 
 def test_a_job_that_has_begun_is_marked(persistence):
-    assert read_start(Path("results/a"), persistence.path) is None
+    assert open_records(persistence.path).read_start("results/a") is None
     persistence._mark_incomplete("results/a", None)
-    assert read_start(Path("results/a"), persistence.path) == pytest.approx(time.time(), abs=60)
+    assert open_records(persistence.path).read_start("results/a") == pytest.approx(time.time(), abs=60)
     persistence._unmark_incomplete("results/a")
-    assert read_start(Path("results/a"), persistence.path) is None
+    assert open_records(persistence.path).read_start("results/a") is None
 
 
 def test_the_outputs_of_a_running_workflow_are_read(persistence):
-    assert read_scheduled(persistence.path) is None
+    assert open_records(persistence.path).read_locks() is None
     persistence._write_locks("output", ["results/a", "results/b"])
-    outputs, since = read_scheduled(persistence.path)
+    outputs, since = open_records(persistence.path).read_locks()
     assert outputs == {"results/a", "results/b"}  # those of a database have the time of the last run
     assert since == pytest.approx(time.time(), abs=60)
     persistence._delete_locks()
-    assert read_scheduled(persistence.path) is None
+    assert open_records(persistence.path).read_locks() is None
 
 
 def test_a_database_that_cannot_be_read_is_named_with_the_option(tmp_path):
     last_run.write({}, [], "nothing://host/db", tmp_path)
     with pytest.raises(UserError, match=r"nothing://host/db: .* --persistence-backend-db-url"):
-        read_scheduled(tmp_path)
+        open_records(tmp_path).read_locks()
 
 
 def test_a_database_that_is_missing_has_no_records_and_is_not_made(tmp_path):

@@ -67,16 +67,28 @@ class BestAverage:
     """The best cell of one average.
 
     Attributes:
-        cell: Model, mixture, shots and, but for the default, variant.
+        part: The average: "overall" or a domain.
+        keys: Model, mixture, shots and variant of the cell.
         tables: Names of the tables with these numbers.
     """
 
-    title: str
+    part: str
     value: str
     interval: str
-    cell: list[str]
+    keys: Mapping[str, object]
     note: str
     tables: list[str]
+
+    @property
+    def title(self) -> str:
+        """Its name for readers."""
+        return MEANS[self.part]
+
+    @property
+    def cell(self) -> list[str]:
+        """Model, mixture, shots and, but for the default, variant."""
+        model, mixture, shots, variant = map(str, self.keys.values())
+        return [model, mixture, f"{shots}-shot", *([] if variant == DEFAULT else [variant])]
 
 
 def best_averages(tables: Mapping[str, pd.DataFrame], setup: Setup) -> list[BestAverage]:
@@ -100,29 +112,33 @@ def _best_average(part: str, cells: pd.DataFrame, tables: Mapping[str, pd.DataFr
     means = pd.Series(complete.groupby(keys, sort=False)[column].mean(skipna=False)).dropna()
     if means.empty:
         return None
-    model, mixture, shots, variant = cell = cast(tuple[str, str, int, str], means.idxmax())
+    cell = cast(tuple[str, str, int, str], means.idxmax())
     best = complete.loc[(complete[keys] == [*cell]).all(axis=1)]
     used = ["matrix"]
     interval = published_score = ""
     if len(best) == 1:
         key = {**best.iloc[0][KEYS], "benchmark": column}
-        bounds = _find_row(tables, "intervals", key | {"metric": "micro_f1"})
-        if bounds is not None:
-            interval = f"{100 * bounds['low']:.1f}–{100 * bounds['high']:.1f}"
-            used.append("intervals")
+        interval = format_interval(tables, key)
+        used += ["intervals"] if interval else []
         published = _find_row(tables, "published", key)
         if published is not None and bool(published.notna()["published"]):
             published_score = f" Published: {100 * published['published']:.1f}."
             used.append("published")
     seeds = f"; mean over {len(best)} seeds" if len(best) > 1 else ""
     return BestAverage(
-        title=MEANS[part],
+        part=part,
         value=f"{100 * means.max():.1f}",
         interval=interval,
-        cell=[model, mixture, f"{shots}-shot", *([] if variant == DEFAULT else [variant])],
+        keys=dict(zip(keys, cell, strict=True)),
         note=f"F1 × 100, mean of {_count(n, 'benchmark')}{seeds}.{published_score}",
         tables=used,
     )
+
+
+def format_interval(tables: Mapping[str, pd.DataFrame], key: Mapping[str, object]) -> str:
+    """Return the interval × 100 of a micro-F1 by KEYS and benchmark; "" where it is unknown."""
+    bounds = _find_row(tables, "intervals", {**key, "metric": "micro_f1"})
+    return "" if bounds is None else f"{100 * bounds['low']:.1f}–{100 * bounds['high']:.1f}"
 
 
 def _find_row(tables: Mapping[str, pd.DataFrame], name: str, key: Mapping[str, object]) -> pd.Series | None:

@@ -144,16 +144,8 @@ def compare_scores(
                 row = _compare(result, ours, mixed, setup["sample"], interval)
                 if mixed and set(mixed) != trained:
                     row["differs"].append("training benchmarks")
-                rows.append(
-                    {
-                        **keys,
-                        "variant": "",
-                        **system,
-                        **row,
-                        "differs": "; ".join(row["differs"]),
-                        "negatives": negatives,
-                    }
-                )
+                texts = {"differs": "; ".join(row["differs"]), "negatives": negatives}
+                rows.append({"variant": "", **keys, **system, **row, **texts})
     table = pd.DataFrame(rows, columns=COLUMNS).astype(_WHOLE | dict.fromkeys(["ours", "low", "high"], float))
     return table.assign(difference=table["ours"] - table["published"])
 
