@@ -88,5 +88,5 @@ def test_types_ship_with_the_package():
     """All files of the package's folder are in the wheel, and type checkers need this one."""
     assert resources.files("mixtune").joinpath("py.typed").is_file()
     build = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["tool"]["hatch"]["build"]["targets"]["wheel"]
-    assert build["packages"] == ["src/mixtune"]
+    assert build["packages"] == ["src/mixtune", "src/snakemake_logger_plugin_mixtune"]
     assert "exclude" not in build
